@@ -1,0 +1,1 @@
+"""What bytes and columns look like. Opens no file, keeps no state, reads no clock."""

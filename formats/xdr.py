@@ -1,0 +1,287 @@
+"""The xDR tables: each column declared once.
+
+The kernels fill rows of `Table.dtype` (numpy, coded as in `formats.addresses`); the writer turns them into
+`Table.columns` in Arrow. Schema, documentation and `wiregauge describe` are derived from these declarations.
+
+A column's `kind` says how it is coded in a kernel row and what it is in Arrow:
+
+    kind        kernel fields                 Arrow                    null in the kernel row
+    time        name i8 (ns since 1970)       timestamp[ns, UTC]       NEVER
+    ms          name i8 (ns)                  float64 milliseconds     -1
+    kbps        name f8                       float64                  NaN
+    count       name i8                       int64                    -1
+    small       name i4                       int32                    -1
+    flag        name i1                       bool                     -1
+    id          name i8                       int64                    0
+    ip          name_hi u8, name_lo u8        string                   0, 0
+    digits      name u8                       string                   NO_DIGITS
+    cell        name u8                       dictionary<string>       0
+    apn         name i4 (row of the table)    dictionary<string>       -1
+    enum        name u1 (index of `values`)   dictionary<string>       0
+    cause       none: from <prefix>cause_family u1, cause_code
+    derived     none: computed by the writer from other columns
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+NEVER = -(2**63)
+
+END_REASONS = (
+    "",
+    "idle",
+    "active",
+    "fin",
+    "rst",
+    "window",
+    "cell_change",
+    "session",
+    "evicted",
+    "drained",
+    "deleted",
+    "error_indication",
+    "peer_restart",
+    "replaced",
+    "released",
+    "late",
+    "not_answered",
+)
+"""Why a row ended. flow: idle (no packet for the idle time), active (cut after the longest time), fin, rst, window,
+cell_change, session (bound to another session), evicted (table full), drained (end of input), late (a packet of a window
+that its flow had left). session: deleted, error_indication, peer_restart, replaced, idle, evicted, drained. presence:
+also released (to idle)."""
+RATS = ("", "utran", "geran", "wlan", "gan", "hspa_evolution", "eutran", "virtual", "nb_iot", "lte_m", "nr")
+"""TS 29.274 §8.17; satellite forms fold into their terrestrial name."""
+INTERFACES = ("", "gn", "s11", "s5s8", "s1u", "n3", "gtpu", "gtpc")
+OUTCOMES = ("", "success", "failure", "timeout")
+CONNECT_OUTCOMES = ("", "success", "refused", "no_answer", "client_abort", "half_open")
+SOURCES = ("", "gtpv1c", "gtpv2c", "user_plane")
+CAUSE_FAMILIES = ("", "gtpv1c", "gtpv2c", "s1ap_radio", "s1ap_transport", "s1ap_nas", "s1ap_protocol", "s1ap_misc", "emm",
+                  "esm", "diameter", "ikev2")  # fmt: skip
+PROCEDURES = (
+    "",
+    "create_session",
+    "modify_bearer",
+    "delete_session",
+    "create_bearer",
+    "update_bearer",
+    "delete_bearer",
+    "modify_bearer_command",
+    "delete_bearer_command",
+    "bearer_resource_command",
+    "release_access_bearers",
+    "modify_access_bearers",
+    "downlink_data_notification",
+    "change_notification",
+    "suspend",
+    "resume",
+    "create_indirect_data_forwarding_tunnel",
+    "delete_indirect_data_forwarding_tunnel",
+    "context",
+    "identification",
+    "forward_relocation",
+    "relocation_cancel",
+    "forward_access_context",
+    "detach",
+    "echo",
+    "create_pdp_context",
+    "update_pdp_context",
+    "delete_pdp_context",
+    "initiate_pdp_context_activation",
+    "pdu_notification",
+    "pdu_notification_reject",
+    "sgsn_context",
+    "ms_info_change",
+    "gtpu_echo",
+    "delete_pdn_connection_set",
+    "update_pdn_connection_set",
+    "pgw_restart",
+    "other",
+)
+
+
+class Column(NamedTuple):
+    """One column: `name`, `kind` (see the module), `unit`, `meaning`, and for enums the `values`."""
+
+    name: str
+    kind: str
+    unit: str
+    meaning: str
+    values: tuple[str, ...] = ()
+
+    def fields(self) -> list[tuple[str, str]]:
+        """The numpy fields of a kernel row that carry this column."""
+        if self.kind == "ip":
+            return [(f"{self.name}_hi", "u8"), (f"{self.name}_lo", "u8")]
+        return [(self.name, KERNEL_TYPES[self.kind])] if self.kind in KERNEL_TYPES else []
+
+
+KERNEL_TYPES = {
+    "time": "i8", "ms": "i8", "kbps": "f8", "count": "i8", "small": "i4", "flag": "i1", "id": "i8",
+    "digits": "u8", "cell": "u8", "apn": "i4", "enum": "u1",
+}  # fmt: skip
+
+
+class Table(NamedTuple):
+    """One table: what a row is, its columns, and kernel fields that only serve derived columns."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+    hidden: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The aligned structured dtype of a kernel row."""
+        fields = [field for column in self.columns for field in column.fields()]
+        return np.dtype(fields + list(self.hidden), align=True)
+
+
+def _both(name: str, kind: str, unit: str, meaning: str) -> tuple[Column, Column]:
+    return Column(f"{name}_up", kind, unit, f"{meaning}, towards the core"), Column(
+        f"{name}_down", kind, unit, f"{meaning}, towards the device"
+    )
+
+
+_WHO = (
+    Column("subscriber", "derived", "", "IMSI/SUPI as text, or its keyed pseudonym; null where no signalling was seen"),
+    Column("home_plmn", "derived", "", "home network MCC-MNC, from the IMSI"),
+    Column("device_tac", "derived", "", "type allocation code: the first 8 digits of the IMEI"),
+)
+_WHO_FIELDS = (("imsi", "u8"), ("imei", "u8"))
+_CELL = Column("cell", "cell", "", "MCC-MNC-ECI (LTE), MCC-MNC-NCI (NR), MCC-MNC-LAC-CI (2G/3G)")
+_RAT = Column("rat", "enum", "", "radio access technology", RATS)
+_APN = Column("apn", "apn", "", "access point name, network identifier")
+_QOS = Column("qos_class", "small", "", "QCI or 5QI; for GTPv1 mapped from the QoS profile (TS 23.401 Annex E)")
+_SESSION = Column("session_id", "id", "", "the session, the same number in every table and on every run")
+_GATEWAY = Column("gateway", "ip", "", "control-plane address of the PGW or GGSN of the session")
+_CAUSE = Column("cause", "cause", "", "the cause in the words of its standard")
+_BYTES = _both("bytes", "count", "B", "total length of the subscriber's own IP packets, by their headers")
+
+FLOW = Table(
+    "flow",
+    "a user-plane connection within one window, one cell and one session",
+    (
+        Column("start_time", "time", "", "first packet of the row"),
+        Column("end_time", "time", "", "last packet of the row"),
+        Column("end_reason", "enum", "", "why the row ended", END_REASONS),
+        *_WHO, _CELL, _RAT, _APN, _QOS, _SESSION, _GATEWAY,
+        Column("ue_ip", "ip", "", "device address; on a link without tunnels the side that opened the connection"),
+        Column("ue_port", "small", "", "device port"),
+        Column("server_ip", "ip", "", "the other address"),
+        Column("server_port", "small", "", "the other port"),
+        Column("ip_protocol", "small", "", "IANA protocol number"),
+        Column("teid_up", "count", "", "tunnel endpoint towards the core"),
+        Column("teid_down", "count", "", "tunnel endpoint towards the device"),
+        Column("ran_ip", "ip", "", "outermost address on the radio side"),
+        Column("core_ip", "ip", "", "outermost address on the core side"),
+        Column("qfi", "small", "", "QoS flow identifier of the PDU session container (5G)"),
+        Column("service", "derived", "", "service by well-known server port; quic by its long header"),
+        Column("server_name", "derived", "", "name of the server, where a protocol told it"),
+        Column("begun", "flag", "", "the row in which the connection was first seen"),
+        *_BYTES,
+        *_both("packets", "count", "", "packets of the subscriber"),
+        Column("connect_time", "time", "", "first SYN; in the row in which the outcome was known"),
+        Column("connect_outcome", "enum", "", "outcome of the TCP handshake", CONNECT_OUTCOMES),
+        Column("rtt_client_ms", "ms", "ms", "handshake, device side: last SYN-ACK to first ACK (Karn: not if repeated)"),
+        Column("rtt_server_ms", "ms", "ms", "handshake, server side: last SYN to SYN-ACK (Karn: not if repeated)"),
+        Column("rtt_data_client_ms", "ms", "ms", "mean time from data towards the device to its acknowledgement"),
+        Column("rtt_data_server_ms", "ms", "ms", "mean time from data towards the core to its acknowledgement"),
+        Column("first_byte_ms", "ms", "ms", "first payload of the device to first payload of the server"),
+        *_both("tcp_packets", "count", "", "TCP packets with payload"),
+        *_both("tcp_retransmitted_packets", "count", "", "segments whose bytes were sent before"),
+        *_both("tcp_retransmitted_bytes", "count", "B", "payload of those"),
+        *_both("tcp_out_of_order", "count", "", "segments that filled a hole within the reordering time"),
+        *_both("tcp_duplicate", "count", "", "the same segment with the same IP identification again"),
+        *_both("tcp_holes", "count", "", "jumps ahead in sequence: bytes lost before the probe or not captured"),
+        *_both("tcp_zero_window", "count", "", "segments that closed the sender's receive window"),
+        *_both("tcp_resets", "count", "", "RST packets"),
+        *_both("active", "ms", "ms", "sum of gaps of at most 1 s between the direction's packets with payload"),
+        *_both("throughput", "kbps", "kbit/s",
+               "IP bytes after the first packet over active time; null below 100 kB or 100 ms"),
+    ),
+    (*_WHO_FIELDS, ("window", "i8"), ("quic", "u1")),
+)  # fmt: skip
+
+SESSION = Table(
+    "session",
+    "a PDP context, PDN connection or PDU session",
+    (
+        _SESSION,
+        Column("source", "enum", "", "what told of the session", SOURCES),
+        *_WHO, _APN, _RAT,
+        Column("ue_ip", "ip", "", "IPv4 address of the device, else its IPv6 prefix"),
+        Column("ue_ipv6", "ip", "", "IPv6 prefix of a dual-stack session"),
+        Column("cell_first", "cell", "", "cell at the start"),
+        Column("cell_last", "cell", "", "last cell known"),
+        Column("start_time", "time", "", "set-up request; for a session older than the capture, its first packet"),
+        Column("end_time", "time", "", "end, or last sign of life"),
+        Column("end_reason", "enum", "", "why it ended", END_REASONS),
+        Column("cause_code", "small", "", "cause number in its family"),
+        _CAUSE,
+        Column("setup_ms", "ms", "ms", "set-up request to answer; null if the set-up was not seen"),
+        Column("dropped", "flag", "", "ended abnormally; null if the end was not seen"),
+        *_BYTES,
+        *_both("packets", "count", "", "packets of the subscriber"),
+        _QOS, _GATEWAY,
+    ),
+    (*_WHO_FIELDS, ("cause_family", "u1"), ("window", "i8")),
+)  # fmt: skip
+
+PRESENCE = Table(
+    "presence",
+    "one bearer in one cell within one window",
+    (
+        Column("start_time", "time", "", "start of the bearer, of its stay in the cell, or of the window"),
+        Column("end_time", "time", "", "end of it"),
+        Column("end_reason", "enum", "", "why the row ended", END_REASONS),
+        *_WHO, _CELL, _RAT, _APN, _QOS, _SESSION, _GATEWAY,
+        Column("ebi", "small", "", "EPS bearer identity or NSAPI"),
+        Column("connected_ms", "ms", "ms", "time with a radio-side tunnel endpoint"),
+        Column("active_ms", "ms", "ms", "time with user data within the last 100 ms (TS 32.425 §4.2.4, by tunnel)"),
+        *_BYTES,
+        *_both("packets", "count", "", "packets of the subscriber"),
+        Column("dropped", "flag", "", "released abnormally; null if the row did not end in a release"),
+        Column("cause_code", "small", "", "cause number in its family"),
+        _CAUSE,
+    ),
+    (*_WHO_FIELDS, ("cause_family", "u1"), ("window", "i8")),
+)  # fmt: skip
+
+PROCEDURE = Table(
+    "procedure",
+    "a control-plane request with its outcome",
+    (
+        Column("start_time", "time", "", "first request"),
+        Column("end_time", "time", "", "first answer; null for a timeout"),
+        Column("interface", "enum", "", "reference point", INTERFACES),
+        Column("procedure", "enum", "", "the standard's message pair", PROCEDURES),
+        Column("outcome", "enum", "", "success, failure or timeout", OUTCOMES),
+        Column("cause_code", "small", "", "cause number in its family"),
+        _CAUSE,
+        Column("latency_ms", "ms", "ms", "first request to first answer"),
+        Column("attempts", "small", "", "times the request was seen: 1 and its retransmissions"),
+        *_WHO, _CELL, _RAT, _APN, _QOS,
+        Column("requester", "ip", "", "address of the requesting node"),
+        Column("responder", "ip", "", "address of the answering node"),
+        _SESSION, _GATEWAY,
+    ),
+    (*_WHO_FIELDS, ("cause_family", "u1"), ("window", "i8")),
+)  # fmt: skip
+
+LEDGER = Table(
+    "ledger",
+    "what became of the input, per source, window and reason",
+    (
+        Column("window_start", "time", "", "start of the window"),
+        Column("source", "derived", "", "file or interface"),
+        Column("stage", "derived", "", "in, decoded, rejected, dropped, duplicate; joined, unjoined"),
+        Column("reason", "derived", "", "why"),
+        Column("packets", "count", "", "packets"),
+        Column("bytes", "count", "B", "octets on the wire"),
+        Column("records", "count", "", "records of an xDR file, messages of a signalling interface"),
+    ),
+)
+
+TABLES = (FLOW, SESSION, PRESENCE, PROCEDURE, LEDGER)

@@ -1,0 +1,1 @@
+"""Seeded traffic generators with known truth, and what deploys a probe."""
