@@ -266,6 +266,7 @@ PROCEDURE = Table(
         Column("requester", "ip", "", "address of the requesting node"),
         Column("responder", "ip", "", "address of the answering node"),
         _SESSION, _GATEWAY,
+        Column("counted", "flag", "", "true for the row that counts where one procedure is seen on two interfaces"),
     ),
     (*_WHO_FIELDS, ("cause_family", "u1"), ("window", "i8")),
 )  # fmt: skip

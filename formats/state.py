@@ -1,0 +1,340 @@
+"""What the probe remembers between packets: rows of fixed-size tables, a few cache lines each.
+
+    FLOW         a user-plane connection                         found by its inner addresses, ports, protocol
+    UE           a subscriber's context                          found by IMSI, or by a control endpoint
+    SESSION      a PDP context or PDN connection of a UE
+    BEARER       one bearer of a session and its presence        found by EBI in its UE, or by a tunnel endpoint
+    TUNNEL       a user-plane endpoint (address, TEID)           -> bearer, direction, leg
+    CONTROL      a control-plane endpoint (address, TEID)        -> UE
+    TRANSACTION  a request that waits for its answer, or has it  found by initiator, responder, sequence, procedure
+    PEER         a GTP-C node and its restart counter
+    ASSEMBLY     a signalling datagram of which fragments are missing
+
+`used` is 1 while a row is live. `context` numbers name one state of a bearer (session, cell, RAT, QoS class): a flow row
+belongs to exactly one.
+"""
+
+import numpy as np
+
+NO_ROW = -1
+
+# Flow.handshake
+HANDSHAKE_NONE = 0  # not TCP, or its SYN was not seen
+HANDSHAKE_SYN = 1
+HANDSHAKE_SYN_ACK = 2
+HANDSHAKE_DONE = 3  # the outcome is known
+
+# Flow.closed
+OPEN = 0
+CLOSED_FIN = 1
+CLOSED_RST = 2
+
+HOLES = 4  # remembered ranges of bytes not yet seen, per direction
+
+FLOW = np.dtype(
+    [
+        # line 1: what finds the row
+        ("hash", "u8"),
+        ("a_hi", "u8"),  # endpoint a is the lower of (address, port)
+        ("a_lo", "u8"),
+        ("b_hi", "u8"),
+        ("b_lo", "u8"),
+        ("a_port", "u2"),
+        ("b_port", "u2"),
+        ("protocol", "u1"),
+        ("used", "u1"),
+        ("handshake", "u1"),
+        ("closed", "u1"),
+        ("last_ts", "i8"),
+        ("window", "i8"),  # start of the window of the row in the making, ns
+        # line 2, 3: what most packets touch; index 0 is a -> b, 1 is b -> a
+        ("context", "i8"),
+        ("bytes", "i8", (2,)),
+        ("packets", "i4", (2,)),
+        ("next_seq", "u4", (2,)),
+        ("last_ack", "u4", (2,)),  # highest acknowledgement sent by this side
+        ("seen", "u1", (2,)),  # TCP: next_seq is valid
+        ("acked", "u1", (2,)),  # last_ack is valid
+        ("hole_count", "u1", (2,)),
+        ("fin", "u1", (2,)),
+        ("data_packets", "i4", (2,)),
+        ("last_data_ts", "i8", (2,)),
+        ("active", "i8", (2,)),
+        ("first_bytes", "i4", (2,)),  # IP length of the row's first packet with payload: not in throughput
+        ("probe_seq", "u4", (2,)),  # end of the segment whose acknowledgement is awaited
+        ("probe_ts", "i8", (2,)),  # its time, 0: none
+        ("row_start", "i8"),
+        ("row_end", "i8"),
+        ("start", "i8"),  # first packet of the connection
+        ("begun", "u1"),  # the row in the making is the connection's first
+        ("ue_side", "i1"),  # 0: a is the device, 1: b is
+        ("initiator", "i1"),  # side that sent the first SYN (else first packet)
+        ("quic", "u1"),
+        ("syn_count", "u1"),
+        ("syn_ack_count", "u1"),
+        ("tunnelled", "u1"),
+        ("outcome", "u1"),  # connect outcome to be written with the row in the making
+        # counted per row
+        ("retransmitted", "i4", (2,)),
+        ("retransmitted_bytes", "i8", (2,)),
+        ("out_of_order", "i4", (2,)),
+        ("duplicate", "i4", (2,)),
+        ("holes", "i4", (2,)),
+        ("zero_window", "i4", (2,)),
+        ("resets", "i4", (2,)),
+        ("rtt_sum", "i8", (2,)),  # data sent in this direction until acknowledged
+        ("rtt_count", "i4", (2,)),
+        # handshake and first byte
+        ("first_syn_ts", "i8"),
+        ("syn_ts", "i8"),
+        ("syn_ack_ts", "i8"),
+        ("reordering", "i8"),  # how long a hole may stay open and still be reordering, ns
+        ("rtt_handshake", "i8", (2,)),  # [0] initiator to responder (SYN to SYN-ACK), [1] SYN-ACK to ACK; -1 unknown
+        ("connect_ts", "i8"),  # first SYN, with `outcome`
+        ("request_ts", "i8"),  # first payload of the initiator
+        ("first_byte", "i8"),  # -1 unknown or written
+        ("last_id", "u2", (2,)),
+        ("last_seq", "u4", (2,)),
+        ("last_payload", "i4", (2,)),
+        ("hole_start", "u4", (8,)),  # direction * HOLES + k
+        ("hole_end", "u4", (8,)),
+        ("hole_ts", "i8", (8,)),
+        # the context that the row in the making belongs to, copied when it starts
+        ("imsi", "u8"),
+        ("imei", "u8"),
+        ("cell", "u8"),
+        ("session_id", "i8"),
+        ("gateway_hi", "u8"),
+        ("gateway_lo", "u8"),
+        ("apn", "i4"),
+        ("qos", "i4"),
+        ("rat", "u1"),
+        ("qfi", "i1"),
+        ("teid", "i8", (2,)),  # endpoint that packets a -> b (b -> a) are sent to, -1 unknown
+        ("outer_hi", "u8", (2,)),  # outermost address on the side of a (of b)
+        ("outer_lo", "u8", (2,)),
+    ],
+    align=True,
+)
+
+UE_CONTROLS = 12
+
+UE = np.dtype(
+    [
+        ("imsi", "u8"),
+        ("imei", "u8"),
+        ("cell", "u8"),
+        ("hash", "u8"),
+        ("last_ts", "i8"),
+        ("bearer", "i4", (16,)),  # by EBI or NSAPI, NO_ROW where none
+        ("control", "i4", (UE_CONTROLS,)),  # its rows in the CONTROL table, a ring
+        ("control_next", "i4"),
+        ("sessions", "i4"),  # live or lingering
+        ("used", "u1"),
+        ("rat", "u1"),
+    ],
+    align=True,
+)
+
+# Session.phase
+PENDING = 1
+ESTABLISHED = 2
+ENDED = 3
+
+SESSION_BEARERS = 11
+
+SESSION = np.dtype(
+    [
+        ("id", "i8"),
+        ("ue", "i4"),
+        ("apn", "i4"),
+        ("bearer", "i4", (SESSION_BEARERS,)),
+        ("ebi", "i4"),  # of the default bearer
+        ("start", "i8"),
+        ("end", "i8"),
+        ("last_ts", "i8"),
+        ("setup", "i8"),  # ns, -1 unknown
+        ("ue_hi", "u8"),
+        ("ue_lo", "u8"),
+        ("ue6_hi", "u8"),
+        ("ue6_lo", "u8"),
+        ("cell_first", "u8"),
+        ("cell_last", "u8"),
+        ("gateway_hi", "u8"),
+        ("gateway_lo", "u8"),
+        ("imsi", "u8"),  # kept after the UE row is gone
+        ("imei", "u8"),
+        ("bytes", "i8", (2,)),  # [0] up, [1] down
+        ("packets", "i8", (2,)),
+        ("cause", "i4"),  # of the end
+        ("ran_cause", "i4"),  # told ahead of the end (Delete Bearer Command), -1 none
+        ("ran_family", "u1"),
+        ("qos", "i4"),
+        ("used", "u1"),
+        ("phase", "u1"),
+        ("source", "u1"),
+        ("rat", "u1"),
+        ("end_reason", "u1"),
+        ("cause_family", "u1"),
+        ("dropped", "i1"),
+        ("interface", "u1"),  # on which the set-up was first seen
+        ("access_seen", "u1"),  # 1: signalling of the access side (S11, Gn) was seen
+    ],
+    align=True,
+)
+
+BEARER_TUNNELS = 8
+
+BEARER = np.dtype(
+    [
+        # line 1: what each packet touches
+        ("context", "i8"),
+        ("last_ts", "i8"),
+        ("bytes", "i8", (2,)),  # of the presence row in the making: [0] up, [1] down
+        ("packets", "i4", (2,)),
+        ("active", "i8"),
+        ("window", "i8"),
+        # line 2
+        ("presence_start", "i8"),
+        ("leg_ts", "i8"),
+        ("session", "i4"),
+        ("ue", "i4"),
+        ("leg", "i1"),  # side of the gateway that counts, -1 none yet
+        ("present", "u1"),  # a presence row is in the making
+        ("connected", "u1"),
+        ("used", "u1"),
+        ("radio_known", "u1"),  # 1: a radio-side endpoint was told at some time
+        ("rat", "u1"),
+        ("ended", "u1"),
+        ("ebi", "i2"),
+        ("qos", "i4"),
+        ("end", "i8"),
+        ("cell", "u8"),
+        ("connected_since", "i8"),
+        ("connected_time", "i8"),  # of the presence row in the making, ns
+        ("tunnel", "i4", (BEARER_TUNNELS,)),  # its rows in the TUNNEL table
+    ],
+    align=True,
+)
+
+UP = 0
+DOWN = 1
+
+LEG_ACCESS = 0
+LEG_CORE = 1
+LEG_FORWARDING = 2
+
+TUNNEL = np.dtype(
+    [
+        ("hi", "u8"),
+        ("lo", "u8"),
+        ("teid", "i8"),
+        ("hash", "u8"),
+        ("closed_ts", "i8"),  # unbound at, NEVER_CLOSED while bound
+        ("bearer", "i4"),
+        ("interface", "u1"),
+        ("leg", "u1"),
+        ("direction", "u1"),
+        ("used", "u1"),
+    ],
+    align=True,
+)
+
+NEVER_CLOSED = 2**63 - 1
+
+CONTROL = np.dtype(
+    [
+        ("hi", "u8"),
+        ("lo", "u8"),
+        ("teid", "i8"),
+        ("hash", "u8"),
+        ("ue", "i4"),
+        ("interface", "u1"),
+        ("superseded", "u1"),  # another node took this role over: its deletions end nothing
+        ("used", "u1"),
+    ],
+    align=True,
+)
+
+TRANSACTION = np.dtype(
+    [
+        ("hash", "u8"),
+        ("requester_hi", "u8"),
+        ("requester_lo", "u8"),
+        ("responder_hi", "u8"),
+        ("responder_lo", "u8"),
+        ("start", "i8"),
+        ("last_ts", "i8"),
+        ("end", "i8"),
+        ("imsi", "u8"),
+        ("imei", "u8"),
+        ("cell", "u8"),
+        ("gateway_hi", "u8"),
+        ("gateway_lo", "u8"),
+        ("session_id", "i8"),
+        ("sequence", "i4"),
+        ("session", "i4"),
+        ("ue", "i4"),
+        ("apn", "i4"),
+        ("qos", "i4"),
+        ("attempts", "i4"),
+        ("cause", "i4"),  # of an answer that waits for its request
+        ("port", "u2"),
+        ("procedure", "u1"),
+        ("interface", "u1"),
+        ("version", "u1"),
+        ("rat", "u1"),
+        ("answered", "u1"),
+        ("answer_first", "u1"),  # the answer was captured before its request
+        ("counted", "u1"),
+        ("used", "u1"),
+    ],
+    align=True,
+)
+
+PEER = np.dtype(
+    [
+        ("hi", "u8"),
+        ("lo", "u8"),
+        ("hash", "u8"),
+        ("checked_ts", "i8"),
+        ("recovery", "i4"),
+        ("used", "u1"),
+    ],
+    align=True,
+)
+
+ASSEMBLY_OCTETS = 8192
+ASSEMBLY_PIECES = 16
+
+ASSEMBLY = np.dtype(
+    [
+        ("src_hi", "u8"),
+        ("src_lo", "u8"),
+        ("dst_hi", "u8"),
+        ("dst_lo", "u8"),
+        ("identification", "i8"),
+        ("ts", "i8"),
+        ("length", "i4"),  # of the whole, -1 until the last fragment is there
+        ("received", "i4"),
+        ("pieces", "i4"),
+        ("signalling", "u1"),  # the first fragment is there, and is GTP-C
+        ("used", "u1"),
+        ("start", "i4", (ASSEMBLY_PIECES,)),
+    ],
+    align=True,
+)
+
+LEDGER = np.dtype(
+    [
+        ("window", "i8"),
+        ("source", "i4"),
+        ("used", "u1"),
+        ("packets", "i8", (96,)),  # by reason code
+        ("bytes", "i8", (96,)),
+        ("joined", "i8", (2,)),  # packets, bytes of the user plane with a session
+        ("unjoined", "i8", (2,)),
+        ("messages", "i8", (2, 8)),  # signalling messages joined to a session or not, by interface
+    ],
+    align=True,
+)

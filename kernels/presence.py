@@ -1,0 +1,142 @@
+"""A bearer's stay in a cell within a window: what session time and retainability are made of (TS 32.425 §4.2.4).
+
+A presence row opens with the bearer, is cut where the cell, RAT or window changes, and closes when the radio side is
+released or the bearer ends. Packets of a bearer that is released open one of their own (`connected_ms` 0).
+"""
+
+import numpy as np
+
+from formats.xdr import END_REASONS
+from kernels.jit import kernel
+from kernels.shard import ACTIVE_TAIL, PRESENCE_ROWS, WINDOW, owns, window_of
+
+WINDOW_END = END_REASONS.index("window")
+LATE = END_REASONS.index("late")
+ROLLS = 32  # windows without a packet that are written one by one; a longer silence is a gap in the capture
+
+
+@kernel
+def write(shard, bearer, start, end, window, reason):  # type: ignore[no-untyped-def]
+    """Number of a fresh presence row of `bearer`, without measures."""
+    at = shard.out.used[PRESENCE_ROWS]
+    shard.out.used[PRESENCE_ROWS] = at + 1
+    session = shard.sessions.rows[bearer.session]
+    r = shard.out.presence[at]
+    r.start_time, r.end_time, r.window, r.end_reason = start, end, window, reason
+    r.imsi, r.imei, r.cell, r.rat = session.imsi, session.imei, bearer.cell, bearer.rat
+    r.apn, r.qos_class, r.session_id = session.apn, bearer.qos, session.id
+    r.gateway_hi, r.gateway_lo = session.gateway_hi, session.gateway_lo
+    r.ebi = np.int64(bearer.ebi)
+    r.connected_ms, r.active_ms = -1, -1
+    r.bytes_up, r.bytes_down, r.packets_up, r.packets_down = 0, 0, 0, 0
+    r.dropped, r.cause_code, r.cause_family = -1, -1, 0
+    return at
+
+
+@kernel
+def open_row(shard, bearer, ts):  # type: ignore[no-untyped-def]
+    """Start a presence row at `ts`."""
+    bearer.present = 1
+    bearer.presence_start = ts
+    bearer.window = window_of(shard, ts)
+    bearer.last_ts = 0
+    bearer.active = 0
+    bearer.connected_time = 0
+    bearer.connected_since = ts
+    for k in range(2):
+        bearer.bytes[k] = 0
+        bearer.packets[k] = 0
+
+
+@kernel
+def close_row(shard, bearer, ts, reason):  # type: ignore[no-untyped-def]
+    """End the presence row at `ts` and add it to its session; returns the number of the xDR row, -1 if not ours."""
+    if bearer.present == 0:
+        return np.int64(-1)
+    bearer.present = 0
+    if not owns(shard, bearer.session):
+        return np.int64(-1)
+    if bearer.connected and ts > bearer.connected_since:
+        bearer.connected_time += ts - bearer.connected_since
+    if bearer.last_ts != 0:
+        bearer.active += max(0, min(ts - bearer.last_ts, ACTIVE_TAIL))
+    session = shard.sessions.rows[bearer.session]
+    for k in range(2):
+        session.bytes[k] += bearer.bytes[k]
+        session.packets[k] += np.int64(bearer.packets[k])
+    at = write(shard, bearer, bearer.presence_start, max(ts, bearer.presence_start), bearer.window, reason)
+    r = shard.out.presence[at]
+    r.connected_ms = bearer.connected_time if bearer.radio_known else np.int64(-1)
+    r.active_ms = bearer.active
+    r.bytes_up, r.bytes_down = bearer.bytes[0], bearer.bytes[1]
+    r.packets_up, r.packets_down = np.int64(bearer.packets[0]), np.int64(bearer.packets[1])
+    return at
+
+
+@kernel
+def roll(shard, bearer, ts):  # type: ignore[no-untyped-def]
+    """Cut the presence row at each window boundary up to `ts`."""
+    size = shard.config[WINDOW]
+    rolls = 0
+    while bearer.present and ts >= bearer.window + size:
+        boundary = bearer.window + size
+        close_row(shard, bearer, boundary, WINDOW_END)
+        rolls += 1
+        if rolls > ROLLS:
+            boundary = window_of(shard, ts)
+        open_row(shard, bearer, boundary)
+
+
+@kernel
+def late(shard, bearer, p, direction):  # type: ignore[no-untyped-def]
+    """A packet of a window that its bearer has left."""
+    at = write(shard, bearer, p.ts, p.ts, window_of(shard, p.ts), LATE)
+    r = shard.out.presence[at]
+    session = shard.sessions.rows[bearer.session]
+    session.bytes[direction] += np.int64(p.length)
+    session.packets[direction] += 1
+    if direction == 0:
+        r.bytes_up, r.packets_up = p.length, 1
+    else:
+        r.bytes_down, r.packets_down = p.length, 1
+
+
+@kernel
+def account(shard, bearer, p, direction):  # type: ignore[no-untyped-def]
+    """Count user packet `p` of `direction` (UP, DOWN) on its bearer."""
+    ts = p.ts
+    if bearer.present == 0:
+        open_row(shard, bearer, ts)
+    elif ts >= bearer.window + shard.config[WINDOW]:
+        roll(shard, bearer, ts)
+    if ts < bearer.window:
+        late(shard, bearer, p, direction)
+        return
+    bearer.bytes[direction] += np.int64(p.length)
+    bearer.packets[direction] += 1
+    if ts < bearer.presence_start:
+        bearer.presence_start = ts
+    if bearer.last_ts != 0 and ts > bearer.last_ts:
+        bearer.active += min(ts - bearer.last_ts, ACTIVE_TAIL)
+    if ts > bearer.last_ts:
+        bearer.last_ts = ts
+
+
+@kernel
+def connect(shard, bearer, ts):  # type: ignore[no-untyped-def]
+    """The radio side of the bearer is there."""
+    bearer.radio_known = 1
+    if bearer.connected == 0:
+        bearer.connected = 1
+        bearer.connected_since = ts
+    if bearer.present == 0:
+        open_row(shard, bearer, ts)
+
+
+@kernel
+def disconnect(bearer, ts):  # type: ignore[no-untyped-def]
+    """The radio side of the bearer is gone; its presence row may stay open for late packets."""
+    if bearer.connected:
+        if bearer.present and ts > bearer.connected_since:
+            bearer.connected_time += ts - bearer.connected_since
+        bearer.connected = 0

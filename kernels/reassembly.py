@@ -1,0 +1,83 @@
+"""Fragments of GTP-C datagrams put together (RFC 791 §3.2, RFC 8200 §4.5), in bounded memory.
+
+A later fragment does not say what it belongs to, so fragments of any UDP datagram are kept for a while; the first one tells
+whether the datagram is signalling. The slot used longest ago makes room.
+"""
+
+import numpy as np
+
+from formats.state import ASSEMBLY_OCTETS, ASSEMBLY_PIECES
+from kernels.jit import kernel
+from kernels.octets import be16
+from kernels.shard import ASSEMBLIES, SECOND
+
+TIMEOUT = 30 * SECOND
+GTPC_PORT = 2123
+
+OTHER, KEPT, COMPLETE = 0, 1, 2
+"""What `add` says of a fragment: not signalling as far as known, part of a signalling datagram, the last missing part."""
+
+
+@kernel
+def slot_of(shard, piece):  # type: ignore[no-untyped-def]
+    """The slot of the datagram that `piece` belongs to, a fresh one where it is the first seen."""
+    oldest = 0
+    for k in range(ASSEMBLIES):
+        a = shard.assemblies[k]
+        if (
+            a.used
+            and a.identification == piece.identification
+            and a.src_lo == piece.src_lo
+            and a.dst_lo == piece.dst_lo
+            and a.src_hi == piece.src_hi
+            and a.dst_hi == piece.dst_hi
+            and piece.ts - a.ts <= TIMEOUT
+        ):
+            return k
+    for k in range(ASSEMBLIES):
+        if shard.assemblies[k].used == 0:
+            oldest = k
+            break
+        if shard.assemblies[k].ts < shard.assemblies[oldest].ts:
+            oldest = k
+    a = shard.assemblies[oldest]
+    a.used, a.identification, a.ts = 1, piece.identification, piece.ts
+    a.src_hi, a.src_lo, a.dst_hi, a.dst_lo = piece.src_hi, piece.src_lo, piece.dst_hi, piece.dst_lo
+    a.length, a.received, a.pieces, a.signalling = -1, 0, 0, 0
+    return oldest
+
+
+@kernel
+def new_to(a, offset):  # type: ignore[no-untyped-def]
+    """Whether no fragment at `offset` was kept before."""
+    for k in range(a.pieces):
+        if a.start[k] == offset:
+            return False
+    return True
+
+
+@kernel
+def add(shard, piece):  # type: ignore[no-untyped-def]
+    """Keep a fragment; returns (OTHER, KEPT or COMPLETE, slot)."""
+    slot = slot_of(shard, piece)
+    a = shard.assemblies[slot]
+    offset, length = np.int64(piece.offset), np.int64(piece.length)
+    if a.pieces >= ASSEMBLY_PIECES or offset + length > ASSEMBLY_OCTETS or length <= 0:
+        return np.int64(OTHER), slot
+    if new_to(a, offset):
+        data = shard.assembly_data[slot]
+        for k in range(length):
+            data[offset + k] = piece.data[k]
+        a.start[a.pieces] = offset
+        a.pieces += 1
+        a.received += length
+        if piece.more == 0:
+            a.length = offset + length
+        if offset == 0 and length >= 8:
+            a.signalling = be16(data, 0) == GTPC_PORT or be16(data, 2) == GTPC_PORT
+    if a.signalling == 0:
+        return np.int64(OTHER), slot
+    if a.length >= 8 and a.received == a.length:
+        a.used = 0
+        return np.int64(COMPLETE), slot
+    return np.int64(KEPT), slot

@@ -1,0 +1,183 @@
+"""Ageing: what has ended or waited too long is written and forgotten, and windows that have closed are cut.
+
+A sweep begins at the packet that moves the clock past its time, so it falls at the same place whatever the block size. It
+stops when the rows to be written are full and goes on from there. The clock follows the packets, and moves only as far as
+two of them in a row say: one absurd time stamp does not end everything.
+"""
+
+import numpy as np
+
+from formats.state import ENDED, PENDING, SESSION_BEARERS
+from formats.xdr import END_REASONS
+from kernels import flow, presence, sessions, transactions
+from kernels.jit import kernel
+from kernels.shard import (
+    DRAINING,
+    LATENESS,
+    LINGER,
+    NONE,
+    PREVIOUS,
+    REQUEST_TIMEOUT,
+    SESSION_IDLE,
+    SWEEP_AT,
+    SWEEP_EVERY,
+    SWEEP_NOW,
+    SWEEP_ROW,
+    SWEEP_STAGE,
+    WATERMARK,
+    WINDOW,
+    full,
+    window_of,
+)
+from kernels.table import HIGH
+
+IDLE = END_REASONS.index("idle")
+DRAINED = END_REASONS.index("drained")
+WINDOW_END = END_REASONS.index("window")
+AT_REST, FLOWS, TRANSACTIONS, BEARERS, SESSIONS = range(5)
+
+
+@kernel
+def tick(shard, ts):  # type: ignore[no-untyped-def]
+    """Move the clock by a packet at `ts`; True when a sweep is due."""
+    clock = shard.clock
+    steady = min(ts, clock[PREVIOUS])
+    clock[PREVIOUS] = ts
+    if steady <= clock[WATERMARK]:
+        return False
+    clock[WATERMARK] = steady
+    if clock[SWEEP_AT] == NONE:
+        plan(shard, steady)
+        return False
+    return steady >= clock[SWEEP_AT]
+
+
+@kernel
+def plan(shard, now):  # type: ignore[no-untyped-def]
+    """When the next sweep is due: after a while, or when the window closes."""
+    closing = window_of(shard, now) + shard.config[WINDOW] + shard.config[LATENESS]
+    late_closing = window_of(shard, now) + shard.config[LATENESS]
+    due = now + SWEEP_EVERY
+    if late_closing > now:
+        due = min(due, late_closing)
+    shard.clock[SWEEP_AT] = min(due, closing)
+
+
+@kernel
+def start(shard, draining):  # type: ignore[no-untyped-def]
+    """Begin a sweep at the clock's time."""
+    clock = shard.clock
+    clock[SWEEP_STAGE] = FLOWS
+    clock[SWEEP_ROW] = 0
+    clock[SWEEP_NOW] = max(clock[WATERMARK], clock[PREVIOUS]) if draining else clock[WATERMARK]
+    clock[DRAINING] = draining
+    plan(shard, clock[SWEEP_NOW])
+
+
+@kernel
+def sweep_flow(shard, row, now, draining):  # type: ignore[no-untyped-def]
+    """One row of the FLOW table."""
+    f = shard.flows.rows[row]
+    if f.used == 0:
+        return
+    safe = now - shard.config[LATENESS]
+    if safe - f.last_ts > flow.idle_time(shard, f):
+        flow.finish(shard, f, now, IDLE)
+        flow.remove(shard, row)
+    elif draining:
+        flow.finish(shard, f, now, DRAINED)
+        flow.remove(shard, row)
+    elif f.window + shard.config[WINDOW] <= safe and f.packets[0] + f.packets[1] > 0:
+        flow.emit(shard, f, WINDOW_END)
+        flow.clear_row(f)
+        f.row_start = -NONE
+        f.row_end = NONE
+
+
+@kernel
+def sweep_transaction(shard, row, now, draining):  # type: ignore[no-untyped-def]
+    """One row of the TRANSACTION table."""
+    t = shard.transactions.rows[row]
+    if t.used and (draining or transactions.due(shard, t, now)):
+        transactions.expire(shard, row, now)
+        transactions.forget(shard, row)
+
+
+@kernel
+def sweep_bearer(shard, row, now):  # type: ignore[no-untyped-def]
+    """One row of the BEARER table."""
+    b = shard.bearers.rows[row]
+    if b.used == 0:
+        return
+    safe = now - shard.config[LATENESS]
+    if b.ended == 0:
+        presence.roll(shard, b, safe)
+    elif safe - b.end > LINGER and shard.sessions.rows[b.session].phase != ENDED:
+        sessions.finish_bearer(shard, row, sessions.DELETED)
+
+
+@kernel
+def last_sign(shard, s):  # type: ignore[no-untyped-def]
+    """When the session was last heard of, in signalling or user plane."""
+    last = s.last_ts
+    for k in range(SESSION_BEARERS):
+        if s.bearer[k] >= 0:
+            last = max(last, shard.bearers.rows[s.bearer[k]].leg_ts)
+    return last
+
+
+@kernel
+def sweep_session(shard, row, now, draining):  # type: ignore[no-untyped-def]
+    """One row of the SESSION table."""
+    s = shard.sessions.rows[row]
+    if s.used == 0:
+        return
+    safe = now - shard.config[LATENESS]
+    if s.phase == PENDING and (draining or safe - s.start > shard.config[REQUEST_TIMEOUT]):
+        sessions.discard_session(shard, row, now)
+    elif s.phase != ENDED:
+        last = last_sign(shard, s)
+        if safe - last > SESSION_IDLE:
+            sessions.end_session(shard, row, last, IDLE, 0, -1, -1)
+        elif draining:
+            sessions.end_session(shard, row, max(last, now), DRAINED, 0, -1, -1)
+    if s.phase == ENDED and (draining or safe - s.end > LINGER):
+        sessions.finish_session(shard, row)
+
+
+@kernel
+def rows_of(shard, stage):  # type: ignore[no-untyped-def]
+    """How many rows the table of a stage has ever used."""
+    if stage == FLOWS:
+        return shard.flows.meta[HIGH]
+    if stage == TRANSACTIONS:
+        return shard.transactions.meta[HIGH]
+    if stage == BEARERS:
+        return shard.bearers.meta[HIGH]
+    return shard.sessions.meta[HIGH]
+
+
+@kernel
+def go_on(shard):  # type: ignore[no-untyped-def]
+    """Sweep until done (True) or until rows must be written first (False)."""
+    clock = shard.clock
+    now = clock[SWEEP_NOW]
+    draining = clock[DRAINING] != 0
+    while clock[SWEEP_STAGE] != AT_REST:
+        stage = clock[SWEEP_STAGE]
+        end = rows_of(shard, stage)
+        for row in range(clock[SWEEP_ROW], end):
+            if full(shard):
+                clock[SWEEP_ROW] = row
+                return False
+            if stage == FLOWS:
+                sweep_flow(shard, row, now, draining)
+            elif stage == TRANSACTIONS:
+                sweep_transaction(shard, row, now, draining)
+            elif stage == BEARERS:
+                sweep_bearer(shard, row, now)
+            else:
+                sweep_session(shard, row, now, draining)
+        clock[SWEEP_ROW] = 0
+        clock[SWEEP_STAGE] = stage + 1 if stage < SESSIONS else AT_REST
+    return True
