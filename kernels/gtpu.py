@@ -46,7 +46,7 @@ from formats.gtpu import (
 )
 from formats.reasons import GTPU_CONTROL, GTPU_MALFORMED, GTPU_TRUNCATED, INNER_NOT_IP, IP_TRUNCATED
 from formats.records import NO_TEID
-from kernels.jit import kernel
+from kernels.jit import inlined, part
 from kernels.wide import be16, be32, be64, octet
 
 NOT_GTPU = -1
@@ -54,7 +54,7 @@ NOT_GTPU = -1
 _NO_ADDRESS = np.uint64(0)
 
 
-@kernel
+@inlined
 def plausible(data, at, cut, hi, depth):  # type: ignore[no-untyped-def]
     """0 where the UDP payload data[at:hi] (captured up to `cut`) can be GTP-U, NOT_GTPU, or GTPU_TRUNCATED.
 
@@ -72,7 +72,7 @@ def plausible(data, at, cut, hi, depth):  # type: ignore[no-untyped-def]
     return GTPU_TRUNCATED
 
 
-@kernel
+@inlined
 def _known(message, depth):  # type: ignore[no-untyped-def]
     if message == G_PDU:
         return True
@@ -86,7 +86,7 @@ def _known(message, depth):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel
+@part
 def is_gtp0(data, at, cut, hi):  # type: ignore[no-untyped-def]
     """Whether the UDP payload data[at:hi] on port 3386 looks like GTP version 0 or GTP': version and length agree."""
     if cut - at < GTPU_LENGTH + 2:
@@ -96,7 +96,7 @@ def is_gtp0(data, at, cut, hi):  # type: ignore[no-untyped-def]
     return fits and octet(data, at) >> 5 <= GTP_PRIME_VERSION
 
 
-@kernel
+@inlined
 def gtpu(data, at, cut, depth, row):  # type: ignore[no-untyped-def]
     """A GTP-U header that `plausible` has passed: (reason, at, end by its length).
 
@@ -125,7 +125,7 @@ def gtpu(data, at, cut, depth, row):  # type: ignore[no-untyped-def]
     return 0 if nibble == 4 or nibble == 6 else INNER_NOT_IP, inner, hi
 
 
-@kernel
+@part
 def _optional(data, at, cut, hi, flags, depth, row):  # type: ignore[no-untyped-def]
     """Past the four optional octets and the extension headers (§5.2): (reason, at)."""
     inner = at + GTPU_HEADER + GTPU_OPTIONAL
@@ -155,7 +155,7 @@ def _optional(data, at, cut, hi, flags, depth, row):  # type: ignore[no-untyped-
     return GTPU_MALFORMED, inner
 
 
-@kernel
+@inlined
 def _container(data, at, row):  # type: ignore[no-untyped-def]
     """The first two octets of a PDU Session Container (TS 38.415 §5.5.2); types to come are left alone."""
     pdu_type = octet(data, at) >> 4
@@ -164,7 +164,7 @@ def _container(data, at, row):  # type: ignore[no-untyped-def]
         row.qfi = octet(data, at + 1) & QFI_MASK
 
 
-@kernel
+@part
 def _control(data, at, inner, cut, hi, message, row):  # type: ignore[no-untyped-def]
     """A message without a user packet: the reason code."""
     if message == ERROR_INDICATION:
@@ -174,7 +174,7 @@ def _control(data, at, inner, cut, hi, message, row):  # type: ignore[no-untyped
     return GTPU_CONTROL
 
 
-@kernel
+@part
 def _error_indication(data, at, cut, hi, row):  # type: ignore[no-untyped-def]
     """The tunnel endpoint that is unknown (§7.3.1): its TEID into `teid`, the peer's address into src."""
     teid = NO_TEID
@@ -200,7 +200,7 @@ def _error_indication(data, at, cut, hi, row):  # type: ignore[no-untyped-def]
     return GTPU_CONTROL
 
 
-@kernel
+@part
 def _element_length(data, at, cut):  # type: ignore[no-untyped-def]
     """Octets of the information element at `at`; 0 for a TV type of unknown length; past `cut` where cut before it."""
     element = octet(data, at)
@@ -215,7 +215,7 @@ def _element_length(data, at, cut):  # type: ignore[no-untyped-def]
     return IE_TLV_HEADER + be16(data, at + 1)
 
 
-@kernel
+@part
 def _peer_address(data, at, size, row):  # type: ignore[no-untyped-def]
     """A GTP-U Peer Address of 4 or 16 octets into src; returns 1 where it is one, else 0."""
     if size == 4:

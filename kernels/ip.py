@@ -50,13 +50,13 @@ from formats.ip import (
     SHIM6,
 )
 from formats.reasons import IP_EXTENSIONS, IP_MALFORMED, IP_TRUNCATED
-from kernels.jit import kernel
+from kernels.jit import inlined, part
 from kernels.wide import be16, be32, be64, octet
 
 _NO_ADDRESS = np.uint64(0)
 
 
-@kernel
+@inlined
 def ip_header(data, at, end, limit, family, row):  # type: ignore[no-untyped-def]
     """Read the header at `at` (see the module).
 
@@ -75,7 +75,7 @@ def ip_header(data, at, end, limit, family, row):  # type: ignore[no-untyped-def
     return IP_MALFORMED, at, at, 0, 0, 0
 
 
-@kernel
+@inlined
 def _ipv4(data, at, end, limit, row):  # type: ignore[no-untyped-def]
     if end - at < IPV4_HEADER:
         return IP_TRUNCATED, at, at, 0, 0, 0
@@ -104,7 +104,7 @@ def _ipv4(data, at, end, limit, row):  # type: ignore[no-untyped-def]
     return 0, at + header, at + length, protocol, fragment, identification
 
 
-@kernel
+@inlined
 def _ipv6(data, at, end, limit, row):  # type: ignore[no-untyped-def]
     if end - at < IPV6_HEADER:
         return IP_TRUNCATED, at, at, 0, 0, 0
@@ -126,7 +126,7 @@ def _ipv6(data, at, end, limit, row):  # type: ignore[no-untyped-def]
     return reason, behind, at + length, protocol, fragment, identification
 
 
-@kernel
+@part
 def _extensions(data, at, end, hi, protocol):  # type: ignore[no-untyped-def]
     """Past the extension headers: (reason, at, protocol, fragment, identification). A later fragment ends the chain."""
     fragment = 0
@@ -154,7 +154,7 @@ def _extensions(data, at, end, hi, protocol):  # type: ignore[no-untyped-def]
     return IP_EXTENSIONS, at, protocol, fragment, identification
 
 
-@kernel
+@inlined
 def _is_extension(protocol):  # type: ignore[no-untyped-def]
     return (
         protocol == HOP_BY_HOP
@@ -168,7 +168,7 @@ def _is_extension(protocol):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel
+@part
 def _extension_length(data, at, protocol):  # type: ignore[no-untyped-def]
     """Octets of the extension header at `at`, at least 8 (RFC 8200 §4, RFC 4302 §2.2)."""
     if protocol == FRAGMENT_HEADER:

@@ -66,11 +66,11 @@ from formats.link import (
     VLAN_TAG,
 )
 from formats.reasons import LINK_MALFORMED, LINK_TRUNCATED, LINK_UNSUPPORTED, NOT_IP, TAG_DEPTH
-from kernels.jit import kernel
+from kernels.jit import inlined, part
 from kernels.wide import be16, be24, be32, octet
 
 
-@kernel
+@inlined
 def find_ip(data, at, end, link):  # type: ignore[no-untyped-def]
     """Where the IP header of a frame is. data: uint8[n]; the frame is data[at:end]; link: LINKTYPE number."""
     if link == LINKTYPE_ETHERNET:
@@ -98,7 +98,7 @@ def find_ip(data, at, end, link):  # type: ignore[no-untyped-def]
     return LINK_UNSUPPORTED, at, FAMILY_ANY
 
 
-@kernel
+@inlined
 def _behind_ethertype(data, at, end, ethertype):  # type: ignore[no-untyped-def]
     """What an ethertype (or an 802.3 length) announces at `at`."""
     if ethertype == ETHERTYPE_IPV4:
@@ -108,7 +108,7 @@ def _behind_ethertype(data, at, end, ethertype):  # type: ignore[no-untyped-def]
     return _behind_tags(data, at, end, ethertype)
 
 
-@kernel
+@part
 def _behind_tags(data, at, end, ethertype):  # type: ignore[no-untyped-def]
     """The same past tags, labels, SNAP and pseudowires; every turn reads on, and tags and labels are counted."""
     tags = 0
@@ -134,7 +134,7 @@ def _behind_tags(data, at, end, ethertype):  # type: ignore[no-untyped-def]
             return reason, at, FAMILY_ANY
 
 
-@kernel
+@part
 def _is_tag(ethertype):  # type: ignore[no-untyped-def]
     return (
         ethertype == ETHERTYPE_VLAN
@@ -144,7 +144,7 @@ def _is_tag(ethertype):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel
+@part
 def _tag(data, at, end, tags):  # type: ignore[no-untyped-def]
     """Past one VLAN tag, the `tags`-th: (reason, at, ethertype)."""
     if tags > TAGS:
@@ -154,7 +154,7 @@ def _tag(data, at, end, tags):  # type: ignore[no-untyped-def]
     return 0, at + VLAN_TAG, be16(data, at + 2)
 
 
-@kernel
+@part
 def _labels(data, at, end, labels):  # type: ignore[no-untyped-def]
     """Past an MPLS stack: (reason, at, labels so far)."""
     while True:
@@ -168,7 +168,7 @@ def _labels(data, at, end, labels):  # type: ignore[no-untyped-def]
             return 0, at, labels
 
 
-@kernel
+@part
 def _bottom(data, at, end):  # type: ignore[no-untyped-def]
     """What lies under an MPLS stack, told by its first nibble: (reason, at, ethertype)."""
     if at >= end:
@@ -186,7 +186,7 @@ def _bottom(data, at, end):  # type: ignore[no-untyped-def]
     return 0, at + ETHERNET_HEADER, be16(data, at + ETHERNET_TYPE)
 
 
-@kernel
+@part
 def _snap(data, at, end):  # type: ignore[no-untyped-def]
     """Past LLC and SNAP: (reason, at, ethertype)."""
     if end - at < LLC_HEADER:
@@ -203,7 +203,7 @@ def _snap(data, at, end):  # type: ignore[no-untyped-def]
     return 0, at + SNAP_HEADER, ethertype
 
 
-@kernel
+@part
 def _pppoe(data, at, end):  # type: ignore[no-untyped-def]
     """A PPPoE session header and the PPP protocol in it (RFC 2516 §4)."""
     if end - at < PPPOE_HEADER:
@@ -215,7 +215,7 @@ def _pppoe(data, at, end):  # type: ignore[no-untyped-def]
     return _ppp(data, at + PPPOE_HEADER, end)
 
 
-@kernel
+@part
 def _ppp(data, at, end):  # type: ignore[no-untyped-def]
     """A PPP protocol field of one octet (odd: compressed, RFC 1661 §6.5) or two."""
     if at >= end:
@@ -234,7 +234,7 @@ def _ppp(data, at, end):  # type: ignore[no-untyped-def]
     return NOT_IP, at, FAMILY_ANY
 
 
-@kernel
+@part
 def _serial(data, at, end):  # type: ignore[no-untyped-def]
     """PPP in HDLC-like framing (RFC 1662), its address and control octets there or left out, or Cisco HDLC."""
     if end - at < 2:
@@ -247,7 +247,7 @@ def _serial(data, at, end):  # type: ignore[no-untyped-def]
     return _ppp(data, at, end)
 
 
-@kernel
+@part
 def _cisco(data, at, end):  # type: ignore[no-untyped-def]
     if end - at < C_HDLC_HEADER:
         return LINK_TRUNCATED, at, FAMILY_ANY
@@ -257,7 +257,7 @@ def _cisco(data, at, end):  # type: ignore[no-untyped-def]
     return _behind_tags(data, at + C_HDLC_HEADER, end, ethertype)
 
 
-@kernel
+@part
 def _cooked(data, at, end, header, type_at):  # type: ignore[no-untyped-def]
     """Linux cooked captures: the protocol is an ethertype, or a small number of Linux's own."""
     if end - at < header:
@@ -270,7 +270,7 @@ def _cooked(data, at, end, header, type_at):  # type: ignore[no-untyped-def]
     return _behind_tags(data, at + header, end, ethertype)
 
 
-@kernel
+@part
 def _loopback(data, at, end, link):  # type: ignore[no-untyped-def]
     """NULL: an address family in the byte order of the writer. LOOP: big-endian."""
     if end - at < FAMILY_HEADER:

@@ -32,7 +32,7 @@ from kernels.gtpc import decode_datagram
 from kernels.gtpu import NOT_GTPU, gtpu, is_gtp0, plausible
 from kernels.hashing import flow_hash, shard_hash, tunnel_hash
 from kernels.ip import ip_header
-from kernels.jit import kernel
+from kernels.jit import inlined, kernel, part
 from kernels.link import find_ip
 from kernels.prefetch import prefetch_octet
 from kernels.signalling import (
@@ -57,7 +57,7 @@ AHEAD = 8
 _NOTHING = np.uint64(0)
 
 
-@kernel
+@part
 def parse(data, records, first, out_packets, out):  # type: ignore[no-untyped-def]
     """Parse records[first:] into out_packets[0:]; returns how many (int64).
 
@@ -75,7 +75,7 @@ def parse(data, records, first, out_packets, out):  # type: ignore[no-untyped-de
     return count
 
 
-@kernel
+@inlined
 def _parse_record(data, record, row, out):  # type: ignore[no-untyped-def]
     """Fill `row` from one record; False, with nothing added to `out`, where `out` lacks room."""
     row.ts = record.ts
@@ -95,7 +95,7 @@ def _parse_record(data, record, row, out):  # type: ignore[no-untyped-def]
     return True
 
 
-@kernel
+@inlined
 def _clear(row):  # type: ignore[no-untyped-def]
     """Every field but time, size and source to "absent"; `kind` to KIND_NONE."""
     row.flow_hash = _NOTHING
@@ -133,7 +133,7 @@ def _clear(row):  # type: ignore[no-untyped-def]
     row.ttl = 0
 
 
-@kernel
+@inlined
 def _finish(reason, row):  # type: ignore[no-untyped-def]
     """Set `reason`, `kind` and the hashes of what was decoded; empty a row that was rejected."""
     if reason == USER_PLANE:
@@ -158,7 +158,7 @@ def _finish(reason, row):  # type: ignore[no-untyped-def]
         _finish_tunnel(reason, row)
 
 
-@kernel
+@inlined
 def _finish_tunnel(reason, row):  # type: ignore[no-untyped-def]
     """The hash of the endpoint that a TEID belongs to: the receiver, or in an error indication the peer it names."""
     if reason == GTPU_CONTROL and row.gtpu_type == ERROR_INDICATION:
@@ -167,7 +167,7 @@ def _finish_tunnel(reason, row):  # type: ignore[no-untyped-def]
         row.tunnel_hash = tunnel_hash(row.outer_dst_hi, row.outer_dst_lo, row.teid)
 
 
-@kernel
+@inlined
 def _decode(data, lo, end, limit, link, row, out):  # type: ignore[no-untyped-def]
     """The reason code of the frame data[lo:end] that was `limit - lo` octets on the wire, or NO_ROOM."""
     reason, at, family = find_ip(data, lo, end, link)
@@ -209,7 +209,7 @@ def _decode(data, lo, end, limit, link, row, out):  # type: ignore[no-untyped-de
     return reason
 
 
-@kernel
+@inlined
 def _set_outer(row):  # type: ignore[no-untyped-def]
     row.outer_src_hi = row.src_hi
     row.outer_src_lo = row.src_lo
@@ -217,7 +217,7 @@ def _set_outer(row):  # type: ignore[no-untyped-def]
     row.outer_dst_lo = row.dst_lo
 
 
-@kernel
+@inlined
 def _enter(depth, row):  # type: ignore[no-untyped-def]
     """Forget the transport header around the tunnel: what is inside may have none."""
     row.depth = depth
@@ -226,7 +226,7 @@ def _enter(depth, row):  # type: ignore[no-untyped-def]
     row.payload = 0
 
 
-@kernel
+@part
 def _datagram(data, at, cut, behind, hi, fragment, identification, depth, row, out):  # type: ignore[no-untyped-def]
     """A UDP datagram data[at:behind] that is not GTP-U, in an IP packet up to `hi`; returns the reason or NO_ROOM."""
     src_port = np.int64(row.src_port)
@@ -237,21 +237,21 @@ def _datagram(data, at, cut, behind, hi, fragment, identification, depth, row, o
             if fragment != 0:
                 kept = _keep_piece(data, at, cut, hi, fragment, identification, row, out)
                 return GTPC_FRAGMENT if kept > 0 else NO_ROOM if kept < 0 else GTPC_TRUNCATED
-            return _signalling(data, lo, behind, cut, row, out)
+            return _signalling(data, lo, cut, behind, row, out)
         if (src_port == PORT_GTP_PRIME or dst_port == PORT_GTP_PRIME) and is_gtp0(data, lo, cut, behind):
             return GTP_VERSION
     row.quic = quic(data, lo, cut)
     return USER_PLANE
 
 
-@kernel
-def _signalling(data, lo, hi, cut, row, out):  # type: ignore[no-untyped-def]
-    """GTP-C messages of the UDP payload data[lo:hi], captured up to `cut`: the reason or NO_ROOM."""
+@part
+def _signalling(data, lo, cut, behind, row, out):  # type: ignore[no-untyped-def]
+    """GTP-C messages of the UDP payload data[lo:behind], captured up to `cut`: the reason or NO_ROOM."""
     if not _has_room(out):
         return NO_ROOM
     before = out.used[MESSAGES]
     reason = decode_datagram(
-        data, lo, hi, cut, row.ts, row.src_hi, row.src_lo, row.dst_hi, row.dst_lo,
+        data, lo, cut, np.int64(cut < behind), row.ts, row.src_hi, row.src_lo, row.dst_hi, row.dst_lo,
         np.int64(row.src_port), np.int64(row.dst_port), out,
     )  # fmt: skip
     row.payload = before
@@ -259,7 +259,7 @@ def _signalling(data, lo, hi, cut, row, out):  # type: ignore[no-untyped-def]
     return np.int64(reason)
 
 
-@kernel
+@part
 def _has_room(out):  # type: ignore[no-untyped-def]
     """Whether one more datagram of the largest size fits."""
     used = out.used
@@ -271,7 +271,7 @@ def _has_room(out):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel
+@part
 def _later_fragment(data, at, cut, hi, fragment, identification, depth, row, out):  # type: ignore[no-untyped-def]
     """A fragment without a transport header: it may belong to signalling only outside of tunnels and in UDP."""
     row.fragment = 1
@@ -283,7 +283,7 @@ def _later_fragment(data, at, cut, hi, fragment, identification, depth, row, out
     return USER_PLANE
 
 
-@kernel
+@part
 def _keep_piece(data, at, cut, hi, fragment, identification, row, out):  # type: ignore[no-untyped-def]
     """Copy the IP payload data[at:hi] into the PIECE array: 1, or 0 where it is not whole or too long, NO_ROOM."""
     length = hi - at
@@ -305,7 +305,7 @@ def _keep_piece(data, at, cut, hi, fragment, identification, row, out):  # type:
     piece.ip_protocol = row.ip_protocol
     copy = piece["data"]
     for i in range(length):
-        copy[i] = data[at + i]
+        copy[np.uint64(i)] = data[np.uint64(at + i)]
     out.used[PIECES] = index + 1
     row.payload = index
     row.window = 1

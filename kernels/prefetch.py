@@ -11,7 +11,7 @@ import numba
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from kernels.jit import kernel
+from kernels.jit import inlined
 
 __all__ = ["prefetch_octet", "prefetch_row"]
 
@@ -50,12 +50,12 @@ if numba.config.DISABLE_JIT:
 
 else:
 
-    @kernel
+    @inlined
     def prefetch_row(array, index):  # type: ignore[no-untyped-def]
         """Ask for the first cache line of `array[index]`, 0 <= index < len(array); array: any dtype, one dimension."""
         _prefetch(array, index)
 
-    @kernel
+    @inlined
     def prefetch_octet(data, at):  # type: ignore[no-untyped-def]
         """Ask for the cache line of `data[at]`; data: uint8[n]. An offset outside of the array asks for nothing."""
         if 0 <= at < len(data):

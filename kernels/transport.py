@@ -33,11 +33,11 @@ from formats.ip import (
     UDP_LENGTH,
 )
 from formats.reasons import TRANSPORT_MALFORMED, TRANSPORT_TRUNCATED, USER_PLANE
-from kernels.jit import kernel
+from kernels.jit import inlined, part
 from kernels.wide import be16, be32, octet
 
 
-@kernel
+@inlined
 def tcp(data, at, cut, hi, row):  # type: ignore[no-untyped-def]
     """A TCP header (RFC 9293 §3.1); returns the reason code. row: PACKET record, filled in."""
     if hi - at < TCP_HEADER:
@@ -61,7 +61,7 @@ def tcp(data, at, cut, hi, row):  # type: ignore[no-untyped-def]
     return USER_PLANE
 
 
-@kernel
+@part
 def _syn_options(data, at, end, row):  # type: ignore[no-untyped-def]
     """Segment size and window scale, as far as the options were captured and hang together; 40 octets at most."""
     while at < end:
@@ -81,7 +81,7 @@ def _syn_options(data, at, end, row):  # type: ignore[no-untyped-def]
         at += size
 
 
-@kernel
+@inlined
 def udp(data, at, cut, hi, fragment, row):  # type: ignore[no-untyped-def]
     """A UDP header (RFC 768): (reason or 0, src port, dst port, end of the datagram by its header).
 
@@ -105,7 +105,7 @@ def udp(data, at, cut, hi, fragment, row):  # type: ignore[no-untyped-def]
     return 0, src_port, dst_port, at + size
 
 
-@kernel
+@inlined
 def quic(data, at, cut):  # type: ignore[no-untyped-def]
     """1 where the UDP payload data[at:cut] begins with a QUIC long header of a known version (RFC 9000 §17.2), else 0."""
     if cut - at < QUIC_LEAST or octet(data, at) & QUIC_LONG_HEADER != QUIC_LONG_HEADER:
@@ -116,7 +116,7 @@ def quic(data, at, cut):  # type: ignore[no-untyped-def]
     return 1 if version >> 16 == QUIC_GOOGLE else 0
 
 
-@kernel
+@part
 def other(data, at, cut, hi, protocol, row):  # type: ignore[no-untyped-def]
     """Any other protocol: its payload, and the ports of SCTP where they were captured. Returns the reason code."""
     row.payload = hi - at
