@@ -1,0 +1,72 @@
+"""Link layers down to IP: LINKTYPE numbers, header lengths, ethertypes, PPP protocols, address families.
+
+Sources: the LINKTYPE registry of tcpdump.org, IEEE 802.3/802.1Q, RFC 3032 (MPLS), RFC 2516 (PPPoE), RFC 1661 (PPP),
+RFC 4385 (pseudowire control word), RFC 1042 (SNAP). Offsets count octets from the start of the header that they name.
+"""
+
+LINKTYPE_NULL = 0
+LINKTYPE_ETHERNET = 1
+LINKTYPE_PPP = 9
+LINKTYPE_RAW_BSD = 12  # DLT_RAW of most systems, written into a file as it is
+LINKTYPE_RAW_OPENBSD = 14
+LINKTYPE_PPP_SERIAL = 50
+LINKTYPE_PPP_ETHER = 51
+LINKTYPE_RAW = 101
+LINKTYPE_C_HDLC = 104
+LINKTYPE_LOOP = 108
+LINKTYPE_LINUX_SLL = 113
+LINKTYPE_IPV4 = 228
+LINKTYPE_IPV6 = 229
+LINKTYPE_LINUX_SLL2 = 276
+
+ETHERNET_HEADER = 14
+ETHERNET_TYPE = 12
+SLL_HEADER = 16
+SLL_TYPE = 14
+SLL2_HEADER = 20
+SLL2_TYPE = 0
+C_HDLC_HEADER = 4
+C_HDLC_TYPE = 2
+FAMILY_HEADER = 4  # NULL and LOOP
+
+ETHERTYPE_LENGTHS = 1500  # up to here the field is an 802.3 length and LLC follows
+ETHERTYPE_FIRST = 0x0600
+ETHERTYPE_IPV4 = 0x0800
+ETHERTYPE_IPV6 = 0x86DD
+ETHERTYPE_VLAN = 0x8100
+ETHERTYPE_SERVICE_VLAN = 0x88A8
+ETHERTYPE_OLD_QINQ = 0x9100
+ETHERTYPE_OLD_QINQ_2 = 0x9200
+ETHERTYPE_MPLS = 0x8847
+ETHERTYPE_MPLS_MULTICAST = 0x8848
+ETHERTYPE_PPPOE_SESSION = 0x8864
+ETHERTYPE_NONE = 0xFFFF  # reserved, stands here for "nothing that is read"
+
+SLL_LLC = 4  # the protocol of a cooked header where 802.2 LLC follows
+
+VLAN_TAG = 4  # TCI and the ethertype behind it
+MPLS_LABEL = 4
+MPLS_BOTTOM = 0x01  # in the third octet of an entry
+CONTROL_WORD = 4
+TAGS = 8
+"""VLAN tags, and apart from them MPLS labels, that are followed."""
+
+LLC_SNAP = 0xAAAA03
+LLC_HEADER = 3
+SNAP_HEADER = 8  # LLC, OUI and ethertype
+SNAP_OUI = 3
+SNAP_TYPE = 6
+
+PPPOE_HEADER = 6
+PPPOE_VERSION_TYPE = 0x11
+PPP_ADDRESS_CONTROL = 0xFF03
+PPP_IPV4 = 0x0021
+PPP_IPV6 = 0x0057
+C_HDLC_UNICAST = 0x0F
+C_HDLC_BROADCAST = 0x8F
+
+AF_INET = 2
+AF_INET6_LINUX = 10
+AF_INET6_NETBSD = 24
+AF_INET6_FREEBSD = 28
+AF_INET6_DARWIN = 30
