@@ -305,6 +305,19 @@ TV_SIZE = np.full(FIRST_TLV, -1, np.int64)
 for _type, _octets in TV_OCTETS.items():
     TV_SIZE[_type] = _octets
 
+FEWEST_OCTETS = np.zeros(256, np.int64)
+"""int64[256]: octets that the value of an element with a length that is read must have at least; 0 for all others."""
+for _type, _octets in {
+    IE_END_USER_ADDRESS: 2,
+    IE_MSISDN: 1,
+    IE_QOS_PROFILE: 1,
+    IE_RAT_TYPE: 1,
+    IE_ULI: 1,
+    IE_EVOLVED_ARP_I: 1,
+    IE_AMBR: 8,
+}.items():
+    FEWEST_OCTETS[_type] = _octets
+
 # Geographic location types of the User Location Information (§7.7.51).
 ULI_CGI = 0
 ULI_SAI = 1

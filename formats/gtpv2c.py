@@ -3,6 +3,8 @@
 Names are the standard's. What the decoder reads has a constant; every other number is in a table, for people.
 """
 
+import numpy as np
+
 # Header (§5.1): first octet, then type, length of all after the first 4 octets.
 FLAG_PIGGYBACK = 0x10
 FLAG_TEID = 0x08
@@ -349,6 +351,28 @@ IES: dict[int, str] = {
     255: "Private Extension",
 }
 """Information elements (§8.1, Table 8.1-1)."""
+
+FEWEST_OCTETS = np.zeros(256, np.int64)
+"""int64[256]: octets that the value of an element that is read must have at least; 0 for all others."""
+for _type, _octets in {
+    IE_CAUSE: 1,
+    IE_RECOVERY: 1,
+    IE_AMBR: 8,
+    IE_EBI: 1,
+    IE_INDICATION: 1,
+    IE_PAA: 1,
+    IE_BEARER_QOS: 22,
+    IE_FLOW_QOS: 1,
+    IE_RAT_TYPE: 1,
+    IE_SERVING_NETWORK: 3,
+    IE_ULI: 1,
+    IE_F_TEID: 5,
+    IE_CHARGING_ID: 4,
+    IE_PDN_TYPE: 1,
+    IE_SELECTION_MODE: 1,
+    IE_RAN_NAS_CAUSE: 2,
+}.items():
+    FEWEST_OCTETS[_type] = _octets
 
 # User Location Information (§8.21): flags in the order in which the identities follow, and the octets of each.
 ULI_CGI = 0x01
