@@ -1,6 +1,8 @@
 """Rows of GTP-C messages, their bearers and F-TEIDs: made with every field absent, then filled by the decoders.
 
-`m` is a MESSAGE record, `out` a `kernels.signalling.Signalling`. Rows are used again, so each starts from nothing.
+`m` is a MESSAGE record, `out` a `kernels.signalling.Signalling`; `bearers`, `fteids`, `text` are its arrays. Rows are used
+again, so each starts from nothing. While a message is decoded its own row says where the next bearer, F-TEID and name go;
+`out.used` moves when it ends. (An array taken out of `out` costs a reference count; one that is handed on costs nothing.)
 """
 
 import numpy as np
@@ -70,32 +72,38 @@ def clear_fields(m):  # type: ignore[no-untyped-def]
 @kernel
 def begin_message(version, kind, out):  # type: ignore[no-untyped-def]
     """The next MESSAGE record, empty, at the cursors as they stand; `end_message` moves the cursor over it."""
-    m = out.messages[out.used[MESSAGES]]
+    used = out.used
+    m = out.messages[used[MESSAGES]]
     clear_identities(m)
     clear_fields(m)
     m.version = version
     m.type = kind
     m.piggyback = 0
-    m.apn_offset = out.used[TEXT]
-    m.first_bearer = out.used[BEARERS]
-    m.first_fteid = out.used[FTEIDS]
+    m.apn_offset = used[TEXT]
+    m.first_bearer = used[BEARERS]
+    m.first_fteid = used[FTEIDS]
     return m
 
 
 @kernel
 def end_message(out):  # type: ignore[no-untyped-def]
-    """Keep the message that was begun."""
-    out.used[MESSAGES] += 1
+    """Keep the message that was begun last, and what it added to the other arrays."""
+    used = out.used
+    m = out.messages[used[MESSAGES]]
+    used[MESSAGES] += 1
+    used[BEARERS] = m.first_bearer + m.bearer_count
+    used[FTEIDS] = m.first_fteid + m.fteid_count
+    used[TEXT] = m.apn_offset + m.apn_length
 
 
 @kernel
-def add_bearer(instance, m, out):  # type: ignore[no-untyped-def]
+def add_bearer(instance, m, bearers):  # type: ignore[no-untyped-def]
     """Append an empty BEARER row: its ordinal within the message, or -1 where MESSAGE_BEARERS are in use (damage)."""
     ordinal = np.int64(m.bearer_count)
     if ordinal >= MESSAGE_BEARERS:
         m.damage = 1
         return -1
-    bearer = out.bearers[out.used[BEARERS]]
+    bearer = bearers[m.first_bearer + ordinal]
     bearer.charging_id = -1
     bearer.ebi = -1
     bearer.cause = -1
@@ -104,19 +112,18 @@ def add_bearer(instance, m, out):  # type: ignore[no-untyped-def]
     bearer.instance = instance
     bearer.gbr_up_kbps = -1
     bearer.gbr_down_kbps = -1
-    out.used[BEARERS] += 1
     m.bearer_count = ordinal + 1
     return ordinal
 
 
 @kernel
-def add_fteid(teid, bearer, interface, instance, m, out):  # type: ignore[no-untyped-def]
-    """Append an FTEID row without addresses: its row in `out.fteids`, -1 where MESSAGE_FTEIDS are in use (damage)."""
+def add_fteid(teid, bearer, interface, instance, m, fteids):  # type: ignore[no-untyped-def]
+    """Append an FTEID row without addresses: its row in `fteids`, -1 where MESSAGE_FTEIDS are in use (damage)."""
     if m.fteid_count >= MESSAGE_FTEIDS:
         m.damage = 1
         return -1
-    row = out.used[FTEIDS]
-    fteid = out.fteids[row]
+    row = np.int64(m.first_fteid) + m.fteid_count
+    fteid = fteids[row]
     fteid.hi = _NONE
     fteid.lo = _NONE
     fteid.v6_hi = _NONE
@@ -125,7 +132,6 @@ def add_fteid(teid, bearer, interface, instance, m, out):  # type: ignore[no-unt
     fteid.bearer = bearer
     fteid.interface = interface
     fteid.instance = instance
-    out.used[FTEIDS] += 1
     m.fteid_count += 1
     return row
 
@@ -172,17 +178,16 @@ def set_ue_ipv6(data, at, m):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def set_apn(data, at, length, m, out):  # type: ignore[no-untyped-def]
-    """Access point name into `out.text`, the operator identifier cut; the first of a message counts. Returns damage."""
+def set_apn(data, at, length, m, text):  # type: ignore[no-untyped-def]
+    """Access point name into `text`, the operator identifier cut; the first of a message counts. Returns damage."""
     if m.apn_length > 0:
         return 0
     to = np.int64(m.apn_offset)
-    size = dotted_name(data, at, length, out.text, to)
+    size = dotted_name(data, at, length, text, to)
     if size < 0:
         return 1
     if size > 0:
-        size = network_identifier(out.text, to, size)
+        size = network_identifier(text, to, size)
         m.apn_length = size
-        m.apn_hash = hash_octets(out.text, to, to + size)
-        out.used[TEXT] = to + size
+        m.apn_hash = hash_octets(text, to, to + size)
     return 0

@@ -85,9 +85,13 @@ from kernels.qos_profile import qos_class, rate_kbps
 from kernels.tbcd import digits
 
 _NOWHERE = np.uint64(0)
-_ABSENT = -1
+# A plain int would be a literal type, and each literal an overload of its own.
+_ABSENT = np.int64(-1)
+_ZERO, _ONE = np.int64(0), np.int64(1)
+_CGI, _SAI = np.int64(CELL_CGI), np.int64(CELL_SAI)
+_SGSN_U = np.int64(FTEID_GN_SGSN_U)
 _ULI_OCTETS = 8
-_TBCD_OCTETS = 8  # of an IMSI, which has no length
+_TBCD_OCTETS = np.int64(8)  # of an IMSI, which has no length
 
 
 @kernel
@@ -123,7 +127,7 @@ def decode(data, lo, hi, cut, out):  # type: ignore[no-untyped-def]
     body = header_end(data, lo, hi, cut)
     if body < 0:
         return -body
-    m = begin_message(1, data[lo + 1], out)
+    m = begin_message(_ONE, data[lo + 1], out)
     m.teid = be32(data, lo + 4)
     if data[lo] & FLAG_SEQUENCE:
         m.sequence = be16(data, lo + 8)
@@ -131,7 +135,7 @@ def decode(data, lo, hi, cut, out):  # type: ignore[no-untyped-def]
     if end > hi:
         m.damage = 1
         end = hi
-    _elements(data, body, end, m, out)
+    _elements(data, body, end, m, out.bearers, out.fteids, out.text)
     end_message(out)
     return GTPC
 
@@ -150,9 +154,9 @@ def _value(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _elements(data, at, end, m, out):  # type: ignore[no-untyped-def]
+def _elements(data, at, end, m, bearers, fteids, text):  # type: ignore[no-untyped-def]
     """All elements of a message, then its rows. One that cannot be passed over stops the walk and is damage."""
-    teid_data, teid_control, qos, arp, gsn_count = _ABSENT, _ABSENT, _ABSENT, _ABSENT, 0
+    teid_data, teid_control, qos, arp, gsn_count = _ABSENT, _ABSENT, _ABSENT, _ABSENT, _ZERO
     first, second, third, fourth = _ABSENT, _ABSENT, _ABSENT, _ABSENT
     body = at
     while at < end:
@@ -177,22 +181,24 @@ def _elements(data, at, end, m, out):  # type: ignore[no-untyped-def]
             third = value if gsn_count == 2 else third
             fourth = value if gsn_count == 3 else fourth
             gsn_count += 1
+        elif kind == IE_APN:
+            m.damage |= set_apn(data, value, length, m, text)
         else:
-            _element(data, value, length, kind, m, out)
+            _element(data, value, length, kind, m)
         at = value + length
     # Order of GSN addresses (§7.3): control plane, user traffic, then the alternatives of the two.
-    _context(data, teid_data, qos, arp, m, out)
+    _context(data, teid_data, qos, arp, m, bearers)
     alone = gsn_count == 1
     ggsn = _sent_by_ggsn(teid_control, alone, m)
     if teid_control >= 0:
         side = FTEID_GN_GGSN_C if ggsn else FTEID_GN_SGSN_C
-        _tunnel(data, teid_control, first, third, _ABSENT, side, m, out)
+        _tunnel(data, teid_control, first, third, _ABSENT, side, m, fteids)
     user = first if alone and teid_control < 0 else second
     if teid_data >= 0:
         side = FTEID_GN_GGSN_U if ggsn else FTEID_GN_SGSN_U
-        _tunnel(data, teid_data, user, fourth, 0, side, m, out)
+        _tunnel(data, teid_data, user, fourth, _ZERO, side, m, fteids)
     if m.type == SGSN_CONTEXT_ACKNOWLEDGE or m.type == FORWARD_RELOCATION_RESPONSE:
-        _forwarding_tunnels(data, body, at, user, m, out)
+        _forwarding_tunnels(data, body, at, user, m, bearers, fteids)
 
 
 @kernel
@@ -208,12 +214,12 @@ def _sent_by_ggsn(teid_control, alone, m):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _context(data, teid_data, qos, arp, m, out):  # type: ignore[no-untyped-def]
+def _context(data, teid_data, qos, arp, m, bearers):  # type: ignore[no-untyped-def]
     """The BEARER row of the message's PDP context, if it tells of one."""
     if teid_data < 0 and qos < 0 and m.ebi < 0 and m.charging_id < 0:
         return
-    ordinal = add_bearer(1 if m.type == DELETE_PDP_CONTEXT_REQUEST else 0, m, out)
-    bearer = out.bearers[m.first_bearer + ordinal]
+    ordinal = add_bearer(_ONE if m.type == DELETE_PDP_CONTEXT_REQUEST else _ZERO, m, bearers)
+    bearer = bearers[m.first_bearer + ordinal]
     bearer.ebi = m.ebi
     bearer.charging_id = m.charging_id
     if qos >= 0:
@@ -230,16 +236,16 @@ def _context(data, teid_data, qos, arp, m, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _tunnel(data, teid_at, address, alternative, bearer, interface, m, out):  # type: ignore[no-untyped-def]
+def _tunnel(data, teid_at, address, alternative, bearer, interface, m, fteids):  # type: ignore[no-untyped-def]
     """An FTEID row of the TEID at `teid_at` and the GSN address values at `address` and `alternative`."""
     if _gsn_octets(data, address) == 0:
         return
-    row = add_fteid(be32(data, teid_at), bearer, interface, 0, m, out)
+    row = add_fteid(be32(data, teid_at), bearer, interface, _ZERO, m, fteids)
     if row < 0:
         return
-    _add_address(data, address, out.fteids[row])
+    _add_address(data, address, fteids[row])
     if _gsn_octets(data, alternative) not in (0, _gsn_octets(data, address)):
-        _add_address(data, alternative, out.fteids[row])
+        _add_address(data, alternative, fteids[row])
 
 
 @kernel
@@ -260,23 +266,23 @@ def _add_address(data, address, fteid):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _forwarding_tunnels(data, at, end, address, m, out):  # type: ignore[no-untyped-def]
+def _forwarding_tunnels(data, at, end, address, m, bearers, fteids):  # type: ignore[no-untyped-def]
     """TEID Data II (§7.7.15: NSAPI, TEID) of a relocation: a BEARER and an FTEID row each, to the new SGSN or RNC."""
     while at < end:
         value, length = _value(data, at, end)
         if length < 0:
             return
         if data[at] == IE_TEID_DATA_II:
-            ordinal = add_bearer(0, m, out)
+            ordinal = add_bearer(_ZERO, m, bearers)
             if ordinal < 0:
                 return
-            out.bearers[m.first_bearer + ordinal].ebi = data[value] & 15
-            _tunnel(data, value + 1, address, _ABSENT, ordinal, FTEID_GN_SGSN_U, m, out)
+            bearers[m.first_bearer + ordinal].ebi = data[value] & 15
+            _tunnel(data, value + 1, address, _ABSENT, ordinal, _SGSN_U, m, fteids)
         at = value + length
 
 
 @kernel
-def _element(data, at, length, kind, m, out):  # type: ignore[no-untyped-def]
+def _element(data, at, length, kind, m):  # type: ignore[no-untyped-def]
     """One element that is no part of a tunnel: who, where; the rest is for `_attribute`."""
     if kind == IE_IMSI:
         if m.imsi == NO_DIGITS:
@@ -294,8 +300,6 @@ def _element(data, at, length, kind, m, out):  # type: ignore[no-untyped-def]
             m.imei = digits(data, at, length)
     elif kind == IE_ULI:
         _location(data, at, length, m)
-    elif kind == IE_APN:
-        m.damage |= set_apn(data, at, length, m, out)
     elif kind == IE_END_USER_ADDRESS:
         _end_user_address(data, at, length, m)
     else:
@@ -342,9 +346,9 @@ def _location(data, at, length, m):  # type: ignore[no-untyped-def]
     if length < _ULI_OCTETS:
         m.damage = 1
     elif kind == ULI_CGI:
-        m.cell = lac_cell(data, at + 1, CELL_CGI)
+        m.cell = lac_cell(data, at + 1, _CGI)
     elif kind == ULI_SAI:
-        m.cell = lac_cell(data, at + 1, CELL_SAI)
+        m.cell = lac_cell(data, at + 1, _SAI)
     else:
         m.cell = routing_area(data, at + 1)
         m.area = m.cell

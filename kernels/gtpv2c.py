@@ -70,6 +70,9 @@ from kernels.signalling import DATAGRAM_MESSAGES, MESSAGES
 from kernels.tbcd import digits
 
 _NOWHERE = np.uint64(0)
+_MESSAGE_LEVEL = np.int64(-1)  # the bearer of an F-TEID outside bearer contexts
+_REMOVED = np.int64(1)
+_VERSION = np.int64(2)
 
 
 @kernel
@@ -112,7 +115,7 @@ def decode(data, lo, hi, cut, out):  # type: ignore[no-untyped-def]
 @kernel
 def _message(data, at, hi, count, out):  # type: ignore[no-untyped-def]
     """One message with a sound header; returns where the next begins."""
-    m = begin_message(2, data[at + 1], out)
+    m = begin_message(_VERSION, data[at + 1], out)
     m.piggyback = 1 if count > 0 else 0
     body = at + HEADER_OCTETS
     if data[at] & FLAG_TEID:
@@ -123,7 +126,7 @@ def _message(data, at, hi, count, out):  # type: ignore[no-untyped-def]
     if end > hi:
         m.damage = 1
         end = hi
-    _elements(data, body, end, m, out)
+    _elements(data, body, end, m, out.bearers, out.fteids, out.text)
     end_message(out)
     return end
 
@@ -135,7 +138,7 @@ def _element_fits(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _elements(data, at, end, m, out):  # type: ignore[no-untyped-def]
+def _elements(data, at, end, m, bearers, fteids, text):  # type: ignore[no-untyped-def]
     """All elements of a message. One that reaches past the end stops the walk and is damage."""
     while at < end:
         if not _element_fits(data, at, end):
@@ -144,16 +147,22 @@ def _elements(data, at, end, m, out):  # type: ignore[no-untyped-def]
         kind, length, instance = np.int64(data[at]), be16(data, at + 1), np.int64(data[at + 3]) & 15
         at += IE_HEADER_OCTETS
         if kind == IE_BEARER_CONTEXT:
-            _bearer_context(data, at, at + length, instance, m, out)
+            _bearer_context(data, at, at + length, instance, m, bearers, fteids)
         elif kind == IE_PDN_CONNECTION:
-            _pdn_connection(data, at, at + length, m, out)
+            _pdn_connection(data, at, at + length, m, bearers, fteids, text)
+        elif kind == IE_F_TEID:
+            _f_teid(data, at, length, instance, _MESSAGE_LEVEL, m, fteids)
+        elif kind == IE_APN:
+            m.damage |= set_apn(data, at, length, m, text)
+        elif kind == IE_EBI and instance == 1 and m.type == DELETE_BEARER_REQUEST:
+            _bearer_to_remove(data, at, length, m, bearers)
         else:
-            _element(data, at, length, kind, instance, m, out)
+            _element(data, at, length, kind, instance, m)
         at += length
 
 
 @kernel
-def _pdn_connection(data, at, end, m, out):  # type: ignore[no-untyped-def]
+def _pdn_connection(data, at, end, m, bearers, fteids, text):  # type: ignore[no-untyped-def]
     """PDN Connection (§7.3.1-2): what it holds counts as the message's; IP Address is the device's."""
     while at < end:
         if not _element_fits(data, at, end):
@@ -162,31 +171,35 @@ def _pdn_connection(data, at, end, m, out):  # type: ignore[no-untyped-def]
         kind, length, instance = np.int64(data[at]), be16(data, at + 1), np.int64(data[at + 3]) & 15
         at += IE_HEADER_OCTETS
         if kind == IE_BEARER_CONTEXT:
-            _bearer_context(data, at, at + length, instance, m, out)
+            _bearer_context(data, at, at + length, instance, m, bearers, fteids)
+        elif kind == IE_F_TEID:
+            _f_teid(data, at, length, instance, _MESSAGE_LEVEL, m, fteids)
+        elif kind == IE_APN:
+            m.damage |= set_apn(data, at, length, m, text)
         elif kind == IE_IP_ADDRESS:
             _ue_address(data, at, length, m)
         else:
-            _element(data, at, length, kind, instance, m, out)
+            _element(data, at, length, kind, instance, m)
         at += length
 
 
 @kernel
-def _bearer_context(data, at, end, instance, m, out):  # type: ignore[no-untyped-def]
+def _bearer_context(data, at, end, instance, m, bearers, fteids):  # type: ignore[no-untyped-def]
     """A Bearer Context (§8.28) becomes a BEARER row, its F-TEIDs FTEID rows with its ordinal."""
-    ordinal = add_bearer(instance, m, out)
+    ordinal = add_bearer(instance, m, bearers)
     if ordinal < 0:
         return
-    bearer = out.bearers[m.first_bearer + ordinal]
+    bearer = bearers[m.first_bearer + ordinal]
     while at < end:
         if not _element_fits(data, at, end):
             m.damage = 1
             break
         kind, length, own = np.int64(data[at]), be16(data, at + 1), np.int64(data[at + 3]) & 15
         at += IE_HEADER_OCTETS
-        if length < FEWEST_OCTETS[kind]:
+        if kind == IE_F_TEID:
+            _f_teid(data, at, length, own, ordinal, m, fteids)
+        elif length < FEWEST_OCTETS[kind]:
             m.damage = 1
-        elif kind == IE_F_TEID:
-            _f_teid(data, at, length, own, ordinal, m, out)
         elif kind == IE_RAN_NAS_CAUSE:
             _ran_cause(data, at, length, m)
         elif own == 0:
@@ -220,16 +233,12 @@ def _be40(data, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _element(data, at, length, kind, instance, m, out):  # type: ignore[no-untyped-def]
-    """One element that is not grouped: who, where, which tunnel; the rest is for `_attribute`."""
+def _element(data, at, length, kind, instance, m):  # type: ignore[no-untyped-def]
+    """One element that is not grouped: who, where; the rest is for `_attribute`."""
     if length < FEWEST_OCTETS[kind]:
         m.damage = 1
-    elif kind == IE_F_TEID:
-        _f_teid(data, at, length, instance, -1, m, out)
     elif kind == IE_ULI:
         _location(data, at, length, instance, m)
-    elif kind == IE_EBI:
-        _bearer_identity(data, at, instance, m, out)
     elif kind == IE_RAN_NAS_CAUSE:
         _ran_cause(data, at, length, m)
     elif instance != 0:
@@ -243,8 +252,6 @@ def _element(data, at, length, kind, instance, m, out):  # type: ignore[no-untyp
     elif kind == IE_MEI:
         if m.imei == NO_DIGITS:
             m.imei = digits(data, at, length)
-    elif kind == IE_APN:
-        m.damage |= set_apn(data, at, length, m, out)
     elif kind == IE_PAA:
         _pdn_address(data, at, length, m)
     else:
@@ -258,6 +265,9 @@ def _attribute(data, at, length, kind, m):  # type: ignore[no-untyped-def]
         if m.cause < 0:
             m.cause = data[at]
             m.cause_remote = data[at + 1] & 1 if length >= 2 else 0
+    elif kind == IE_EBI:
+        if m.ebi < 0:
+            m.ebi = data[at] & 15
     elif kind == IE_RECOVERY:
         if m.recovery < 0:
             m.recovery = data[at]
@@ -295,15 +305,14 @@ def _indication(data, at, length):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _bearer_identity(data, at, instance, m, out):  # type: ignore[no-untyped-def]
-    """EBI of instance 0: the linked (or only) bearer; of instance 1 in a Delete Bearer Request: one to be removed."""
-    if instance == 0:
-        if m.ebi < 0:
-            m.ebi = data[at] & 15
-    elif instance == 1 and m.type == DELETE_BEARER_REQUEST:
-        ordinal = add_bearer(1, m, out)
-        if ordinal >= 0:
-            out.bearers[m.first_bearer + ordinal].ebi = data[at] & 15
+def _bearer_to_remove(data, at, length, m, bearers):  # type: ignore[no-untyped-def]
+    """EBI of instance 1 in a Delete Bearer Request (§7.2.9.2)."""
+    if length < 1:
+        m.damage = 1
+        return
+    ordinal = add_bearer(_REMOVED, m, bearers)
+    if ordinal >= 0:
+        bearers[m.first_bearer + ordinal].ebi = data[at] & 15
 
 
 @kernel
@@ -347,22 +356,22 @@ def _ue_address(data, at, length, m):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _f_teid(data, at, length, instance, bearer, m, out):  # type: ignore[no-untyped-def]
+def _f_teid(data, at, length, instance, bearer, m, fteids):  # type: ignore[no-untyped-def]
     """Fully qualified TEID (§8.22): flags and interface, TEID, IPv4, IPv6. One without an address is passed over."""
-    flags = np.int64(data[at])
+    flags = np.int64(data[at]) if length > 0 else 0
     ipv4, ipv6 = flags & F_TEID_V4, flags & F_TEID_V6
     if length < 5 + (4 if ipv4 else 0) + (16 if ipv6 else 0):
         m.damage = 1
         return
     if not (ipv4 or ipv6):
         return
-    row = add_fteid(be32(data, at + 1), bearer, flags & F_TEID_INTERFACE, instance, m, out)
+    row = add_fteid(be32(data, at + 1), bearer, flags & F_TEID_INTERFACE, instance, m, fteids)
     if row < 0:
         return
     if ipv4:
-        set_fteid_ipv4(data, at + 5, out.fteids[row])
+        set_fteid_ipv4(data, at + 5, fteids[row])
     if ipv6:
-        set_fteid_ipv6(data, at + (9 if ipv4 else 5), out.fteids[row])
+        set_fteid_ipv6(data, at + (9 if ipv4 else 5), fteids[row])
 
 
 @kernel

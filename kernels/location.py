@@ -16,6 +16,9 @@ from kernels.jit import kernel
 from kernels.octets import be16, be32
 
 _NOWHERE = np.uint64(0)
+# A plain int would be a literal type, and each literal an overload of its own.
+_ECGI, _RAI, _TAI = np.int64(CELL_ECGI), np.int64(CELL_RAI), np.int64(CELL_TAI)
+_CGI, _SAI = np.int64(CELL_CGI), np.int64(CELL_SAI)
 
 
 @kernel
@@ -30,7 +33,7 @@ def plmn(data, at):  # type: ignore[no-untyped-def]
 @kernel
 def cell_code(kind, network, identity):  # type: ignore[no-untyped-def]
     """The uint64 of a cell: CELL_* kind, 24-bit PLMN, 36-bit identity."""
-    return np.uint64((np.int64(kind) << 60) | (np.int64(network) << 36) | np.int64(identity))
+    return np.uint64((kind << 60) | (network << 36) | identity)
 
 
 @kernel
@@ -42,19 +45,19 @@ def lac_cell(data, at, kind):  # type: ignore[no-untyped-def]
 @kernel
 def routing_area(data, at):  # type: ignore[no-untyped-def]
     """RAI: PLMN, LAC, RAC; 6 octets."""
-    return cell_code(CELL_RAI, plmn(data, at), (be16(data, at + 3) << 16) | np.int64(data[at + 5]))
+    return cell_code(_RAI, plmn(data, at), (be16(data, at + 3) << 16) | np.int64(data[at + 5]))
 
 
 @kernel
 def tracking_area(data, at):  # type: ignore[no-untyped-def]
     """TAI: PLMN, TAC; 5 octets."""
-    return cell_code(CELL_TAI, plmn(data, at), be16(data, at + 3))
+    return cell_code(_TAI, plmn(data, at), be16(data, at + 3))
 
 
 @kernel
 def eutran_cell(data, at):  # type: ignore[no-untyped-def]
     """ECGI: PLMN, 4 spare bits, ECI of 28 bits; 7 octets."""
-    return cell_code(CELL_ECGI, plmn(data, at), be32(data, at + 3) & 0x0FFF_FFFF)
+    return cell_code(_ECGI, plmn(data, at), be32(data, at + 3) & 0x0FFF_FFFF)
 
 
 @kernel
@@ -82,9 +85,9 @@ def user_location(data, at, length):  # type: ignore[no-untyped-def]
     if flags & ULI_ECGI:
         cell = eutran_cell(data, ecgi)
     elif flags & ULI_CGI:
-        cell = lac_cell(data, cgi, CELL_CGI)
+        cell = lac_cell(data, cgi, _CGI)
     elif flags & ULI_SAI:
-        cell = lac_cell(data, sai, CELL_SAI)
+        cell = lac_cell(data, sai, _SAI)
     else:
         cell = area
     return cell, area, 0
