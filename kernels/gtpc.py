@@ -23,16 +23,17 @@ def decode_datagram(  # type: ignore[no-untyped-def]
     """
     if hi <= lo:
         return GTPC_TRUNCATED if cut else GTPC_MALFORMED
-    first = out.used[MESSAGES]
+    messages, bearers, fteids, text, used = out.messages, out.bearers, out.fteids, out.text, out.used
+    first = used[MESSAGES]
     version = data[lo] >> 5
     if version == 2:
-        reason = _decode_v2(data, lo, hi, cut, out)
+        reason = _decode_v2(data, lo, hi, cut, messages, bearers, fteids, text, used)
     elif version == 1 and data[lo] & FLAG_PROTOCOL_TYPE:
-        reason = _decode_v1(data, lo, hi, cut, out)
+        reason = _decode_v1(data, lo, hi, cut, messages, bearers, fteids, text, used)
     else:
         return GTP_VERSION
-    for row in range(first, out.used[MESSAGES]):
-        m = out.messages[row]
+    for row in range(first, used[MESSAGES]):
+        m = messages[row]
         m.ts = ts
         m.src_hi = src_hi
         m.src_lo = src_lo

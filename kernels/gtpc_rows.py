@@ -1,8 +1,9 @@
 """Rows of GTP-C messages, their bearers and F-TEIDs: made with every field absent, then filled by the decoders.
 
-`m` is a MESSAGE record, `out` a `kernels.signalling.Signalling`; `bearers`, `fteids`, `text` are its arrays. Rows are used
-again, so each starts from nothing. While a message is decoded its own row says where the next bearer, F-TEID and name go;
-`out.used` moves when it ends. (An array taken out of `out` costs a reference count; one that is handed on costs nothing.)
+`m` is a MESSAGE record; `messages`, `bearers`, `fteids`, `text`, `used` are the arrays of a `Signalling`, handed on one by
+one because each time that one is taken out of the tuple its references are counted. Rows are used again, so each starts
+from nothing. While a message is decoded its own row says where the next bearer, F-TEID and name go; `used` moves when it
+ends.
 """
 
 import numpy as np
@@ -70,10 +71,9 @@ def clear_fields(m):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def begin_message(version, kind, out):  # type: ignore[no-untyped-def]
+def begin_message(version, kind, messages, used):  # type: ignore[no-untyped-def]
     """The next MESSAGE record, empty, at the cursors as they stand; `end_message` moves the cursor over it."""
-    used = out.used
-    m = out.messages[used[MESSAGES]]
+    m = messages[used[MESSAGES]]
     clear_identities(m)
     clear_fields(m)
     m.version = version
@@ -86,10 +86,8 @@ def begin_message(version, kind, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def end_message(out):  # type: ignore[no-untyped-def]
+def end_message(m, used):  # type: ignore[no-untyped-def]
     """Keep the message that was begun last, and what it added to the other arrays."""
-    used = out.used
-    m = out.messages[used[MESSAGES]]
     used[MESSAGES] += 1
     used[BEARERS] = m.first_bearer + m.bearer_count
     used[FTEIDS] = m.first_fteid + m.fteid_count

@@ -122,12 +122,12 @@ def header_end(data, at, hi, cut):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def decode(data, lo, hi, cut, out):  # type: ignore[no-untyped-def]
+def decode(data, lo, hi, cut, messages, bearers, fteids, text, used):  # type: ignore[no-untyped-def]
     """Rows for the message at `lo` (at least one octet, version 1, not GTP'); GTPC or the reason why there is none."""
     body = header_end(data, lo, hi, cut)
     if body < 0:
         return -body
-    m = begin_message(_ONE, data[lo + 1], out)
+    m = begin_message(_ONE, data[lo + 1], messages, used)
     m.teid = be32(data, lo + 4)
     if data[lo] & FLAG_SEQUENCE:
         m.sequence = be16(data, lo + 8)
@@ -135,8 +135,8 @@ def decode(data, lo, hi, cut, out):  # type: ignore[no-untyped-def]
     if end > hi:
         m.damage = 1
         end = hi
-    _elements(data, body, end, m, out.bearers, out.fteids, out.text)
-    end_message(out)
+    _elements(data, body, end, m, bearers, fteids, text)
+    end_message(m, used)
     return GTPC
 
 

@@ -92,7 +92,7 @@ def header_fault(data, at, hi, cut):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def decode(data, lo, hi, cut, out):  # type: ignore[no-untyped-def]
+def decode(data, lo, hi, cut, messages, bearers, fteids, text, used):  # type: ignore[no-untyped-def]
     """Rows for the message at `lo` and those piggybacked on it; GTPC or the reason why there is none.
 
     A piggybacked message that is announced but not there, or beyond DATAGRAM_MESSAGES, is damage of the last one.
@@ -103,19 +103,19 @@ def decode(data, lo, hi, cut, out):  # type: ignore[no-untyped-def]
     at = lo
     for count in range(DATAGRAM_MESSAGES):
         more = data[at] & FLAG_PIGGYBACK
-        at = _message(data, at, hi, count, out)
+        at = _message(data, at, hi, count, messages, bearers, fteids, text, used)
         if not more:
             return GTPC
         if header_fault(data, at, hi, cut) != 0:
             break
-    out.messages[out.used[MESSAGES] - 1].damage = 1
+    messages[used[MESSAGES] - 1].damage = 1
     return GTPC
 
 
 @kernel
-def _message(data, at, hi, count, out):  # type: ignore[no-untyped-def]
+def _message(data, at, hi, count, messages, bearers, fteids, text, used):  # type: ignore[no-untyped-def]
     """One message with a sound header; returns where the next begins."""
-    m = begin_message(_VERSION, data[at + 1], out)
+    m = begin_message(_VERSION, data[at + 1], messages, used)
     m.piggyback = 1 if count > 0 else 0
     body = at + HEADER_OCTETS
     if data[at] & FLAG_TEID:
@@ -126,8 +126,8 @@ def _message(data, at, hi, count, out):  # type: ignore[no-untyped-def]
     if end > hi:
         m.damage = 1
         end = hi
-    _elements(data, body, end, m, out.bearers, out.fteids, out.text)
-    end_message(out)
+    _elements(data, body, end, m, bearers, fteids, text)
+    end_message(m, used)
     return end
 
 
