@@ -1,0 +1,106 @@
+"""Causes in the words of their standards, and which of them tell of a normal release.
+
+A family is a name of `formats.xdr.CAUSE_FAMILIES`; a cause is a family and a code.
+"""
+
+from formats import gtpv1c, gtpv2c, s1ap_causes
+
+DIAMETER: dict[int, str] = {
+    1001: "DIAMETER_MULTI_ROUND_AUTH",
+    2001: "DIAMETER_SUCCESS",
+    2002: "DIAMETER_LIMITED_SUCCESS",
+    3002: "DIAMETER_UNABLE_TO_DELIVER",
+    3003: "DIAMETER_REALM_NOT_SERVED",
+    3004: "DIAMETER_TOO_BUSY",
+    4001: "DIAMETER_AUTHENTICATION_REJECTED",
+    4181: "DIAMETER_AUTHENTICATION_DATA_UNAVAILABLE",
+    5001: "DIAMETER_ERROR_USER_UNKNOWN",
+    5003: "DIAMETER_AUTHORIZATION_REJECTED",
+    5004: "DIAMETER_ERROR_ROAMING_NOT_ALLOWED",
+    5012: "DIAMETER_UNABLE_TO_COMPLY",
+    5420: "DIAMETER_ERROR_UNKNOWN_EPS_SUBSCRIPTION",
+    5421: "DIAMETER_ERROR_RAT_NOT_ALLOWED",
+    5450: "DIAMETER_ERROR_USER_NO_NON_3GPP_SUBSCRIPTION",
+    5451: "DIAMETER_ERROR_USER_NO_APN_SUBSCRIPTION",
+    5452: "DIAMETER_ERROR_RAT_TYPE_NOT_ALLOWED",
+}
+"""Result codes (RFC 6733 §7.1) and experimental result codes (TS 29.272 §7.4, TS 29.273 §10.3.7)."""
+
+IKEV2: dict[int, str] = {
+    4: "INVALID_IKE_SPI",
+    7: "INVALID_SYNTAX",
+    11: "INVALID_SPI",
+    14: "NO_PROPOSAL_CHOSEN",
+    17: "INVALID_KE_PAYLOAD",
+    24: "AUTHENTICATION_FAILED",
+    34: "SINGLE_PAIR_REQUIRED",
+    35: "NO_ADDITIONAL_SAS",
+    36: "INTERNAL_ADDRESS_FAILURE",
+    37: "FAILED_CP_REQUIRED",
+    38: "TS_UNACCEPTABLE",
+    43: "TEMPORARY_FAILURE",
+    44: "CHILD_SA_NOT_FOUND",
+}
+"""Notify message error types (RFC 7296 §3.10.1)."""
+
+CAUSES: dict[str, dict[int, str]] = {
+    "gtpv1c": gtpv1c.CAUSES,
+    "gtpv2c": gtpv2c.CAUSES,
+    "s1ap_radio": s1ap_causes.RADIO,
+    "s1ap_transport": s1ap_causes.TRANSPORT,
+    "s1ap_nas": s1ap_causes.NAS,
+    "s1ap_protocol": s1ap_causes.PROTOCOL,
+    "s1ap_misc": s1ap_causes.MISC,
+    "emm": s1ap_causes.EMM,
+    "esm": s1ap_causes.ESM,
+    "diameter": DIAMETER,
+    "ikev2": IKEV2,
+}
+"""Family to code to text."""
+
+S1AP_FAMILIES = ("s1ap_radio", "s1ap_transport", "s1ap_nas", "s1ap_protocol", "s1ap_misc")
+"""The family of an S1AP cause by its group in a RAN/NAS Cause (TS 29.274 §8.103)."""
+PROTOCOL_FAMILIES = {2: "emm", 3: "esm", 4: "diameter", 5: "ikev2"}
+"""The family of a RAN/NAS Cause of another protocol type."""
+
+MOBILITY = frozenset({4, 16, 17, 18, 19, 33, 34, 35})
+"""S1AP radio causes of a release that moves the device on: no drop, for the bearer lives on in another cell."""
+
+NORMAL: dict[str, frozenset[int]] = {
+    # TS 29.060 §7.7.1: a request's reason. Deactivated to be activated anew, idle for too long; an accepted answer.
+    "gtpv1c": frozenset({6, 7, 128, 129, 130}),
+    # TS 29.274 §8.4: detach, change of access or system, ISR ends, deactivated to come back, inactivity; accepted.
+    # Not normal: 6 error indication, 12 PGW not responding, 13 network failure, 14 QoS parameter mismatch.
+    "gtpv2c": frozenset({2, 3, 4, 5, 7, 8, 9, 10, 11, 15, 16, 17, 18, 19}),
+    # TS 32.425 §4.2.2.6 excepts user inactivity (20), CS fallback (23, 24, 36) and CSG expiry from abnormal releases;
+    # successful handover (2), load-balancing TAU (22), redirection (28) and mobility move the device on.
+    "s1ap_radio": frozenset({2, 20, 22, 23, 24, 28, 36}) | MOBILITY,
+    "s1ap_transport": frozenset(),
+    # TS 32.425 §4.2.2.6: normal release (0), CSG subscription expiry (4); detach (2) and leaving the served area (5)
+    # end the connection by the user's doing.
+    "s1ap_nas": frozenset({0, 2, 4, 5}),
+    "s1ap_protocol": frozenset(),
+    # TS 36.413 §9.2.1.3: O&M intervention, planned by the operator.
+    "s1ap_misc": frozenset({3}),
+    "emm": frozenset(),
+    # TS 24.301 Annex B.1: regular deactivation, reactivation requested.
+    "esm": frozenset({36, 39}),
+    # RFC 6733 §7.1.2.
+    "diameter": frozenset({2001, 2002}),
+    "ikev2": frozenset(),
+}
+"""The causes that are a normal release: family to codes. Any other cause of an end is a drop."""
+
+
+def cause_text(family: str, code: int) -> str:
+    """The cause in the words of its standard, `family N` where the standard names none, empty without a family."""
+    if not family or code < 0:
+        return ""
+    return CAUSES.get(family, {}).get(code, f"{family} {code}")
+
+
+def ran_cause_family(protocol: int, group: int) -> str:
+    """The family of a RAN/NAS Cause by its protocol type and S1AP cause group, empty where unknown."""
+    if protocol == gtpv2c.PROTOCOL_S1AP:
+        return S1AP_FAMILIES[group] if 0 <= group < len(S1AP_FAMILIES) else ""
+    return PROTOCOL_FAMILIES.get(protocol, "")
