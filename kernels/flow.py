@@ -19,8 +19,9 @@ from formats.state import (
     UP,
 )
 from formats.xdr import END_REASONS, NEVER
+from kernels import shard as own
 from kernels import tcp
-from kernels.jit import kernel
+from kernels.jit import part
 from kernels.shard import (
     FLOW_ROWS,
     HAND,
@@ -31,7 +32,7 @@ from kernels.shard import (
     WATERMARK,
     window_of,
 )
-from kernels.table import HIGH, candidate, give, link, tag_of, take, unlink
+from kernels.table import HIGH, candidate, index_of, give, link, tag_of, take, unlink
 
 TCP, UDP = 6, 17
 IDLE = END_REASONS.index("idle")
@@ -50,7 +51,7 @@ PAIR = 2
 EVICTION_LOOK = 8
 
 
-@kernel
+@part
 def a_first(p):  # type: ignore[no-untyped-def]
     """Whether the packet's source is endpoint a, the lower of (address, port)."""
     if p.src_hi != p.dst_hi:
@@ -60,7 +61,7 @@ def a_first(p):  # type: ignore[no-untyped-def]
     return p.src_port <= p.dst_port
 
 
-@kernel
+@part
 def same(f, p, forward):  # type: ignore[no-untyped-def]
     """Whether packet `p` belongs to flow `f`; `forward` as of `a_first`."""
     if f.protocol != p.ip_protocol:
@@ -84,20 +85,22 @@ def same(f, p, forward):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel
-def find(flows, p, forward):  # type: ignore[no-untyped-def]
+@part
+def find(shard, p, forward):  # type: ignore[no-untyped-def]
     """Row of the flow that `p` belongs to, or -1."""
+    index = index_of(shard, own.FLOWS)
+    rows = own.flows(shard, 0)
     tag = tag_of(p.flow_hash)
-    mask = len(flows.index) - 1
-    slot, row = candidate(flows.index, tag, tag & mask)
+    mask = len(index) - 1
+    slot, row = candidate(index, tag, tag & mask)
     while row >= 0:
-        if same(flows.rows[row], p, forward):
+        if same(rows[row], p, forward):
             return row
-        slot, row = candidate(flows.index, tag, (slot + 1) & mask)
+        slot, row = candidate(index, tag, (slot + 1) & mask)
     return np.int64(-1)
 
 
-@kernel
+@part
 def clear_row(f):  # type: ignore[no-untyped-def]
     """Zero what is counted per row."""
     for d in range(PAIR):
@@ -122,7 +125,7 @@ def clear_row(f):  # type: ignore[no-untyped-def]
     f.begun = 0
 
 
-@kernel
+@part
 def clear_connection(f, p, forward):  # type: ignore[no-untyped-def]
     """A connection begins with packet `p`: nothing is known of it yet."""
     clear_row(f)
@@ -152,7 +155,7 @@ def clear_connection(f, p, forward):  # type: ignore[no-untyped-def]
     f.ue_side = f.initiator
 
 
-@kernel
+@part
 def clear_context(f):  # type: ignore[no-untyped-def]
     """The row in the making belongs to no session."""
     f.imsi = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
@@ -166,7 +169,7 @@ def clear_context(f):  # type: ignore[no-untyped-def]
     f.rat = 0
 
 
-@kernel
+@part
 def copy_context(f, bearer, session):  # type: ignore[no-untyped-def]
     """The row in the making belongs to `bearer` of `session`."""
     f.imsi = session.imsi
@@ -180,7 +183,7 @@ def copy_context(f, bearer, session):  # type: ignore[no-untyped-def]
     f.rat = bearer.rat
 
 
-@kernel
+@part
 def write_identity(r, f):  # type: ignore[no-untyped-def]
     """The columns of an xDR row that say who, where and which connection."""
     ue = np.int64(f.ue_side)
@@ -202,7 +205,7 @@ def write_identity(r, f):  # type: ignore[no-untyped-def]
     r.begun = 0
 
 
-@kernel
+@part
 def write_nothing(r, f):  # type: ignore[no-untyped-def]
     """The measures of a row that stands for no packets."""
     tcp_counts = np.int64(0) if f.protocol == TCP else np.int64(-1)
@@ -222,7 +225,7 @@ def write_nothing(r, f):  # type: ignore[no-untyped-def]
     r.throughput_up, r.throughput_down = np.nan, np.nan
 
 
-@kernel
+@part
 def throughput(f, d):  # type: ignore[no-untyped-def]
     """kbit/s of direction `d` over its active time, NaN for a row too small to tell."""
     if f.bytes[d] < THROUGHPUT_BYTES or f.active[d] < THROUGHPUT_TIME:
@@ -230,13 +233,13 @@ def throughput(f, d):  # type: ignore[no-untyped-def]
     return (f.bytes[d] - f.first_bytes[d]) * 8e6 / f.active[d]
 
 
-@kernel
+@part
 def mean_rtt(f, d):  # type: ignore[no-untyped-def]
     """Mean round trip of data sent in direction `d`, ns, -1 where there is none."""
     return f.rtt_sum[d] // f.rtt_count[d] if f.rtt_count[d] > 0 else np.int64(-1)
 
 
-@kernel
+@part
 def write_counters(r, f):  # type: ignore[no-untyped-def]
     """The measures of the row in the making."""
     up = np.int64(f.ue_side)
@@ -262,28 +265,28 @@ def write_counters(r, f):  # type: ignore[no-untyped-def]
     r.tcp_resets_up, r.tcp_resets_down = f.resets[up], f.resets[down]
 
 
-@kernel
+@part
 def new_row(shard, f, start, end, window, reason):  # type: ignore[no-untyped-def]
     """Number of a fresh xDR row of `f` without measures."""
-    at = shard.out.used[FLOW_ROWS]
-    shard.out.used[FLOW_ROWS] = at + 1
-    r = shard.out.flow[at]
+    at = shard[FLOW_ROWS]
+    shard[FLOW_ROWS] = at + 1
+    r = own.out_flow(shard, 0)[at]
     write_identity(r, f)
     write_nothing(r, f)
     r.start_time, r.end_time, r.window, r.end_reason = start, end, window, reason
     return at
 
 
-@kernel
+@part
 def emit_outcome(shard, f):  # type: ignore[no-untyped-def]
     """The outcome of a connect attempt of an earlier window: a row without packets in the window of the attempt."""
     at = new_row(shard, f, f.connect_ts, f.connect_ts, window_of(shard, f.connect_ts), LATE)
-    r = shard.out.flow[at]
+    r = own.out_flow(shard, 0)[at]
     r.connect_time, r.connect_outcome = f.connect_ts, f.outcome
     f.outcome = 0
 
 
-@kernel
+@part
 def emit(shard, f, reason):  # type: ignore[no-untyped-def]
     """Write the row in the making, if it holds packets."""
     if f.outcome != 0 and window_of(shard, f.connect_ts) != f.window:
@@ -291,14 +294,14 @@ def emit(shard, f, reason):  # type: ignore[no-untyped-def]
     if f.packets[0] + f.packets[1] == 0:
         return
     at = new_row(shard, f, f.row_start, f.row_end, f.window, reason)
-    r = shard.out.flow[at]
+    r = own.out_flow(shard, 0)[at]
     write_counters(r, f)
     if f.outcome != 0:
         r.connect_time, r.connect_outcome = f.connect_ts, f.outcome
         f.outcome = 0
 
 
-@kernel
+@part
 def begin_row(shard, f, ts):  # type: ignore[no-untyped-def]
     """Start the next row of a connection."""
     clear_row(f)
@@ -307,7 +310,7 @@ def begin_row(shard, f, ts):  # type: ignore[no-untyped-def]
     f.window = window_of(shard, ts)
 
 
-@kernel
+@part
 def give_up(f, now):  # type: ignore[no-untyped-def]
     """A handshake that has waited long enough has its outcome."""
     if f.handshake == HANDSHAKE_SYN and now - f.syn_ts >= ANSWER_TIME:
@@ -316,7 +319,7 @@ def give_up(f, now):  # type: ignore[no-untyped-def]
         tcp.decide(f, tcp.HALF_OPEN)
 
 
-@kernel
+@part
 def finish(shard, f, now, reason):  # type: ignore[no-untyped-def]
     """The connection ends: its last row."""
     give_up(f, now)
@@ -327,47 +330,47 @@ def finish(shard, f, now, reason):  # type: ignore[no-untyped-def]
     emit(shard, f, reason)
 
 
-@kernel
+@part
 def idle_time(shard, f):  # type: ignore[no-untyped-def]
     """How long the connection may be silent before it has ended, ns."""
     if f.closed:
         return np.int64(LINGER)
-    return shard.config[IDLE_TCP] if f.protocol == TCP else shard.config[IDLE_OTHER]
+    return shard[IDLE_TCP] if f.protocol == TCP else shard[IDLE_OTHER]
 
 
-@kernel
+@part
 def remove(shard, row):  # type: ignore[no-untyped-def]
     """Free the row of a connection whose last xDR row is written."""
-    f = shard.flows.rows[row]
-    unlink(shard.flows.index, f.hash, row)
+    f = own.flows(shard, 0)[row]
+    unlink(shard, own.FLOWS, f.hash, row)
     f.used = 0
-    give(shard.flows, row)
+    give(shard, own.FLOWS, row)
 
 
-@kernel
+@part
 def evict(shard):  # type: ignore[no-untyped-def]
     """The table is full: end the most silent of the next few connections, and say so in its row."""
-    high = shard.flows.meta[HIGH]
-    hand = shard.clock[HAND]
+    high = shard[own.FLOWS + HIGH]
+    hand = shard[HAND]
     victim = hand % high
     for k in range(EVICTION_LOOK):
         row = (hand + k) % high
-        if shard.flows.rows[row].last_ts < shard.flows.rows[victim].last_ts:
+        if own.flows(shard, 0)[row].last_ts < own.flows(shard, 0)[victim].last_ts:
             victim = row
-    shard.clock[HAND] = (hand + EVICTION_LOOK) % high
-    f = shard.flows.rows[victim]
-    finish(shard, f, shard.clock[WATERMARK], EVICTED)
+    shard[HAND] = (hand + EVICTION_LOOK) % high
+    f = own.flows(shard, 0)[victim]
+    finish(shard, f, shard[WATERMARK], EVICTED)
     remove(shard, victim)
 
 
-@kernel
+@part
 def create(shard, p, forward):  # type: ignore[no-untyped-def]
     """A row for the connection that `p` begins."""
-    row = take(shard.flows)
+    row = take(shard, own.FLOWS)
     if row < 0:
         evict(shard)
-        row = take(shard.flows)
-    f = shard.flows.rows[row]
+        row = take(shard, own.FLOWS)
+    f = own.flows(shard, 0)[row]
     f.used = 1
     f.hash = p.flow_hash
     f.protocol = p.ip_protocol
@@ -377,11 +380,11 @@ def create(shard, p, forward):  # type: ignore[no-untyped-def]
     else:
         f.a_hi, f.a_lo, f.b_hi, f.b_lo = p.dst_hi, p.dst_lo, p.src_hi, p.src_lo
         f.a_port, f.b_port = p.dst_port, p.src_port
-    link(shard.flows.index, f.hash, row)
+    link(shard, own.FLOWS, f.hash, row)
     return row
 
 
-@kernel
+@part
 def orient(f, p, d, direction):  # type: ignore[no-untyped-def]
     """Which side is the device: by the tunnel, else by the PDU session container, else who opened the connection."""
     if direction == UP or (direction < 0 and p.pdu_type == 1):
@@ -392,7 +395,7 @@ def orient(f, p, d, direction):  # type: ignore[no-untyped-def]
         f.ue_side = opener(f, p, d)
 
 
-@kernel
+@part
 def opener(f, p, d):  # type: ignore[no-untyped-def]
     """The side that opened the connection: sender of the SYN; mid-flow the side with the higher port, else the first."""
     if f.handshake != HANDSHAKE_NONE:
@@ -408,13 +411,13 @@ def opener(f, p, d):  # type: ignore[no-untyped-def]
     return np.int64(f.initiator)
 
 
-@kernel
+@part
 def enter_context(shard, f, p, d, direction, bearer_row):  # type: ignore[no-untyped-def]
     """Set what the row in the making belongs to."""
     if bearer_row >= 0:
-        bearer = shard.bearers.rows[bearer_row]
+        bearer = own.bearers(shard, 0)[bearer_row]
         f.context = bearer.context
-        copy_context(f, bearer, shard.sessions.rows[bearer.session])
+        copy_context(f, bearer, own.sessions(shard, 0)[bearer.session])
     else:
         f.context = 0
         clear_context(f)
@@ -422,17 +425,17 @@ def enter_context(shard, f, p, d, direction, bearer_row):  # type: ignore[no-unt
     orient(f, p, d, direction)
 
 
-@kernel
+@part
 def change_context(shard, f, p, d, direction, bearer_row):  # type: ignore[no-untyped-def]
     """The bearer is not in the state that the row in the making began in: cut."""
-    bearer = shard.bearers.rows[bearer_row]
-    other = shard.sessions.rows[bearer.session].id != f.session_id
+    bearer = own.bearers(shard, 0)[bearer_row]
+    other = own.sessions(shard, 0)[bearer.session].id != f.session_id
     emit(shard, f, SESSION_CHANGE if other else CELL_CHANGE)
     begin_row(shard, f, p.ts)
     enter_context(shard, f, p, d, direction, bearer_row)
 
 
-@kernel
+@part
 def note_tunnel(f, p, d):  # type: ignore[no-untyped-def]
     """Remember tunnel endpoints and outermost addresses."""
     if p.gtpu_type != 0 and f.teid[d] != p.teid:
@@ -442,7 +445,7 @@ def note_tunnel(f, p, d):  # type: ignore[no-untyped-def]
         f.tunnelled = 1
 
 
-@kernel
+@part
 def account(f, p, d):  # type: ignore[no-untyped-def]
     """Count packet `p` in the row in the making."""
     ts = p.ts
@@ -466,7 +469,7 @@ def account(f, p, d):  # type: ignore[no-untyped-def]
         first_byte(f, d, ts)
 
 
-@kernel
+@part
 def first_byte(f, d, ts):  # type: ignore[no-untyped-def]
     """First payload of the opener to first payload of the other side."""
     if f.request_ts == 0:
@@ -476,11 +479,11 @@ def first_byte(f, d, ts):  # type: ignore[no-untyped-def]
         f.request_ts = -1
 
 
-@kernel
+@part
 def late(shard, f, p, d):  # type: ignore[no-untyped-def]
     """A packet of a window that its flow has left: a row of its own, in its own window."""
     at = new_row(shard, f, p.ts, p.ts, window_of(shard, p.ts), LATE)
-    r = shard.out.flow[at]
+    r = own.out_flow(shard, 0)[at]
     if d == f.ue_side:
         r.bytes_up, r.packets_up = p.length, 1
     else:
@@ -492,10 +495,10 @@ def late(shard, f, p, d):  # type: ignore[no-untyped-def]
             r.tcp_packets_down = 1
 
 
-@kernel
+@part
 def begin(shard, row, p, forward, direction, bearer_row):  # type: ignore[no-untyped-def]
     """A connection begins in `row`."""
-    f = shard.flows.rows[row]
+    f = own.flows(shard, 0)[row]
     clear_connection(f, p, forward)
     begin_row(shard, f, p.ts)
     f.begun = 1
@@ -505,7 +508,7 @@ def begin(shard, row, p, forward, direction, bearer_row):  # type: ignore[no-unt
     enter_context(shard, f, p, d, direction, bearer_row)
 
 
-@kernel
+@part
 def over(shard, f, p):  # type: ignore[no-untyped-def]
     """Whether the connection had ended before `p`: silent too long, or closed and opened anew."""
     if p.ts - f.last_ts > idle_time(shard, f):
@@ -513,7 +516,7 @@ def over(shard, f, p):  # type: ignore[no-untyped-def]
     return f.protocol == TCP and f.closed != 0 and p.tcp_flags & (tcp.SYN | tcp.ACK) == tcp.SYN
 
 
-@kernel
+@part
 def update(shard, p, bearer_row, direction):  # type: ignore[no-untyped-def]
     """Account user packet `p` to its connection.
 
@@ -521,20 +524,20 @@ def update(shard, p, bearer_row, direction):  # type: ignore[no-untyped-def]
     """
     forward = a_first(p)
     d = np.int64(not forward)
-    row = find(shard.flows, p, forward)
+    row = find(shard, p, forward)
     if row < 0:
         row = create(shard, p, forward)
         begin(shard, row, p, forward, direction, bearer_row)
-    f = shard.flows.rows[row]
+    f = own.flows(shard, 0)[row]
     if over(shard, f, p):
         finish(shard, f, p.ts, IDLE)
         begin(shard, row, p, forward, direction, bearer_row)
-    elif bearer_row >= 0 and shard.bearers.rows[bearer_row].context != f.context:
+    elif bearer_row >= 0 and own.bearers(shard, 0)[bearer_row].context != f.context:
         change_context(shard, f, p, d, direction, bearer_row)
     if p.ts < f.window:
         late(shard, f, p, d)
     else:
-        if p.ts >= f.window + shard.config[0]:
+        if p.ts >= f.window + shard[0]:
             emit(shard, f, WINDOW_END)
             begin_row(shard, f, p.ts)
         note_tunnel(f, p, d)

@@ -12,8 +12,9 @@ from formats.records import FTEID_GN_GGSN_C
 from formats.state import ENDED, ESTABLISHED, LEG_ACCESS, LEG_CORE, PENDING, SESSION_BEARERS
 from formats.xdr import CAUSE_FAMILIES, END_REASONS, INTERFACES, PROCEDURES
 from kernels import apn, peers, presence, sessions, transactions, tunnels
+from kernels import shard as own
 from kernels.hashing import tunnel_hash
-from kernels.jit import kernel
+from kernels.jit import part
 from kernels.shard import REQUEST_TIMEOUT
 
 ROLE, PROCEDURE = roles()
@@ -52,7 +53,7 @@ RAN_FAMILY = np.array([3, 4, 5, 6, 7], np.uint8)  # S1AP groups -> xdr.CAUSE_FAM
 NAS_FAMILY = np.array([0, 0, 8, 9, 10, 11], np.uint8)  # EMM, ESM, Diameter, IKEv2
 
 
-@kernel
+@part
 def interface_of(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
     """The reference point that `m` was seen on: by its F-TEIDs, by its endpoint, by its procedure."""
     if m.version == 1:
@@ -65,9 +66,9 @@ def interface_of(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
             if (kind == 6 or kind == 7) and sig.fteids[k].instance == 0:
                 return S5S8
     if m.teid > 0:
-        row = tunnels.find(shard.controls, m.dst_hi, m.dst_lo, m.teid, tunnel_hash(m.dst_hi, m.dst_lo, m.teid))
+        row = tunnels.find(shard, own.CONTROLS, own.controls(shard, 0), m.dst_hi, m.dst_lo, m.teid, tunnel_hash(m.dst_hi, m.dst_lo, m.teid))
         if row >= 0:
-            kind = shard.controls.rows[row].interface
+            kind = own.controls(shard, 0)[row].interface
             if kind == 10 or kind == 11:
                 return S11
             if kind == 6 or kind == 7:
@@ -83,7 +84,7 @@ def interface_of(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
     return GTPC
 
 
-@kernel
+@part
 def end_cause(m):  # type: ignore[no-untyped-def]
     """(family, code) of the cause that ends something: the RAN/NAS cause where there is one, else the message's own."""
     if m.ran_cause >= 0 and m.ran_cause_protocol == 1 and 0 <= m.ran_cause_group < 5:
@@ -95,7 +96,7 @@ def end_cause(m):  # type: ignore[no-untyped-def]
     return np.int64(0), np.int64(-1)
 
 
-@kernel
+@part
 def abnormal(family, code):  # type: ignore[no-untyped-def]
     """1 if an end with this cause is a drop, 0 if it is normal; no cause is normal."""
     if family == 0 or code < 0:
@@ -103,10 +104,10 @@ def abnormal(family, code):  # type: ignore[no-untyped-def]
     return np.int64(1) if code > 255 else np.int64(1) - np.int64(NORMAL_CAUSE[family, code])
 
 
-@kernel
+@part
 def bind_all(shard, sig, m, ordinal, bearer_row):  # type: ignore[no-untyped-def]
     """Bind the user-plane F-TEIDs of bearer context `ordinal` of `m`; the radio side makes the bearer connected."""
-    bearer = shard.bearers.rows[bearer_row]
+    bearer = own.bearers(shard, 0)[bearer_row]
     for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
         endpoint = sig.fteids[k]
         if endpoint.bearer == ordinal and tunnels.DIRECTION[endpoint.interface] < 2 and bearer.ended == 0:
@@ -115,7 +116,7 @@ def bind_all(shard, sig, m, ordinal, bearer_row):  # type: ignore[no-untyped-def
                 presence.connect(shard, bearer, m.ts)
 
 
-@kernel
+@part
 def bind_controls(shard, sig, m, ue_row):  # type: ignore[no-untyped-def]
     """Bind the control-plane F-TEIDs of `m` to the UE."""
     for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
@@ -124,21 +125,21 @@ def bind_controls(shard, sig, m, ue_row):  # type: ignore[no-untyped-def]
             tunnels.bind_control(shard, ue_row, endpoint)
 
 
-@kernel
+@part
 def bound_bearer(shard, sig, m, ordinal):  # type: ignore[no-untyped-def]
     """Row of the live bearer that one of the F-TEIDs of bearer context `ordinal` is bound to already, or -1."""
     for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
         e = sig.fteids[k]
         if e.bearer == ordinal and tunnels.DIRECTION[e.interface] < 2:
-            row = tunnels.find(shard.tunnels, e.hi, e.lo, e.teid, tunnel_hash(e.hi, e.lo, e.teid))
-            if row >= 0 and shard.tunnels.rows[row].closed_ts > m.ts:
-                bearer_row = np.int64(shard.tunnels.rows[row].bearer)
-                if shard.bearers.rows[bearer_row].ended == 0:
+            row = tunnels.find(shard, own.TUNNELS, own.tunnels(shard, 0), e.hi, e.lo, e.teid, tunnel_hash(e.hi, e.lo, e.teid))
+            if row >= 0 and own.tunnels(shard, 0)[row].closed_ts > m.ts:
+                bearer_row = np.int64(own.tunnels(shard, 0)[row].bearer)
+                if own.bearers(shard, 0)[bearer_row].ended == 0:
                     return bearer_row
     return np.int64(-1)
 
 
-@kernel
+@part
 def gateway_of(sig, m):  # type: ignore[no-untyped-def]
     """Control-plane address of the PGW or GGSN that `m` names, else 0, 0."""
     for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
@@ -148,7 +149,7 @@ def gateway_of(sig, m):  # type: ignore[no-untyped-def]
     return np.uint64(0), np.uint64(0)
 
 
-@kernel
+@part
 def ue_of(shard, m):  # type: ignore[no-untyped-def]
     """Row of the UE that `m` is about: by the endpoint it is sent to, by IMSI; -1 where neither is known."""
     row = tunnels.find_ue(shard, m.dst_hi, m.dst_lo, m.teid)
@@ -156,7 +157,7 @@ def ue_of(shard, m):  # type: ignore[no-untyped-def]
     if named >= 0:
         return named
     if row >= 0:
-        known = shard.ues.rows[row].imsi
+        known = own.ues(shard, 0)[row].imsi
         if m.imsi == NO_DIGITS or known == NO_DIGITS:
             sessions.name_ue(shard, row, m.imsi)
             return row
@@ -164,21 +165,21 @@ def ue_of(shard, m):  # type: ignore[no-untyped-def]
     return row
 
 
-@kernel
+@part
 def ue_for(shard, m):  # type: ignore[no-untyped-def]
     """As `ue_of`, and a new UE where it is not known; with the identities of `m`."""
     row = ue_of(shard, m)
     if row < 0:
         row = sessions.create_ue(shard, m.imsi, m.ts)
     if row >= 0:
-        ue = shard.ues.rows[row]
+        ue = own.ues(shard, 0)[row]
         ue.last_ts = m.ts
         if m.imei != NO_DIGITS:
             ue.imei = m.imei
     return row
 
 
-@kernel
+@part
 def ebi_of(sig, m):  # type: ignore[no-untyped-def]
     """EBI or NSAPI that a set-up is about: of its first bearer context, else of the message; -1 where none."""
     if m.bearer_count > 0 and sig.bearers[m.first_bearer].ebi > 0:
@@ -186,25 +187,25 @@ def ebi_of(sig, m):  # type: ignore[no-untyped-def]
     return np.int64(m.ebi)
 
 
-@kernel
+@part
 def live_bearer(shard, ue_row, ebi):  # type: ignore[no-untyped-def]
     """Row of the UE's bearer `ebi`, or -1."""
     if ue_row < 0 or ebi < 0 or ebi > 15:
         return np.int64(-1)
-    return np.int64(shard.ues.rows[ue_row].bearer[ebi])
+    return np.int64(own.ues(shard, 0)[ue_row].bearer[ebi])
 
 
-@kernel
+@part
 def session_identity(m):  # type: ignore[no-untyped-def]
     """A number that names the session by the message it began with: the same on every run."""
     h = tunnel_hash(m.src_hi ^ np.uint64(m.ts), m.src_lo, (np.int64(m.sequence) << 4) | np.int64(m.version))
     return np.int64(h >> np.uint64(1)) | 1
 
 
-@kernel
+@part
 def note_session(shard, sig, m, row):  # type: ignore[no-untyped-def]
     """Take over what `m` says of a session: APN, addresses, gateway."""
-    s = shard.sessions.rows[row]
+    s = own.sessions(shard, 0)[row]
     if m.apn_length > 0:
         s.apn = apn.intern(shard, sig.text, m)
     if m.ue_ipv4 > 0:
@@ -215,20 +216,20 @@ def note_session(shard, sig, m, row):  # type: ignore[no-untyped-def]
     hi, lo = gateway_of(sig, m)
     if (hi | lo) != 0:
         s.gateway_hi, s.gateway_lo = hi, lo
-    if shard.ues.rows[s.ue].imei != NO_DIGITS:
-        s.imei = shard.ues.rows[s.ue].imei
-    s.imsi = shard.ues.rows[s.ue].imsi
+    if own.ues(shard, 0)[s.ue].imei != NO_DIGITS:
+        s.imei = own.ues(shard, 0)[s.ue].imei
+    s.imsi = own.ues(shard, 0)[s.ue].imsi
     s.last_ts = m.ts
 
 
-@kernel
+@part
 def set_up(shard, sig, m, ue_row, interface, phase):  # type: ignore[no-untyped-def]
     """A session that `m` begins, with the bearers that `m` names; row, or -1 when a table is full."""
     source = SOURCE_V2 if m.version == 2 else SOURCE_V1
     row = sessions.create_session(shard, ue_row, session_identity(m), m.ts, phase, source)
     if row < 0:
         return row
-    s = shard.sessions.rows[row]
+    s = own.sessions(shard, 0)[row]
     s.interface = interface
     s.ebi = ebi_of(sig, m)
     note_session(shard, sig, m, row)
@@ -239,7 +240,7 @@ def set_up(shard, sig, m, ue_row, interface, phase):  # type: ignore[no-untyped-
     return row
 
 
-@kernel
+@part
 def add_bearer(shard, sig, m, ordinal, session_row, ue_row):  # type: ignore[no-untyped-def]
     """A bearer that bearer context `ordinal` of `m` begins; row or -1."""
     part = sig.bearers[m.first_bearer + ordinal]
@@ -247,7 +248,7 @@ def add_bearer(shard, sig, m, ordinal, session_row, ue_row):  # type: ignore[no-
     qos = np.int64(part.qci) if part.qci >= 0 else np.int64(m.qci)
     row = sessions.create_bearer(shard, session_row, ue_row, ebi, qos, m.ts)
     if row >= 0:
-        s = shard.sessions.rows[session_row]
+        s = own.sessions(shard, 0)[session_row]
         if s.qos < 0:
             s.qos = qos
         bind_all(shard, sig, m, ordinal, row)
@@ -256,22 +257,22 @@ def add_bearer(shard, sig, m, ordinal, session_row, ue_row):  # type: ignore[no-
     return row
 
 
-@kernel
+@part
 def open_presence(shard, row, ts):  # type: ignore[no-untyped-def]
     """A bearer of an established session is present."""
-    b = shard.bearers.rows[row]
+    b = own.bearers(shard, 0)[row]
     if b.present == 0 and b.ended == 0:
         presence.open_row(shard, b, ts)
 
 
-@kernel
+@part
 def note_access(shard, row, interface):  # type: ignore[no-untyped-def]
     """The access side of the session was seen: its procedures count, those of S5/S8 repeat them."""
     if interface == S11 or interface == GN:
-        shard.sessions.rows[row].access_seen = 1
+        own.sessions(shard, 0)[row].access_seen = 1
 
 
-@kernel
+@part
 def create_request(shard, sig, m, t):  # type: ignore[no-untyped-def]
     """Create Session Request, Create PDP Context Request."""
     ue_row = ue_for(shard, m)
@@ -283,15 +284,15 @@ def create_request(shard, sig, m, t):  # type: ignore[no-untyped-def]
     if m.version == 1 and m.linked_ebi >= 0:
         secondary = live_bearer(shard, ue_row, np.int64(m.linked_ebi))
         if secondary >= 0:
-            session_row = np.int64(shard.bearers.rows[secondary].session)
+            session_row = np.int64(own.bearers(shard, 0)[secondary].session)
             if m.bearer_count > 0:
                 add_bearer(shard, sig, m, 0, session_row, ue_row)
             note_transaction(shard, t, ue_row, session_row)
             return
     if held >= 0:
-        session_row = np.int64(shard.bearers.rows[held].session)
-        s = shard.sessions.rows[session_row]
-        other_leg = s.phase == PENDING and s.interface != t.interface and m.ts - s.start <= shard.config[REQUEST_TIMEOUT]
+        session_row = np.int64(own.bearers(shard, 0)[held].session)
+        s = own.sessions(shard, 0)[session_row]
+        other_leg = s.phase == PENDING and s.interface != t.interface and m.ts - s.start <= shard[REQUEST_TIMEOUT]
         if other_leg or handed_over(sig, m, s):
             for k in range(m.bearer_count):
                 part_row = live_bearer(shard, ue_row, np.int64(sig.bearers[m.first_bearer + k].ebi))
@@ -309,7 +310,7 @@ def create_request(shard, sig, m, t):  # type: ignore[no-untyped-def]
     note_transaction(shard, t, ue_row, row)
 
 
-@kernel
+@part
 def handed_over(sig, m, s):  # type: ignore[no-untyped-def]
     """Whether a set-up request moves an established session to another gateway rather than begin one anew."""
     if s.phase != ESTABLISHED or m.version == 1:
@@ -322,33 +323,33 @@ def handed_over(sig, m, s):  # type: ignore[no-untyped-def]
     return False
 
 
-@kernel
+@part
 def note_transaction(shard, t, ue_row, session_row):  # type: ignore[no-untyped-def]
     """Who and what the transaction is about."""
     t.ue = ue_row
     t.session = session_row
     if ue_row >= 0:
-        ue = shard.ues.rows[ue_row]
+        ue = own.ues(shard, 0)[ue_row]
         t.imsi, t.imei = ue.imsi, ue.imei
         t.cell, t.rat = ue.cell, ue.rat
     if session_row >= 0:
-        s = shard.sessions.rows[session_row]
+        s = own.sessions(shard, 0)[session_row]
         t.session_id, t.apn, t.qos = s.id, s.apn, s.qos
         t.gateway_hi, t.gateway_lo = s.gateway_hi, s.gateway_lo
         if t.interface == S5S8 and s.access_seen:
             t.counted = 0
 
 
-@kernel
+@part
 def session_of(shard, t):  # type: ignore[no-untyped-def]
     """Row of the transaction's session if it still is the one that it was, else -1."""
     row = np.int64(t.session)
-    if row >= 0 and shard.sessions.rows[row].used and shard.sessions.rows[row].id == t.session_id:
+    if row >= 0 and own.sessions(shard, 0)[row].used and own.sessions(shard, 0)[row].id == t.session_id:
         return row
     return np.int64(-1)
 
 
-@kernel
+@part
 def create_answer(shard, sig, m, t, accepted):  # type: ignore[no-untyped-def]
     """Create Session Response, Create PDP Context Response."""
     row = session_of(shard, t)
@@ -358,7 +359,7 @@ def create_answer(shard, sig, m, t, accepted):  # type: ignore[no-untyped-def]
         row = create_unasked(shard, sig, m, t)
         if row < 0:
             return
-    s = shard.sessions.rows[row]
+    s = own.sessions(shard, 0)[row]
     if s.phase == ENDED:
         return
     if not accepted:
@@ -380,7 +381,7 @@ def create_answer(shard, sig, m, t, accepted):  # type: ignore[no-untyped-def]
     t.gateway_hi, t.gateway_lo, t.apn, t.qos = s.gateway_hi, s.gateway_lo, s.apn, s.qos
 
 
-@kernel
+@part
 def create_unasked(shard, sig, m, t):  # type: ignore[no-untyped-def]
     """A set-up answer whose request was not seen (yet): the session is known from here on, without identity."""
     ue_row = ue_for(shard, m)
@@ -388,7 +389,7 @@ def create_unasked(shard, sig, m, t):  # type: ignore[no-untyped-def]
         return np.int64(-1)
     held = live_bearer(shard, ue_row, ebi_of(sig, m))
     if held >= 0:
-        row = np.int64(shard.bearers.rows[held].session)
+        row = np.int64(own.bearers(shard, 0)[held].session)
     else:
         row = set_up(shard, sig, m, ue_row, t.interface, ESTABLISHED)
     if row >= 0:
@@ -397,7 +398,7 @@ def create_unasked(shard, sig, m, t):  # type: ignore[no-untyped-def]
     return row
 
 
-@kernel
+@part
 def settle_bearers(shard, sig, m, session_row, ue_row):  # type: ignore[no-untyped-def]
     """Bearers as the answer grants them."""
     for k in range(m.bearer_count):
@@ -405,7 +406,7 @@ def settle_bearers(shard, sig, m, session_row, ue_row):  # type: ignore[no-untyp
         if part.instance != 0:
             continue
         row = live_bearer(shard, ue_row, np.int64(part.ebi))
-        if row < 0 or shard.bearers.rows[row].session != session_row:
+        if row < 0 or own.bearers(shard, 0)[row].session != session_row:
             continue
         if part.cause >= 64 and m.version == 2:
             sessions.end_bearer(shard, row, m.ts)
@@ -413,31 +414,31 @@ def settle_bearers(shard, sig, m, session_row, ue_row):  # type: ignore[no-untyp
         grant(shard, sig, m, k, row)
 
 
-@kernel
+@part
 def grant(shard, sig, m, ordinal, row):  # type: ignore[no-untyped-def]
     """QoS and endpoints that bearer context `ordinal` grants."""
     part = sig.bearers[m.first_bearer + ordinal]
-    b = shard.bearers.rows[row]
+    b = own.bearers(shard, 0)[row]
     qos = np.int64(part.qci) if part.qci >= 0 else np.int64(m.qci)
     if qos >= 0:
         b.qos = qos
-        s = shard.sessions.rows[b.session]
+        s = own.sessions(shard, 0)[b.session]
         if s.bearer[0] == row:
             s.qos = qos
     bind_all(shard, sig, m, ordinal, row)
 
 
-@kernel
+@part
 def adopt(shard, sig, m, t):  # type: ignore[no-untyped-def]
     """The set-up request behind an answer that was seen before it: give the session its identity."""
     row = session_of(shard, t)
     if row < 0:
         return
-    s = shard.sessions.rows[row]
+    s = own.sessions(shard, 0)[row]
     ue_row = np.int64(s.ue)
     if sessions.find_imsi(shard, m.imsi) < 0:
         sessions.name_ue(shard, ue_row, m.imsi)
-    ue = shard.ues.rows[ue_row]
+    ue = own.ues(shard, 0)[ue_row]
     if m.imei != NO_DIGITS:
         ue.imei = m.imei
     sessions.locate(shard, ue_row, m.cell, np.int64(m.rat), m.ts)
@@ -455,7 +456,7 @@ def adopt(shard, sig, m, t):  # type: ignore[no-untyped-def]
     t.imsi = s.imsi
 
 
-@kernel
+@part
 def modify_request(shard, sig, m, t):  # type: ignore[no-untyped-def]
     """Modify Bearer Request, Modify Access Bearers Request, Update PDP Context Request: location and endpoints move."""
     ue_row = ue_of(shard, m)
@@ -473,7 +474,7 @@ def modify_request(shard, sig, m, t):  # type: ignore[no-untyped-def]
             row = late_bearer(shard, sig, m, k, ue_row, t)
         if row < 0:
             continue
-        session_row = np.int64(shard.bearers.rows[row].session)
+        session_row = np.int64(own.bearers(shard, 0)[row].session)
         if part.instance == 1:
             sessions.end_bearer(shard, row, m.ts)
         else:
@@ -486,7 +487,7 @@ def modify_request(shard, sig, m, t):  # type: ignore[no-untyped-def]
     note_transaction(shard, t, ue_row, session_row)
 
 
-@kernel
+@part
 def stranger(shard, sig, m):  # type: ignore[no-untyped-def]
     """A UE whose set-up was not seen, known from here on by the endpoint that `m` is sent to; row or -1."""
     if m.teid <= 0 or m.bearer_count == 0:
@@ -495,21 +496,21 @@ def stranger(shard, sig, m):  # type: ignore[no-untyped-def]
     if ue_row < 0:
         return ue_row
     hashed = tunnel_hash(m.dst_hi, m.dst_lo, m.teid)
-    row = tunnels.enter(shard.controls, m.dst_hi, m.dst_lo, m.teid, hashed)
+    row = tunnels.enter(shard, own.CONTROLS, own.controls(shard, 0), m.dst_hi, m.dst_lo, m.teid, hashed)
     if row >= 0:
-        c = shard.controls.rows[row]
+        c = own.controls(shard, 0)[row]
         c.ue, c.superseded = ue_row, 0
         c.interface = FTEID_GN_GGSN_C if m.version == 1 else 11
         for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
             if sig.fteids[k].interface == 4:
                 c.interface = 7
-        ue = shard.ues.rows[ue_row]
+        ue = own.ues(shard, 0)[ue_row]
         ue.control[ue.control_next] = row
         ue.control_next += 1
     return ue_row
 
 
-@kernel
+@part
 def late_bearer(shard, sig, m, ordinal, ue_row, t):  # type: ignore[no-untyped-def]
     """A bearer whose set-up was not seen: with a session of its own, unless the UE has one that may be its."""
     session_row = set_up_empty(shard, sig, m, ue_row, t.interface)
@@ -518,7 +519,7 @@ def late_bearer(shard, sig, m, ordinal, ue_row, t):  # type: ignore[no-untyped-d
     return add_bearer(shard, sig, m, ordinal, session_row, ue_row)
 
 
-@kernel
+@part
 def set_up_empty(shard, sig, m, ue_row, interface):  # type: ignore[no-untyped-def]
     """The UE's only session, else one that is known from `m` on; row or -1."""
     row = only_session(shard, ue_row)
@@ -527,30 +528,30 @@ def set_up_empty(shard, sig, m, ue_row, interface):  # type: ignore[no-untyped-d
     source = SOURCE_V2 if m.version == 2 else SOURCE_V1
     row = sessions.create_session(shard, ue_row, session_identity(m), m.ts, ESTABLISHED, source)
     if row >= 0:
-        shard.sessions.rows[row].interface = interface
+        own.sessions(shard, 0)[row].interface = interface
         note_session(shard, sig, m, row)
     return row
 
 
-@kernel
+@part
 def only_session(shard, ue_row):  # type: ignore[no-untyped-def]
     """Row of the one live session of the UE, -1 if there is none or more than one."""
     found = np.int64(-1)
     for k in range(16):
-        row = np.int64(shard.ues.rows[ue_row].bearer[k])
+        row = np.int64(own.ues(shard, 0)[ue_row].bearer[k])
         if row >= 0:
-            session_row = np.int64(shard.bearers.rows[row].session)
+            session_row = np.int64(own.bearers(shard, 0)[row].session)
             if found >= 0 and session_row != found:
                 return np.int64(-1)
             found = session_row
     return found
 
 
-@kernel
+@part
 def modify_answer(shard, sig, m, t):  # type: ignore[no-untyped-def]
     """Answers that may name new endpoints of the core side."""
     ue_row = np.int64(t.ue)
-    if ue_row < 0 or shard.ues.rows[ue_row].used == 0 or shard.ues.rows[ue_row].imsi != t.imsi:
+    if ue_row < 0 or own.ues(shard, 0)[ue_row].used == 0 or own.ues(shard, 0)[ue_row].imsi != t.imsi:
         return
     bind_controls(shard, sig, m, ue_row)
     for k in range(m.bearer_count):
@@ -559,7 +560,7 @@ def modify_answer(shard, sig, m, t):  # type: ignore[no-untyped-def]
             bind_all(shard, sig, m, k, row)
 
 
-@kernel
+@part
 def delete_request(shard, m, t):  # type: ignore[no-untyped-def]
     """Delete Session Request, Delete PDP Context Request."""
     ue_row = ue_of(shard, m)
@@ -567,35 +568,35 @@ def delete_request(shard, m, t):  # type: ignore[no-untyped-def]
         return
     sessions.locate(shard, ue_row, m.cell, np.int64(m.rat), m.ts)
     bearer_row = live_bearer(shard, ue_row, np.int64(m.ebi))
-    session_row = np.int64(shard.bearers.rows[bearer_row].session) if bearer_row >= 0 else only_session(shard, ue_row)
+    session_row = np.int64(own.bearers(shard, 0)[bearer_row].session) if bearer_row >= 0 else only_session(shard, ue_row)
     note_transaction(shard, t, ue_row, session_row)
     if session_row < 0 or superseded(shard, m):
         return
-    s = shard.sessions.rows[session_row]
+    s = own.sessions(shard, 0)[session_row]
     if m.version == 1 and m.teardown != 1 and bearer_row >= 0 and m.ebi != s.ebi:
         sessions.end_bearer(shard, bearer_row, m.ts)
         return
     end_with_cause(shard, m, session_row)
 
 
-@kernel
+@part
 def superseded(shard, m):  # type: ignore[no-untyped-def]
     """Whether `m` is sent to a node whose role another has taken over."""
-    row = tunnels.find(shard.controls, m.dst_hi, m.dst_lo, m.teid, tunnel_hash(m.dst_hi, m.dst_lo, m.teid))
-    return row >= 0 and shard.controls.rows[row].superseded == 1
+    row = tunnels.find(shard, own.CONTROLS, own.controls(shard, 0), m.dst_hi, m.dst_lo, m.teid, tunnel_hash(m.dst_hi, m.dst_lo, m.teid))
+    return row >= 0 and own.controls(shard, 0)[row].superseded == 1
 
 
-@kernel
+@part
 def end_with_cause(shard, m, session_row):  # type: ignore[no-untyped-def]
     """The session ends by deletion: normal or dropped by the cause told with it, or told ahead of it."""
-    s = shard.sessions.rows[session_row]
+    s = own.sessions(shard, 0)[session_row]
     family, code = end_cause(m)
     if family <= 2 and s.ran_cause >= 0:
         family, code = np.int64(s.ran_family), np.int64(s.ran_cause)
     sessions.end_session(shard, session_row, m.ts, DELETED, family, code, abnormal(family, code))
 
 
-@kernel
+@part
 def delete_bearers(shard, sig, m, t):  # type: ignore[no-untyped-def]
     """Delete Bearer Request: a linked EBI ends the session, else the listed bearers end."""
     ue_row = ue_of(shard, m)
@@ -604,16 +605,16 @@ def delete_bearers(shard, sig, m, t):  # type: ignore[no-untyped-def]
     session_row = np.int64(-1)
     linked = live_bearer(shard, ue_row, np.int64(m.ebi))
     if linked >= 0:
-        session_row = np.int64(shard.bearers.rows[linked].session)
+        session_row = np.int64(own.bearers(shard, 0)[linked].session)
         note_transaction(shard, t, ue_row, session_row)
         end_with_cause(shard, m, session_row)
         return
     for k in range(m.bearer_count):
         row = live_bearer(shard, ue_row, np.int64(sig.bearers[m.first_bearer + k].ebi))
         if row >= 0:
-            session_row = np.int64(shard.bearers.rows[row].session)
+            session_row = np.int64(own.bearers(shard, 0)[row].session)
             note_transaction(shard, t, ue_row, session_row)
-            if shard.sessions.rows[session_row].ebi == sig.bearers[m.first_bearer + k].ebi:
+            if own.sessions(shard, 0)[session_row].ebi == sig.bearers[m.first_bearer + k].ebi:
                 end_with_cause(shard, m, session_row)
             else:
                 sessions.end_bearer(shard, row, m.ts)
@@ -621,7 +622,7 @@ def delete_bearers(shard, sig, m, t):  # type: ignore[no-untyped-def]
         note_transaction(shard, t, ue_row, only_session(shard, ue_row))
 
 
-@kernel
+@part
 def delete_command(shard, sig, m, t):  # type: ignore[no-untyped-def]
     """Delete Bearer Command: tells the cause of a deletion to come."""
     ue_row = ue_of(shard, m)
@@ -631,26 +632,26 @@ def delete_command(shard, sig, m, t):  # type: ignore[no-untyped-def]
     for k in range(m.bearer_count):
         row = live_bearer(shard, ue_row, np.int64(sig.bearers[m.first_bearer + k].ebi))
         if row >= 0:
-            session_row = np.int64(shard.bearers.rows[row].session)
-            shard.sessions.rows[session_row].ran_cause = code
-            shard.sessions.rows[session_row].ran_family = family
+            session_row = np.int64(own.bearers(shard, 0)[row].session)
+            own.sessions(shard, 0)[session_row].ran_cause = code
+            own.sessions(shard, 0)[session_row].ran_family = family
             note_transaction(shard, t, ue_row, session_row)
 
 
-@kernel
+@part
 def create_bearers(shard, sig, m, t):  # type: ignore[no-untyped-def]
     """Create Bearer Request: dedicated bearers, known by their core-side endpoints until they have an EBI."""
     ue_row = ue_of(shard, m)
     if ue_row < 0:
         return
     linked = live_bearer(shard, ue_row, np.int64(m.ebi))
-    session_row = np.int64(shard.bearers.rows[linked].session) if linked >= 0 else only_session(shard, ue_row)
+    session_row = np.int64(own.bearers(shard, 0)[linked].session) if linked >= 0 else only_session(shard, ue_row)
     note_transaction(shard, t, ue_row, session_row)
     if session_row < 0:
         return
     for k in range(m.bearer_count):
         row = bound_bearer(shard, sig, m, k)
-        if row >= 0 and shard.bearers.rows[row].session == session_row:
+        if row >= 0 and own.bearers(shard, 0)[row].session == session_row:
             grant(shard, sig, m, k, row)
         else:
             add_bearer(shard, sig, m, k, session_row, ue_row)
@@ -658,7 +659,7 @@ def create_bearers(shard, sig, m, t):  # type: ignore[no-untyped-def]
         t.qos = sig.bearers[m.first_bearer].qci
 
 
-@kernel
+@part
 def created_bearers(shard, sig, m, accepted):  # type: ignore[no-untyped-def]
     """Create Bearer Response: EBI and radio-side endpoints, or refusal, per bearer."""
     for k in range(m.bearer_count):
@@ -667,7 +668,7 @@ def created_bearers(shard, sig, m, accepted):  # type: ignore[no-untyped-def]
         if row < 0:
             continue
         if not accepted or part.cause >= 64:
-            if shard.bearers.rows[row].ebi < 0:
+            if own.bearers(shard, 0)[row].ebi < 0:
                 sessions.end_bearer(shard, row, m.ts)
             continue
         if part.ebi > 0:
@@ -675,7 +676,7 @@ def created_bearers(shard, sig, m, accepted):  # type: ignore[no-untyped-def]
         bind_all(shard, sig, m, k, row)
 
 
-@kernel
+@part
 def update_bearers(shard, sig, m, t):  # type: ignore[no-untyped-def]
     """Update Bearer Request: QoS of bearers."""
     ue_row = ue_of(shard, m)
@@ -685,12 +686,12 @@ def update_bearers(shard, sig, m, t):  # type: ignore[no-untyped-def]
     for k in range(m.bearer_count):
         row = live_bearer(shard, ue_row, np.int64(sig.bearers[m.first_bearer + k].ebi))
         if row >= 0:
-            session_row = np.int64(shard.bearers.rows[row].session)
+            session_row = np.int64(own.bearers(shard, 0)[row].session)
             grant(shard, sig, m, k, row)
     note_transaction(shard, t, ue_row, session_row)
 
 
-@kernel
+@part
 def release_access(shard, m, t):  # type: ignore[no-untyped-def]
     """Release Access Bearers Request: the UE goes idle, or its radio link was lost (ARRL)."""
     ue_row = ue_of(shard, m)
@@ -700,12 +701,12 @@ def release_access(shard, m, t):  # type: ignore[no-untyped-def]
     family, code = end_cause(m)
     lost = abnormal(family, code) if family > 2 else np.int64((m.indication >> 6) & 1)
     for k in range(16):
-        row = np.int64(shard.ues.rows[ue_row].bearer[k])
+        row = np.int64(own.ues(shard, 0)[ue_row].bearer[k])
         if row >= 0:
             sessions.release(shard, row, m.ts, family, code, lost)
 
 
-@kernel
+@part
 def note_only(shard, m, t):  # type: ignore[no-untyped-def]
     """Messages that change no bearer: who they are about, and where that is."""
     ue_row = ue_of(shard, m)
@@ -714,11 +715,11 @@ def note_only(shard, m, t):  # type: ignore[no-untyped-def]
     if t.procedure == CHANGE_NOTIFICATION or t.procedure == INFO_CHANGE:
         sessions.locate(shard, ue_row, m.cell, np.int64(m.rat), m.ts)
     bearer_row = live_bearer(shard, ue_row, np.int64(m.ebi))
-    session_row = np.int64(shard.bearers.rows[bearer_row].session) if bearer_row >= 0 else only_session(shard, ue_row)
+    session_row = np.int64(own.bearers(shard, 0)[bearer_row].session) if bearer_row >= 0 else only_session(shard, ue_row)
     note_transaction(shard, t, ue_row, session_row)
 
 
-@kernel
+@part
 def apply_request(shard, sig, m, t):  # type: ignore[no-untyped-def]
     """What a request does when it is first seen."""
     procedure = t.procedure
@@ -742,7 +743,7 @@ def apply_request(shard, sig, m, t):  # type: ignore[no-untyped-def]
         note_only(shard, m, t)
 
 
-@kernel
+@part
 def apply_answer(shard, sig, m, t, accepted):  # type: ignore[no-untyped-def]
     """What an answer does."""
     procedure = t.procedure
@@ -754,12 +755,12 @@ def apply_answer(shard, sig, m, t, accepted):  # type: ignore[no-untyped-def]
         modify_answer(shard, sig, m, t)
 
 
-@kernel
+@part
 def request(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
     """A request: new, seen again, or that of an answer seen before it."""
     row, hashed = transactions.of_request(shard, m, procedure)
     if row >= 0:
-        t = shard.transactions.rows[row]
+        t = own.transactions(shard, 0)[row]
         if not transactions.expired(shard, t, m.ts):
             if t.answer_first:
                 late_request(shard, sig, m, row)
@@ -773,7 +774,7 @@ def request(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
         row = transactions.create(shard, m, procedure, hashed, 0)
         if row < 0:
             return np.int64(0)
-    t = shard.transactions.rows[row]
+    t = own.transactions(shard, 0)[row]
     t.interface = interface_of(shard, sig, m, procedure)
     t.qos = m.qci
     if m.imsi != NO_DIGITS:
@@ -783,10 +784,10 @@ def request(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
     return np.int64(t.session_id != 0)
 
 
-@kernel
+@part
 def late_request(shard, sig, m, row):  # type: ignore[no-untyped-def]
     """The request of a transaction whose answer was captured first."""
-    t = shard.transactions.rows[row]
+    t = own.transactions(shard, 0)[row]
     t.answer_first = 0
     t.start = m.ts
     t.interface = interface_of(shard, sig, m, np.int64(t.procedure))
@@ -803,36 +804,36 @@ def late_request(shard, sig, m, row):  # type: ignore[no-untyped-def]
     transactions.write_kept(shard, row)
 
 
-@kernel
+@part
 def answer_command(shard, m, procedure):  # type: ignore[no-untyped-def]
     """A bearer request may be what a command asked for: then the command has its answer."""
     if procedure != DELETE_BEARER and procedure != UPDATE_BEARER and procedure != CREATE_BEARER:
         return
     for k in range(len(COMMANDS)):
         row, _ = transactions.of_answer(shard, m, COMMANDS[k])
-        if row >= 0 and shard.transactions.rows[row].answered == 0:
+        if row >= 0 and own.transactions(shard, 0)[row].answered == 0:
             transactions.conclude(shard, row, m.ts)
 
 
-@kernel
+@part
 def response(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
     """An answer: to a request seen, seen again, or before its request."""
     row, hashed = transactions.of_answer(shard, m, procedure)
     accepted = transactions.accepts(m.version, m.cause)
-    if row >= 0 and not transactions.expired(shard, shard.transactions.rows[row], m.ts):
-        t = shard.transactions.rows[row]
+    if row >= 0 and not transactions.expired(shard, own.transactions(shard, 0)[row], m.ts):
+        t = own.transactions(shard, 0)[row]
         if t.answered == 0 and t.answer_first == 0:
             apply_answer(shard, sig, m, t, accepted)
             transactions.answer(shard, row, m)
         return np.int64(t.session_id != 0)
     if row >= 0:
         transactions.expire(shard, row, m.ts)
-        transactions.begin(shard.transactions.rows[row], m.ts)
+        transactions.begin(own.transactions(shard, 0)[row], m.ts)
     else:
         row = transactions.create(shard, m, procedure, hashed, 1)
         if row < 0:
             return np.int64(0)
-    t = shard.transactions.rows[row]
+    t = own.transactions(shard, 0)[row]
     t.answer_first = 1
     t.interface = interface_of(shard, sig, m, procedure)
     transactions.keep(t, m)
@@ -840,7 +841,7 @@ def response(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
     return np.int64(t.session_id != 0)
 
 
-@kernel
+@part
 def apply(shard, sig, m):  # type: ignore[no-untyped-def]
     """Apply one GTP-C message `m`; returns (xdr.INTERFACES index, 1 if its session is known)."""
     version = np.int64(m.version)
@@ -858,15 +859,15 @@ def apply(shard, sig, m):  # type: ignore[no-untyped-def]
     return interface, joined
 
 
-@kernel
+@part
 def note_restart(shard, m):  # type: ignore[no-untyped-def]
     """A node whose restart counter changed has lost its sessions (TS 23.007 §17)."""
     hashed = tunnel_hash(m.src_hi, m.src_lo, np.int64(m.version))
-    row = peers.find(shard.peers, m.src_hi, m.src_lo, hashed)
+    row = peers.find(shard, m.src_hi, m.src_lo, hashed)
     if row < 0:
-        peers.enter(shard.peers, m, hashed)
+        peers.enter(shard, m, hashed)
         return
-    peer = shard.peers.rows[row]
+    peer = own.peers(shard, 0)[row]
     if peer.recovery == m.recovery or m.ts < peer.checked_ts:
         return
     peer.recovery = m.recovery
@@ -875,36 +876,36 @@ def note_restart(shard, m):  # type: ignore[no-untyped-def]
     peer.checked_ts = m.ts
 
 
-@kernel
+@part
 def restart(shard, hi, lo, ts):  # type: ignore[no-untyped-def]
     """End the sessions of UEs that have a control endpoint at the node."""
-    for row in range(shard.controls.meta[0]):
-        c = shard.controls.rows[row]
+    for row in range(shard[own.CONTROLS + 0]):
+        c = own.controls(shard, 0)[row]
         if c.used and c.hi == hi and c.lo == lo and c.superseded == 0:
             end_all(shard, np.int64(c.ue), hi, lo, c.interface == 7 or c.interface == FTEID_GN_GGSN_C, ts)
 
 
-@kernel
+@part
 def end_all(shard, ue_row, hi, lo, gateway_only, ts):  # type: ignore[no-untyped-def]
     """End the UE's sessions, or those at one gateway."""
     for k in range(16):
-        row = np.int64(shard.ues.rows[ue_row].bearer[k])
+        row = np.int64(own.ues(shard, 0)[ue_row].bearer[k])
         if row >= 0:
-            session_row = np.int64(shard.bearers.rows[row].session)
-            s = shard.sessions.rows[session_row]
+            session_row = np.int64(own.bearers(shard, 0)[row].session)
+            s = own.sessions(shard, 0)[session_row]
             if s.start < ts and (not gateway_only or (s.gateway_hi == hi and s.gateway_lo == lo)):
                 sessions.end_session(shard, session_row, ts, PEER_RESTART, 0, -1, 1)
 
 
-@kernel
+@part
 def error_indication(shard, p):  # type: ignore[no-untyped-def]
     """GTP-U Error Indication (TS 29.281 §7.3.1): the endpoint (src, teid) of packet row `p` does not exist any more."""
-    row = tunnels.find(shard.tunnels, p.src_hi, p.src_lo, p.teid, tunnel_hash(p.src_hi, p.src_lo, p.teid))
-    if row < 0 or shard.tunnels.rows[row].closed_ts <= p.ts:
+    row = tunnels.find(shard, own.TUNNELS, own.tunnels(shard, 0), p.src_hi, p.src_lo, p.teid, tunnel_hash(p.src_hi, p.src_lo, p.teid))
+    if row < 0 or own.tunnels(shard, 0)[row].closed_ts <= p.ts:
         return
-    t = shard.tunnels.rows[row]
+    t = own.tunnels(shard, 0)[row]
     bearer_row = np.int64(t.bearer)
-    b = shard.bearers.rows[bearer_row]
+    b = own.bearers(shard, 0)[bearer_row]
     if b.ended:
         return
     if tunnels.RADIO_SIDE[t.interface] and t.leg == LEG_ACCESS and t.interface < 200:

@@ -32,7 +32,7 @@ from kernels.gtpc import decode_datagram
 from kernels.gtpu import NOT_GTPU, gtpu, is_gtp0, plausible
 from kernels.hashing import flow_hash, shard_hash, tunnel_hash
 from kernels.ip import ip_header
-from kernels.jit import inlined, kernel, part
+from kernels.jit import inlined, part
 from kernels.link import find_ip
 from kernels.prefetch import prefetch_octet
 from kernels.signalling import (

@@ -7,7 +7,8 @@ released or the bearer ends. Packets of a bearer that is released open one of th
 import numpy as np
 
 from formats.xdr import END_REASONS
-from kernels.jit import kernel
+from kernels import shard as own
+from kernels.jit import part
 from kernels.shard import ACTIVE_TAIL, PRESENCE_ROWS, WINDOW, owns, window_of
 
 WINDOW_END = END_REASONS.index("window")
@@ -15,13 +16,13 @@ LATE = END_REASONS.index("late")
 ROLLS = 32  # windows without a packet that are written one by one; a longer silence is a gap in the capture
 
 
-@kernel
+@part
 def write(shard, bearer, start, end, window, reason):  # type: ignore[no-untyped-def]
     """Number of a fresh presence row of `bearer`, without measures."""
-    at = shard.out.used[PRESENCE_ROWS]
-    shard.out.used[PRESENCE_ROWS] = at + 1
-    session = shard.sessions.rows[bearer.session]
-    r = shard.out.presence[at]
+    at = shard[PRESENCE_ROWS]
+    shard[PRESENCE_ROWS] = at + 1
+    session = own.sessions(shard, 0)[bearer.session]
+    r = own.out_presence(shard, 0)[at]
     r.start_time, r.end_time, r.window, r.end_reason = start, end, window, reason
     r.imsi, r.imei, r.cell, r.rat = session.imsi, session.imei, bearer.cell, bearer.rat
     r.apn, r.qos_class, r.session_id = session.apn, bearer.qos, session.id
@@ -33,7 +34,7 @@ def write(shard, bearer, start, end, window, reason):  # type: ignore[no-untyped
     return at
 
 
-@kernel
+@part
 def open_row(shard, bearer, ts):  # type: ignore[no-untyped-def]
     """Start a presence row at `ts`."""
     bearer.present = 1
@@ -48,7 +49,7 @@ def open_row(shard, bearer, ts):  # type: ignore[no-untyped-def]
         bearer.packets[k] = 0
 
 
-@kernel
+@part
 def close_row(shard, bearer, ts, reason):  # type: ignore[no-untyped-def]
     """End the presence row at `ts` and add it to its session; returns the number of the xDR row, -1 if not ours."""
     if bearer.present == 0:
@@ -60,12 +61,12 @@ def close_row(shard, bearer, ts, reason):  # type: ignore[no-untyped-def]
         bearer.connected_time += ts - bearer.connected_since
     if bearer.last_ts != 0:
         bearer.active += max(0, min(ts - bearer.last_ts, ACTIVE_TAIL))
-    session = shard.sessions.rows[bearer.session]
+    session = own.sessions(shard, 0)[bearer.session]
     for k in range(2):
         session.bytes[k] += bearer.bytes[k]
         session.packets[k] += np.int64(bearer.packets[k])
     at = write(shard, bearer, bearer.presence_start, max(ts, bearer.presence_start), bearer.window, reason)
-    r = shard.out.presence[at]
+    r = own.out_presence(shard, 0)[at]
     r.connected_ms = bearer.connected_time if bearer.radio_known else np.int64(-1)
     r.active_ms = bearer.active
     r.bytes_up, r.bytes_down = bearer.bytes[0], bearer.bytes[1]
@@ -73,10 +74,10 @@ def close_row(shard, bearer, ts, reason):  # type: ignore[no-untyped-def]
     return at
 
 
-@kernel
+@part
 def roll(shard, bearer, ts):  # type: ignore[no-untyped-def]
     """Cut the presence row at each window boundary up to `ts`."""
-    size = shard.config[WINDOW]
+    size = shard[WINDOW]
     rolls = 0
     while bearer.present and ts >= bearer.window + size:
         boundary = bearer.window + size
@@ -87,12 +88,12 @@ def roll(shard, bearer, ts):  # type: ignore[no-untyped-def]
         open_row(shard, bearer, boundary)
 
 
-@kernel
+@part
 def late(shard, bearer, p, direction):  # type: ignore[no-untyped-def]
     """A packet of a window that its bearer has left."""
     at = write(shard, bearer, p.ts, p.ts, window_of(shard, p.ts), LATE)
-    r = shard.out.presence[at]
-    session = shard.sessions.rows[bearer.session]
+    r = own.out_presence(shard, 0)[at]
+    session = own.sessions(shard, 0)[bearer.session]
     session.bytes[direction] += np.int64(p.length)
     session.packets[direction] += 1
     if direction == 0:
@@ -101,13 +102,13 @@ def late(shard, bearer, p, direction):  # type: ignore[no-untyped-def]
         r.bytes_down, r.packets_down = p.length, 1
 
 
-@kernel
+@part
 def account(shard, bearer, p, direction):  # type: ignore[no-untyped-def]
     """Count user packet `p` of `direction` (UP, DOWN) on its bearer."""
     ts = p.ts
     if bearer.present == 0:
         open_row(shard, bearer, ts)
-    elif ts >= bearer.window + shard.config[WINDOW]:
+    elif ts >= bearer.window + shard[WINDOW]:
         roll(shard, bearer, ts)
     if ts < bearer.window:
         late(shard, bearer, p, direction)
@@ -122,7 +123,7 @@ def account(shard, bearer, p, direction):  # type: ignore[no-untyped-def]
         bearer.last_ts = ts
 
 
-@kernel
+@part
 def connect(shard, bearer, ts):  # type: ignore[no-untyped-def]
     """The radio side of the bearer is there."""
     bearer.radio_known = 1
@@ -133,7 +134,7 @@ def connect(shard, bearer, ts):  # type: ignore[no-untyped-def]
         open_row(shard, bearer, ts)
 
 
-@kernel
+@part
 def disconnect(bearer, ts):  # type: ignore[no-untyped-def]
     """The radio side of the bearer is gone; its presence row may stay open for late packets."""
     if bearer.connected:

@@ -7,7 +7,8 @@ whether the datagram is signalling. The slot used longest ago makes room.
 import numpy as np
 
 from formats.state import ASSEMBLY_OCTETS, ASSEMBLY_PIECES
-from kernels.jit import kernel
+from kernels import shard as own
+from kernels.jit import part
 from kernels.octets import be16
 from kernels.shard import ASSEMBLIES, SECOND
 
@@ -18,12 +19,12 @@ OTHER, KEPT, COMPLETE = 0, 1, 2
 """What `add` says of a fragment: not signalling as far as known, part of a signalling datagram, the last missing part."""
 
 
-@kernel
+@part
 def slot_of(shard, piece):  # type: ignore[no-untyped-def]
     """The slot of the datagram that `piece` belongs to, a fresh one where it is the first seen."""
     oldest = 0
     for k in range(ASSEMBLIES):
-        a = shard.assemblies[k]
+        a = own.assemblies(shard, 0)[k]
         if (
             a.used
             and a.identification == piece.identification
@@ -35,19 +36,19 @@ def slot_of(shard, piece):  # type: ignore[no-untyped-def]
         ):
             return k
     for k in range(ASSEMBLIES):
-        if shard.assemblies[k].used == 0:
+        if own.assemblies(shard, 0)[k].used == 0:
             oldest = k
             break
-        if shard.assemblies[k].ts < shard.assemblies[oldest].ts:
+        if own.assemblies(shard, 0)[k].ts < own.assemblies(shard, 0)[oldest].ts:
             oldest = k
-    a = shard.assemblies[oldest]
+    a = own.assemblies(shard, 0)[oldest]
     a.used, a.identification, a.ts = 1, piece.identification, piece.ts
     a.src_hi, a.src_lo, a.dst_hi, a.dst_lo = piece.src_hi, piece.src_lo, piece.dst_hi, piece.dst_lo
     a.length, a.received, a.pieces, a.signalling = -1, 0, 0, 0
     return oldest
 
 
-@kernel
+@part
 def new_to(a, offset):  # type: ignore[no-untyped-def]
     """Whether no fragment at `offset` was kept before."""
     for k in range(a.pieces):
@@ -56,16 +57,16 @@ def new_to(a, offset):  # type: ignore[no-untyped-def]
     return True
 
 
-@kernel
+@part
 def add(shard, piece):  # type: ignore[no-untyped-def]
     """Keep a fragment; returns (OTHER, KEPT or COMPLETE, slot)."""
     slot = slot_of(shard, piece)
-    a = shard.assemblies[slot]
+    a = own.assemblies(shard, 0)[slot]
     offset, length = np.int64(piece.offset), np.int64(piece.length)
     if a.pieces >= ASSEMBLY_PIECES or offset + length > ASSEMBLY_OCTETS or length <= 0:
         return np.int64(OTHER), slot
     if new_to(a, offset):
-        data = shard.assembly_data[slot]
+        data = own.assembly_data(shard, 0)[slot]
         for k in range(length):
             data[offset + k] = piece.data[k]
         a.start[a.pieces] = offset

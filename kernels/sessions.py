@@ -17,9 +17,10 @@ from formats.state import (
 )
 from formats.xdr import END_REASONS
 from kernels import presence, tunnels
-from kernels.jit import kernel
+from kernels import shard as own
+from kernels.jit import part
 from kernels.shard import SESSION_ROWS, next_context, owns, window_of
-from kernels.table import candidate, give, link, tag_of, take, unlink
+from kernels.table import candidate, give, index_of, link, tag_of, take, unlink
 
 NO_DIGITS = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 CELL_CHANGE = END_REASONS.index("cell_change")
@@ -29,7 +30,7 @@ REPLACED = END_REASONS.index("replaced")
 ALL_INTERFACES = 255
 
 
-@kernel
+@part
 def digits_hash(digits):  # type: ignore[no-untyped-def]
     """Hash of an identity (murmur3's 64-bit finaliser), uint64."""
     h = digits
@@ -40,46 +41,46 @@ def digits_hash(digits):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint64(33))
 
 
-@kernel
+@part
 def find_imsi(shard, imsi):  # type: ignore[no-untyped-def]
     """Row of the UE with this IMSI, or -1."""
     if imsi == NO_DIGITS:
         return np.int64(-1)
-    pool = shard.ues
     tag = tag_of(digits_hash(imsi))
-    mask = len(pool.index) - 1
-    slot, row = candidate(pool.index, tag, tag & mask)
+    index = index_of(shard, own.UES)
+    mask = len(index) - 1
+    slot, row = candidate(index, tag, tag & mask)
     while row >= 0:
-        if pool.rows[row].imsi == imsi:
+        if own.ues(shard, 0)[row].imsi == imsi:
             return row
-        slot, row = candidate(pool.index, tag, (slot + 1) & mask)
+        slot, row = candidate(index, tag, (slot + 1) & mask)
     return np.int64(-1)
 
 
-@kernel
+@part
 def name_ue(shard, row, imsi):  # type: ignore[no-untyped-def]
     """Give an anonymous UE its IMSI."""
-    ue = shard.ues.rows[row]
+    ue = own.ues(shard, 0)[row]
     if imsi == NO_DIGITS or ue.imsi != NO_DIGITS:
         return
     ue.imsi = imsi
     ue.hash = digits_hash(imsi)
-    link(shard.ues.index, ue.hash, row)
+    link(shard, own.UES, ue.hash, row)
     for k in range(16):
         bearer_row = np.int64(ue.bearer[k])
         if bearer_row >= 0:
-            session = shard.sessions.rows[shard.bearers.rows[bearer_row].session]
+            session = own.sessions(shard, 0)[own.bearers(shard, 0)[bearer_row].session]
             session.imsi = imsi
     renew_contexts(shard, ue)
 
 
-@kernel
+@part
 def create_ue(shard, imsi, ts):  # type: ignore[no-untyped-def]
     """A UE without sessions; row, or -1 when the table is full."""
-    row = take(shard.ues)
+    row = take(shard, own.UES)
     if row < 0:
         return row
-    ue = shard.ues.rows[row]
+    ue = own.ues(shard, 0)[row]
     ue.used, ue.imsi, ue.imei, ue.cell, ue.rat, ue.sessions = 1, NO_DIGITS, NO_DIGITS, 0, 0, 0
     ue.hash = 0
     ue.last_ts = ts
@@ -92,42 +93,42 @@ def create_ue(shard, imsi, ts):  # type: ignore[no-untyped-def]
     return row
 
 
-@kernel
+@part
 def free_ue(shard, row):  # type: ignore[no-untyped-def]
     """Forget a UE and its control endpoints."""
-    ue = shard.ues.rows[row]
+    ue = own.ues(shard, 0)[row]
     for k in range(UE_CONTROLS):
         tunnels.drop_control(shard, ue, row, k)
     if ue.imsi != NO_DIGITS:
-        unlink(shard.ues.index, ue.hash, row)
+        unlink(shard, own.UES, ue.hash, row)
     ue.used = 0
-    give(shard.ues, row)
+    give(shard, own.UES, row)
 
 
-@kernel
+@part
 def renew_contexts(shard, ue):  # type: ignore[no-untyped-def]
     """The sessions of the UE are in a new state: flow rows will be cut."""
     context = next_context(shard)
     for k in range(16):
         if ue.bearer[k] >= 0:
-            shard.bearers.rows[ue.bearer[k]].context = context + np.int64(shard.bearers.rows[ue.bearer[k]].session) * 0x1_0000_0000
+            own.bearers(shard, 0)[ue.bearer[k]].context = context + np.int64(own.bearers(shard, 0)[ue.bearer[k]].session) * 0x1_0000_0000
 
 
-@kernel
+@part
 def create_bearer(shard, session_row, ue_row, ebi, qos, ts):  # type: ignore[no-untyped-def]
     """A bearer of the session; row, or -1 when a table or the session is full. `ebi` -1: not known yet."""
-    session = shard.sessions.rows[session_row]
+    session = own.sessions(shard, 0)[session_row]
     place = -1
     for k in range(SESSION_BEARERS):
         if session.bearer[k] == NO_ROW:
             place = k
             break
-    row = take(shard.bearers) if place >= 0 else np.int64(-1)
+    row = take(shard, own.BEARERS) if place >= 0 else np.int64(-1)
     if row < 0:
         return np.int64(-1)
     session.bearer[place] = row
-    b = shard.bearers.rows[row]
-    ue = shard.ues.rows[ue_row]
+    b = own.bearers(shard, 0)[row]
+    ue = own.ues(shard, 0)[ue_row]
     b.used, b.session, b.ue, b.ebi, b.qos = 1, session_row, ue_row, ebi, qos
     b.cell, b.rat = ue.cell, ue.rat
     b.leg, b.leg_ts, b.present, b.connected, b.radio_known, b.ended = -1, 0, 0, 0, 0, 0
@@ -137,30 +138,30 @@ def create_bearer(shard, session_row, ue_row, ebi, qos, ts):  # type: ignore[no-
     b.context = next_context(shard) + np.int64(session_row) * 0x1_0000_0000
     for k in range(SESSION_BEARERS):
         if k != place and session.bearer[k] >= 0:
-            b.context = shard.bearers.rows[session.bearer[k]].context
+            b.context = own.bearers(shard, 0)[session.bearer[k]].context
             break
     name_bearer(shard, row, ebi)
     return row
 
 
-@kernel
+@part
 def name_bearer(shard, row, ebi):  # type: ignore[no-untyped-def]
     """Give a bearer its EPS bearer identity; whoever had it is no longer found by it."""
     if 0 <= ebi < 16:
-        b = shard.bearers.rows[row]
+        b = own.bearers(shard, 0)[row]
         b.ebi = ebi
-        shard.ues.rows[b.ue].bearer[ebi] = row
+        own.ues(shard, 0)[b.ue].bearer[ebi] = row
 
 
-@kernel
+@part
 def create_session(shard, ue_row, identity, ts, phase, source):  # type: ignore[no-untyped-def]
     """A session of the UE without bearers; row, or -1 when the table is full."""
-    row = take(shard.sessions)
+    row = take(shard, own.SESSIONS)
     if row < 0:
         return row
-    ue = shard.ues.rows[ue_row]
+    ue = own.ues(shard, 0)[ue_row]
     ue.sessions += 1
-    s = shard.sessions.rows[row]
+    s = own.sessions(shard, 0)[row]
     s.used, s.id, s.ue, s.phase, s.source = 1, identity, ue_row, phase, source
     s.apn, s.ebi, s.qos, s.rat = -1, -1, -1, ue.rat
     s.start, s.end, s.last_ts, s.setup = ts, ts, ts, -1
@@ -178,10 +179,10 @@ def create_session(shard, ue_row, identity, ts, phase, source):  # type: ignore[
     return row
 
 
-@kernel
+@part
 def locate(shard, ue_row, cell, rat, ts):  # type: ignore[no-untyped-def]
     """The UE is in `cell` (0: not told) on `rat` (0: not told) from `ts` on: presence and flow rows are cut."""
-    ue = shard.ues.rows[ue_row]
+    ue = own.ues(shard, 0)[ue_row]
     if cell == 0:
         cell = ue.cell
     if rat == 0:
@@ -191,13 +192,13 @@ def locate(shard, ue_row, cell, rat, ts):  # type: ignore[no-untyped-def]
     ue.cell, ue.rat = cell, rat
     for k in range(16):
         if ue.bearer[k] >= 0:
-            b = shard.bearers.rows[ue.bearer[k]]
+            b = own.bearers(shard, 0)[ue.bearer[k]]
             if b.ended == 0:
                 move_bearer(shard, b, cell, rat, ts)
     renew_contexts(shard, ue)
 
 
-@kernel
+@part
 def move_bearer(shard, b, cell, rat, ts):  # type: ignore[no-untyped-def]
     """The bearer's presence in the old cell ends at `ts`, and goes on in the new one."""
     open_before = b.present
@@ -206,31 +207,31 @@ def move_bearer(shard, b, cell, rat, ts):  # type: ignore[no-untyped-def]
     b.cell, b.rat = cell, rat
     if open_before:
         presence.open_row(shard, b, ts)
-    s = shard.sessions.rows[b.session]
+    s = own.sessions(shard, 0)[b.session]
     s.cell_last, s.rat = cell, rat
     if s.cell_first == 0:
         s.cell_first = cell
 
 
-@kernel
+@part
 def end_bearer(shard, row, ts):  # type: ignore[no-untyped-def]
     """The bearer ends at `ts`; its rows wait for late packets."""
-    b = shard.bearers.rows[row]
+    b = own.bearers(shard, 0)[row]
     if b.ended:
         return
     presence.roll(shard, b, ts)
     presence.disconnect(b, ts)
     tunnels.unbind(shard, b, row, ALL_INTERFACES, ts)
     b.ended, b.end = 1, ts
-    ue = shard.ues.rows[b.ue]
+    ue = own.ues(shard, 0)[b.ue]
     if b.ebi >= 0 and ue.bearer[b.ebi] == row:
         ue.bearer[b.ebi] = NO_ROW
 
 
-@kernel
+@part
 def end_session(shard, row, ts, reason, family, cause, dropped):  # type: ignore[no-untyped-def]
     """The session ends at `ts` for `reason` (xdr.END_REASONS); `dropped` 1 abnormal, 0 normal, -1 not known."""
-    s = shard.sessions.rows[row]
+    s = own.sessions(shard, 0)[row]
     if s.phase == ENDED:
         return
     s.phase, s.end, s.end_reason = ENDED, ts, reason
@@ -240,10 +241,10 @@ def end_session(shard, row, ts, reason, family, cause, dropped):  # type: ignore
             end_bearer(shard, np.int64(s.bearer[k]), ts)
 
 
-@kernel
+@part
 def release(shard, row, ts, family, cause, dropped):  # type: ignore[no-untyped-def]
     """The radio side of a bearer is released at `ts` (to idle, or lost: `dropped`); the session lives on."""
-    b = shard.bearers.rows[row]
+    b = own.bearers(shard, 0)[row]
     if b.ended or b.connected == 0:
         return
     presence.roll(shard, b, ts)
@@ -251,38 +252,38 @@ def release(shard, row, ts, family, cause, dropped):  # type: ignore[no-untyped-
     b.connected = 0
     tunnels.unbind_radio(shard, b, row, ts)
     if at >= 0:
-        r = shard.out.presence[at]
+        r = own.out_presence(shard, 0)[at]
         r.dropped, r.cause_family, r.cause_code = dropped, family, cause
 
 
-@kernel
+@part
 def finish_bearer(shard, row, reason):  # type: ignore[no-untyped-def]
     """Write the bearer's last presence row and forget it."""
-    b = shard.bearers.rows[row]
-    s = shard.sessions.rows[b.session]
+    b = own.bearers(shard, 0)[row]
+    s = own.sessions(shard, 0)[b.session]
     end = b.end if b.ended else max(s.last_ts, b.last_ts)
     at = presence.close_row(shard, b, end, reason)
     if at >= 0 and s.dropped >= 0:
-        r = shard.out.presence[at]
+        r = own.out_presence(shard, 0)[at]
         r.dropped, r.cause_family, r.cause_code = s.dropped, s.cause_family, s.cause
     for k in range(BEARER_TUNNELS):
         tunnels.release_slot(shard, b, row, k)
-    ue = shard.ues.rows[b.ue]
+    ue = own.ues(shard, 0)[b.ue]
     if b.ebi >= 0 and ue.bearer[b.ebi] == row:
         ue.bearer[b.ebi] = NO_ROW
     for k in range(SESSION_BEARERS):
         if s.bearer[k] == row:
             s.bearer[k] = NO_ROW
     b.used = 0
-    give(shard.bearers, row)
+    give(shard, own.BEARERS, row)
 
 
-@kernel
+@part
 def write_session(shard, s):  # type: ignore[no-untyped-def]
     """The session's xDR row."""
-    at = shard.out.used[SESSION_ROWS]
-    shard.out.used[SESSION_ROWS] = at + 1
-    r = shard.out.session[at]
+    at = shard[SESSION_ROWS]
+    shard[SESSION_ROWS] = at + 1
+    r = own.out_session(shard, 0)[at]
     r.session_id, r.source, r.imsi, r.imei, r.apn, r.rat = s.id, s.source, s.imsi, s.imei, s.apn, s.rat
     r.ue_ip_hi, r.ue_ip_lo = s.ue_hi, s.ue_lo
     r.ue_ipv6_hi, r.ue_ipv6_lo = s.ue6_hi, s.ue6_lo
@@ -297,28 +298,28 @@ def write_session(shard, s):  # type: ignore[no-untyped-def]
     r.window = window_of(shard, s.start)
 
 
-@kernel
+@part
 def finish_session(shard, row):  # type: ignore[no-untyped-def]
     """Write what is left of the session and forget it; a set-up that was refused leaves no session row."""
-    s = shard.sessions.rows[row]
+    s = own.sessions(shard, 0)[row]
     for k in range(SESSION_BEARERS):
         if s.bearer[k] >= 0:
             finish_bearer(shard, np.int64(s.bearer[k]), np.int64(s.end_reason))
     if s.source != 0 and owns(shard, row):
         write_session(shard, s)
     ue_row = np.int64(s.ue)
-    ue = shard.ues.rows[ue_row]
+    ue = own.ues(shard, 0)[ue_row]
     ue.sessions -= 1
     s.used = 0
-    give(shard.sessions, row)
+    give(shard, own.SESSIONS, row)
     if ue.sessions <= 0:
         free_ue(shard, ue_row)
 
 
-@kernel
+@part
 def discard_session(shard, row, ts):  # type: ignore[no-untyped-def]
     """A set-up was refused or never answered: there was no session, so none is written."""
-    s = shard.sessions.rows[row]
+    s = own.sessions(shard, 0)[row]
     if s.phase == PENDING:
         s.source = 0
         end_session(shard, row, ts, 0, 0, -1, -1)

@@ -3,6 +3,9 @@
 Every shard sees every packet and applies all signalling, so its sessions and tunnels are the same as any other's; flows
 are kept by the shard that owns their inner addresses, and a session's, bearer's or transaction's rows are written by the
 shard that its row number falls to. So one worker or sixty-four write the same rows.
+
+To kernels a shard is one int64 array: configuration, clock, a pool per table, and where its other arrays lie. The functions
+here that are named like tables give their rows.
 """
 
 from typing import NamedTuple
@@ -11,32 +14,42 @@ import numpy as np
 
 from formats import state, xdr
 from kernels import table
-from kernels.jit import kernel
-from kernels.signalling import Signalling
-from kernels.signalling import allocate as allocate_signalling
+from kernels.jit import inlined, part
+from kernels.memory import view
+from kernels.table import POOL_WORDS
 
-# Shard.config
+# Configuration
 WINDOW, LATENESS, IDLE_TCP, IDLE_OTHER, REQUEST_TIMEOUT, SHARD, SHARDS = range(7)
 
-# Shard.clock
-WATERMARK, PREVIOUS, SWEEP_AT, SWEEP_STAGE, SWEEP_ROW, SWEEP_NOW, CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, HAND = range(11)
+# Clock and counters
+WATERMARK, PREVIOUS, SWEEP_AT, SWEEP_STAGE, SWEEP_ROW, SWEEP_NOW, CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, HAND = range(
+    16, 27
+)
+
+# Rows ready to be written, per table; room for them; where they lie
+FLOW_ROWS, SESSION_ROWS, PRESENCE_ROWS, PROCEDURE_ROWS = range(32, 36)
+OUT_ROOM = 36
+OUT_FLOW, OUT_SESSION, OUT_PRESENCE, OUT_PROCEDURE = range(37, 41)
+APN_TEXT, ASSEMBLY, ASSEMBLY_DATA, ASSEMBLY_SLOTS, LEDGER, LEDGER_SLOTS = range(41, 47)
+
+# Pools
+FLOWS, UES, SESSIONS, BEARERS, TUNNELS, CONTROLS, TRANSACTIONS, PEERS, APNS = (64 + POOL_WORDS * k for k in range(9))
+WORDS = 64 + POOL_WORDS * 9
 
 SECOND = 1_000_000_000
 LINGER = 5 * SECOND  # late packets of a tunnel, session or closed connection still belong to it
 SWEEP_EVERY = 30 * SECOND
 ORPHAN = 2 * SECOND  # an answer captured this long before its request still belongs to it
 SESSION_IDLE = 24 * 3600 * SECOND
-PRESENCE_IDLE = 3600 * SECOND
 ACTIVE_TAIL = SECOND // 10
 NONE = -(2**62)  # no time yet
 
 APN_OCTETS = 104
-LEDGER_ROWS = 4096
+LEDGER_ENTRIES = 4096
 ASSEMBLIES = 64
+MARGIN = 512  # rows that a few packets or one swept row may add at most, per table
 
-FLOW_ROWS, SESSION_ROWS, PRESENCE_ROWS, PROCEDURE_ROWS = range(4)
-MARGIN = 512  # rows that one packet or one swept row may add at most, per table
-
+_APN_ROW = np.dtype([("hash", "u8")], align=True)
 
 class Limits(NamedTuple):
     """How many rows each table may hold."""
@@ -47,115 +60,104 @@ class Limits(NamedTuple):
     apns: int = 4096
 
 
-class Out(NamedTuple):
-    """Rows ready to be written: one array per xDR table, and `used` int64[4]."""
+class Shard:
+    """Keeps alive what the words of a shard point to; `words` int64[WORDS] is what kernels take."""
 
-    flow: np.ndarray
-    session: np.ndarray
-    presence: np.ndarray
-    procedure: np.ndarray
-    used: np.ndarray
+    def __init__(
+        self,
+        window_ns: int,
+        limits: Limits | None = None,
+        shard: int = 0,
+        shards: int = 1,
+        lateness_ns: int = 2 * SECOND,
+        rows: int = 1 << 14,
+    ) -> None:
+        """A fresh shard. `window_ns`, `lateness_ns` in ns; `rows`: how many rows wait per table before a write."""
+        limits = limits or Limits()
+        words = self.words = np.zeros(WORDS, np.int64)
+        words[WINDOW], words[LATENESS] = window_ns, lateness_ns
+        words[IDLE_TCP], words[IDLE_OTHER], words[REQUEST_TIMEOUT] = 300 * SECOND, 60 * SECOND, 30 * SECOND
+        words[SHARD], words[SHARDS] = shard, shards
+        words[WATERMARK] = words[PREVIOUS] = words[SWEEP_AT] = NONE
+        bearers = limits.sessions + limits.sessions // 4
+        self._pools = [
+            table.allocate(words[at : at + POOL_WORDS], dtype, capacity, indexed)
+            for at, dtype, capacity, indexed in (
+                (FLOWS, state.FLOW, max(16, -(-limits.flows // shards)), True),
+                (UES, state.UE, limits.sessions, True),
+                (SESSIONS, state.SESSION, limits.sessions, False),
+                (BEARERS, state.BEARER, bearers, False),
+                (TUNNELS, state.TUNNEL, 4 * bearers, True),
+                (CONTROLS, state.CONTROL, 4 * limits.sessions, True),
+                (TRANSACTIONS, state.TRANSACTION, limits.transactions, True),
+                (PEERS, state.PEER, 4096, True),
+                (APNS, _APN_ROW, limits.apns, True),
+            )
+        ]
+        room = max(rows, 4 * MARGIN)
+        self.flow, self.session = np.zeros(room, xdr.FLOW.dtype), np.zeros(room, xdr.SESSION.dtype)
+        self.presence = np.zeros(room, xdr.PRESENCE.dtype)
+        self.procedure = np.zeros(room, xdr.PROCEDURE.dtype)
+        self.apn_text = np.zeros((limits.apns, APN_OCTETS), np.uint8)
+        self.assemblies = np.zeros(ASSEMBLIES, state.ASSEMBLY)
+        self.assembly_data = np.zeros((ASSEMBLIES, state.ASSEMBLY_OCTETS), np.uint8)
+        self.ledger = np.zeros(LEDGER_ENTRIES, state.LEDGER)
+        words[OUT_ROOM], words[ASSEMBLY_SLOTS], words[LEDGER_SLOTS] = room, ASSEMBLIES, LEDGER_ENTRIES
+        for word, array in (
+            (OUT_FLOW, self.flow), (OUT_SESSION, self.session), (OUT_PRESENCE, self.presence),
+            (OUT_PROCEDURE, self.procedure), (APN_TEXT, self.apn_text), (ASSEMBLY, self.assemblies),
+            (ASSEMBLY_DATA, self.assembly_data), (LEDGER, self.ledger),
+        ):  # fmt: skip
+            words[word] = array.ctypes.data
 
-
-class Shard(NamedTuple):
-    """All state of one shard; arrays only, so that kernels take it as it is."""
-
-    config: np.ndarray
-    clock: np.ndarray
-    flows: table.Pool
-    ues: table.Pool
-    sessions: table.Pool
-    bearers: table.Pool
-    tunnels: table.Pool
-    controls: table.Pool
-    transactions: table.Pool
-    peers: table.Pool
-    assemblies: np.ndarray
-    """ASSEMBLY[n]"""
-    assembly_data: np.ndarray
-    """uint8[n, ASSEMBLY_OCTETS]"""
-    apns: np.ndarray
-    """uint8[n, APN_OCTETS]: length in octet 0"""
-    apn_index: table.Pool
-    ledger: np.ndarray
-    scratch: Signalling
-    """where reassembled datagrams are decoded"""
-    out: Out
-
-
-def allocate(
-    window_ns: int,
-    limits: Limits | None = None,
-    shard: int = 0,
-    shards: int = 1,
-    lateness_ns: int = 2 * SECOND,
-    rows: int = 1 << 14,
-) -> Shard:
-    """A fresh shard. `window_ns` and `lateness_ns` in ns; `rows` is how many rows wait per table before a write."""
-    limits = limits or Limits()
-    config = np.zeros(8, np.int64)
-    config[WINDOW], config[LATENESS] = window_ns, lateness_ns
-    config[IDLE_TCP], config[IDLE_OTHER] = 300 * SECOND, 60 * SECOND
-    config[REQUEST_TIMEOUT] = 30 * SECOND
-    config[SHARD], config[SHARDS] = shard, shards
-    clock = np.zeros(16, np.int64)
-    clock[WATERMARK], clock[PREVIOUS], clock[SWEEP_AT] = NONE, NONE, NONE
-    rows = max(rows, 4 * MARGIN)
-    bearers = limits.sessions + limits.sessions // 4
-    return Shard(
-        config,
-        clock,
-        table.allocate(state.FLOW, max(16, -(-limits.flows // shards))),
-        table.allocate(state.UE, limits.sessions),
-        table.allocate(state.SESSION, limits.sessions, indexed=False),
-        table.allocate(state.BEARER, bearers, indexed=False),
-        table.allocate(state.TUNNEL, 4 * bearers),
-        table.allocate(state.CONTROL, 4 * limits.sessions),
-        table.allocate(state.TRANSACTION, limits.transactions),
-        table.allocate(state.PEER, 4096),
-        np.zeros(ASSEMBLIES, state.ASSEMBLY),
-        np.zeros((ASSEMBLIES, state.ASSEMBLY_OCTETS), np.uint8),
-        np.zeros((limits.apns, APN_OCTETS), np.uint8),
-        table.allocate(np.dtype([("hash", "u8")], align=True), limits.apns),
-        np.zeros(LEDGER_ROWS, state.LEDGER),
-        allocate_signalling(8),
-        Out(
-            np.zeros(rows, xdr.FLOW.dtype),
-            np.zeros(rows, xdr.SESSION.dtype),
-            np.zeros(rows, xdr.PRESENCE.dtype),
-            np.zeros(rows, xdr.PROCEDURE.dtype),
-            np.zeros(4, np.int64),
-        ),
-    )
+    def apns(self) -> list[str]:
+        """The access point names met so far, by their row."""
+        rows = self.apn_text[: self.words[APNS]]
+        return [bytes(row[1 : 1 + row[0]]).decode("utf-8", "replace") for row in rows]
 
 
-@kernel
+# Each is a function (shard, 0) -> the rows of that table.
+flows = view(state.FLOW, FLOWS + table.ROWS, FLOWS + table.CAPACITY)
+ues = view(state.UE, UES + table.ROWS, UES + table.CAPACITY)
+sessions = view(state.SESSION, SESSIONS + table.ROWS, SESSIONS + table.CAPACITY)
+bearers = view(state.BEARER, BEARERS + table.ROWS, BEARERS + table.CAPACITY)
+tunnels = view(state.TUNNEL, TUNNELS + table.ROWS, TUNNELS + table.CAPACITY)
+controls = view(state.CONTROL, CONTROLS + table.ROWS, CONTROLS + table.CAPACITY)
+transactions = view(state.TRANSACTION, TRANSACTIONS + table.ROWS, TRANSACTIONS + table.CAPACITY)
+peers = view(state.PEER, PEERS + table.ROWS, PEERS + table.CAPACITY)
+apns = view(np.dtype(np.uint8), APN_TEXT, APNS + table.CAPACITY, APN_OCTETS)
+"""Access point names: length, octets."""
+assemblies = view(state.ASSEMBLY, ASSEMBLY, ASSEMBLY_SLOTS)
+assembly_data = view(np.dtype(np.uint8), ASSEMBLY_DATA, ASSEMBLY_SLOTS, state.ASSEMBLY_OCTETS)
+ledger = view(state.LEDGER, LEDGER, LEDGER_SLOTS)
+out_flow = view(xdr.FLOW.dtype, OUT_FLOW, OUT_ROOM)
+out_session = view(xdr.SESSION.dtype, OUT_SESSION, OUT_ROOM)
+out_presence = view(xdr.PRESENCE.dtype, OUT_PRESENCE, OUT_ROOM)
+out_procedure = view(xdr.PROCEDURE.dtype, OUT_PROCEDURE, OUT_ROOM)
+
+
+@inlined
 def owns(shard, row):  # type: ignore[no-untyped-def]
     """Whether this shard writes what row number `row` of a replicated table gives rise to."""
-    return row % shard.config[SHARDS] == shard.config[SHARD]
+    return row % shard[SHARDS] == shard[SHARD]
 
 
-@kernel
+@inlined
 def window_of(shard, ts):  # type: ignore[no-untyped-def]
     """Start of the window that `ts` (ns) lies in, ns."""
-    size = shard.config[WINDOW]
+    size = shard[WINDOW]
     return (ts // size) * size
 
 
-@kernel
+@inlined
 def full(shard):  # type: ignore[no-untyped-def]
     """Whether rows must be written before another packet is taken."""
-    used = shard.out.used
-    return (
-        used[FLOW_ROWS] + MARGIN > len(shard.out.flow)
-        or used[SESSION_ROWS] + MARGIN > len(shard.out.session)
-        or used[PRESENCE_ROWS] + MARGIN > len(shard.out.presence)
-        or used[PROCEDURE_ROWS] + MARGIN > len(shard.out.procedure)
-    )
+    most = max(max(shard[FLOW_ROWS], shard[SESSION_ROWS]), max(shard[PRESENCE_ROWS], shard[PROCEDURE_ROWS]))
+    return most + MARGIN > shard[OUT_ROOM]
 
 
-@kernel
+@part
 def next_context(shard):  # type: ignore[no-untyped-def]
     """A number that names a state of a bearer; 0 is none."""
-    shard.clock[CONTEXTS] += 1
-    return shard.clock[CONTEXTS]
+    shard[CONTEXTS] += 1
+    return shard[CONTEXTS]

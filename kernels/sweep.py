@@ -5,12 +5,12 @@ stops when the rows to be written are full and goes on from there. The clock fol
 two of them in a row say: one absurd time stamp does not end everything.
 """
 
-import numpy as np
 
 from formats.state import ENDED, PENDING, SESSION_BEARERS
 from formats.xdr import END_REASONS
 from kernels import flow, presence, sessions, transactions
-from kernels.jit import kernel
+from kernels import shard as own
+from kernels.jit import part
 from kernels.shard import (
     DRAINING,
     LATENESS,
@@ -37,10 +37,10 @@ WINDOW_END = END_REASONS.index("window")
 AT_REST, FLOWS, TRANSACTIONS, BEARERS, SESSIONS = range(5)
 
 
-@kernel
+@part
 def tick(shard, ts):  # type: ignore[no-untyped-def]
     """Move the clock by a packet at `ts`; True when a sweep is due."""
-    clock = shard.clock
+    clock = shard
     steady = min(ts, clock[PREVIOUS])
     clock[PREVIOUS] = ts
     if steady <= clock[WATERMARK]:
@@ -52,21 +52,21 @@ def tick(shard, ts):  # type: ignore[no-untyped-def]
     return steady >= clock[SWEEP_AT]
 
 
-@kernel
+@part
 def plan(shard, now):  # type: ignore[no-untyped-def]
     """When the next sweep is due: after a while, or when the window closes."""
-    closing = window_of(shard, now) + shard.config[WINDOW] + shard.config[LATENESS]
-    late_closing = window_of(shard, now) + shard.config[LATENESS]
+    closing = window_of(shard, now) + shard[WINDOW] + shard[LATENESS]
+    late_closing = window_of(shard, now) + shard[LATENESS]
     due = now + SWEEP_EVERY
     if late_closing > now:
         due = min(due, late_closing)
-    shard.clock[SWEEP_AT] = min(due, closing)
+    shard[SWEEP_AT] = min(due, closing)
 
 
-@kernel
+@part
 def start(shard, draining):  # type: ignore[no-untyped-def]
     """Begin a sweep at the clock's time."""
-    clock = shard.clock
+    clock = shard
     clock[SWEEP_STAGE] = FLOWS
     clock[SWEEP_ROW] = 0
     clock[SWEEP_NOW] = max(clock[WATERMARK], clock[PREVIOUS]) if draining else clock[WATERMARK]
@@ -74,66 +74,66 @@ def start(shard, draining):  # type: ignore[no-untyped-def]
     plan(shard, clock[SWEEP_NOW])
 
 
-@kernel
+@part
 def sweep_flow(shard, row, now, draining):  # type: ignore[no-untyped-def]
     """One row of the FLOW table."""
-    f = shard.flows.rows[row]
+    f = own.flows(shard, 0)[row]
     if f.used == 0:
         return
-    safe = now - shard.config[LATENESS]
+    safe = now - shard[LATENESS]
     if safe - f.last_ts > flow.idle_time(shard, f):
         flow.finish(shard, f, now, IDLE)
         flow.remove(shard, row)
     elif draining:
         flow.finish(shard, f, now, DRAINED)
         flow.remove(shard, row)
-    elif f.window + shard.config[WINDOW] <= safe and f.packets[0] + f.packets[1] > 0:
+    elif f.window + shard[WINDOW] <= safe and f.packets[0] + f.packets[1] > 0:
         flow.emit(shard, f, WINDOW_END)
         flow.clear_row(f)
         f.row_start = -NONE
         f.row_end = NONE
 
 
-@kernel
+@part
 def sweep_transaction(shard, row, now, draining):  # type: ignore[no-untyped-def]
     """One row of the TRANSACTION table."""
-    t = shard.transactions.rows[row]
+    t = own.transactions(shard, 0)[row]
     if t.used and (draining or transactions.due(shard, t, now)):
         transactions.expire(shard, row, now)
         transactions.forget(shard, row)
 
 
-@kernel
+@part
 def sweep_bearer(shard, row, now):  # type: ignore[no-untyped-def]
     """One row of the BEARER table."""
-    b = shard.bearers.rows[row]
+    b = own.bearers(shard, 0)[row]
     if b.used == 0:
         return
-    safe = now - shard.config[LATENESS]
+    safe = now - shard[LATENESS]
     if b.ended == 0:
         presence.roll(shard, b, safe)
-    elif safe - b.end > LINGER and shard.sessions.rows[b.session].phase != ENDED:
+    elif safe - b.end > LINGER and own.sessions(shard, 0)[b.session].phase != ENDED:
         sessions.finish_bearer(shard, row, sessions.DELETED)
 
 
-@kernel
+@part
 def last_sign(shard, s):  # type: ignore[no-untyped-def]
     """When the session was last heard of, in signalling or user plane."""
     last = s.last_ts
     for k in range(SESSION_BEARERS):
         if s.bearer[k] >= 0:
-            last = max(last, shard.bearers.rows[s.bearer[k]].leg_ts)
+            last = max(last, own.bearers(shard, 0)[s.bearer[k]].leg_ts)
     return last
 
 
-@kernel
+@part
 def sweep_session(shard, row, now, draining):  # type: ignore[no-untyped-def]
     """One row of the SESSION table."""
-    s = shard.sessions.rows[row]
+    s = own.sessions(shard, 0)[row]
     if s.used == 0:
         return
-    safe = now - shard.config[LATENESS]
-    if s.phase == PENDING and (draining or safe - s.start > shard.config[REQUEST_TIMEOUT]):
+    safe = now - shard[LATENESS]
+    if s.phase == PENDING and (draining or safe - s.start > shard[REQUEST_TIMEOUT]):
         sessions.discard_session(shard, row, now)
     elif s.phase != ENDED:
         last = last_sign(shard, s)
@@ -145,22 +145,22 @@ def sweep_session(shard, row, now, draining):  # type: ignore[no-untyped-def]
         sessions.finish_session(shard, row)
 
 
-@kernel
+@part
 def rows_of(shard, stage):  # type: ignore[no-untyped-def]
     """How many rows the table of a stage has ever used."""
     if stage == FLOWS:
-        return shard.flows.meta[HIGH]
+        return shard[own.FLOWS + HIGH]
     if stage == TRANSACTIONS:
-        return shard.transactions.meta[HIGH]
+        return shard[own.TRANSACTIONS + HIGH]
     if stage == BEARERS:
-        return shard.bearers.meta[HIGH]
-    return shard.sessions.meta[HIGH]
+        return shard[own.BEARERS + HIGH]
+    return shard[own.SESSIONS + HIGH]
 
 
-@kernel
+@part
 def go_on(shard):  # type: ignore[no-untyped-def]
     """Sweep until done (True) or until rows must be written first (False)."""
-    clock = shard.clock
+    clock = shard
     now = clock[SWEEP_NOW]
     draining = clock[DRAINING] != 0
     while clock[SWEEP_STAGE] != AT_REST:

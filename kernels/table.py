@@ -4,68 +4,74 @@ The index stays small enough for the cache while rows are wide: a lookup costs o
 cold), and both can be prefetched. A slot holds 31 bits of the hash and the row number, so most mismatches never touch a
 row, and removal can shift slots back without asking rows for their hash. Rows are handed out densely and reused last
 in, first out: the memory in use is that of the most rows ever live, whatever the capacity.
-"""
 
-from typing import NamedTuple
+A pool is POOL_WORDS of an int64 array (`words`, from `base` on): its counters and the addresses of its arrays.
+"""
 
 import numpy as np
 
-from kernels.jit import kernel
+from kernels.jit import inlined, part
+from kernels.memory import view
 
-HIGH, FREE, LIVE, REFUSED = range(4)
-"""Cursors in `Pool.meta`: rows ever used, rows in the free list, rows live, rows refused because the table was full."""
+HIGH, FREE, LIVE, REFUSED, CAPACITY, ROWS, INDEX, SLOTS, FREE_LIST = range(9)
+"""Words of a pool: rows ever used, rows in the free list, rows live, rows refused because the table was full, rows
+there are, address of the rows, address and length of the index, address of the free list."""
+POOL_WORDS = 16
 
 ROW_MASK = 0xFFFF_FFFF
 
-
-class Pool(NamedTuple):
-    """`rows` structured[n], `index` int64[2^k >= 2 n], `free` int32[n], `meta` int64[4]."""
-
-    rows: np.ndarray
-    index: np.ndarray
-    free: np.ndarray
-    meta: np.ndarray
+index_of = view(np.dtype(np.int64), INDEX, SLOTS)
+"""(words, base): the index of the pool at `base`, int64[2^k]."""
+free_list = view(np.dtype(np.int32), FREE_LIST, CAPACITY)
+"""(words, base): the free list of the pool at `base`, int32[capacity]."""
 
 
-def allocate(dtype: np.dtype, capacity: int, indexed: bool = True) -> Pool:
-    """An empty pool of `capacity` rows; untouched pages cost no memory."""
+def allocate(words: np.ndarray, dtype: np.dtype, capacity: int, indexed: bool = True) -> tuple[np.ndarray, ...]:
+    """Make the pool that `words` (int64[POOL_WORDS]) describes; returns (rows, index, free list), to be kept alive.
+
+    Untouched pages cost no memory.
+    """
     slots = 1 << max(1, (2 * capacity - 1).bit_length()) if indexed else 1
-    return Pool(np.zeros(capacity, dtype), np.zeros(slots, np.int64), np.zeros(capacity, np.int32), np.zeros(4, np.int64))
+    rows, index, free = np.zeros(capacity, dtype), np.zeros(slots, np.int64), np.zeros(capacity, np.int32)
+    words[:] = 0
+    words[CAPACITY], words[SLOTS] = capacity, slots
+    words[ROWS], words[INDEX], words[FREE_LIST] = rows.ctypes.data, index.ctypes.data, free.ctypes.data
+    return rows, index, free
 
 
-@kernel
+@inlined
 def tag_of(hashed):  # type: ignore[no-untyped-def]
     """The 31 bits of a uint64 hash that a slot keeps, as int64; they also give the home slot."""
     return np.int64(hashed >> np.uint64(33))
 
 
-@kernel
-def take(pool):  # type: ignore[no-untyped-def]
+@part
+def take(words, base):  # type: ignore[no-untyped-def]
     """A row number that is not live, or -1 when the table is full (counted)."""
-    meta = pool.meta
-    if meta[FREE] > 0:
-        meta[FREE] -= 1
-        meta[LIVE] += 1
-        return np.int64(pool.free[meta[FREE]])
-    if meta[HIGH] < len(pool.rows):
-        meta[HIGH] += 1
-        meta[LIVE] += 1
-        return meta[HIGH] - 1
-    meta[REFUSED] += 1
+    if words[base + FREE] > 0:
+        words[base + FREE] -= 1
+        words[base + LIVE] += 1
+        return np.int64(free_list(words, base)[words[base + FREE]])
+    if words[base + HIGH] < words[base + CAPACITY]:
+        words[base + HIGH] += 1
+        words[base + LIVE] += 1
+        return words[base + HIGH] - 1
+    words[base + REFUSED] += 1
     return np.int64(-1)
 
 
-@kernel
-def give(pool, row):  # type: ignore[no-untyped-def]
+@part
+def give(words, base, row):  # type: ignore[no-untyped-def]
     """Hand a row back."""
-    pool.free[pool.meta[FREE]] = row
-    pool.meta[FREE] += 1
-    pool.meta[LIVE] -= 1
+    free_list(words, base)[words[base + FREE]] = row
+    words[base + FREE] += 1
+    words[base + LIVE] -= 1
 
 
-@kernel
-def link(index, hashed, row):  # type: ignore[no-untyped-def]
+@part
+def link(words, base, hashed, row):  # type: ignore[no-untyped-def]
     """Enter `row` under its hash. The index is at most half full, so the loop ends."""
+    index = index_of(words, base)
     mask = len(index) - 1
     tag = tag_of(hashed)
     slot = tag & mask
@@ -74,9 +80,10 @@ def link(index, hashed, row):  # type: ignore[no-untyped-def]
     index[slot] = (tag << 32) | (row + 1)
 
 
-@kernel
-def unlink(index, hashed, row):  # type: ignore[no-untyped-def]
+@part
+def unlink(words, base, hashed, row):  # type: ignore[no-untyped-def]
     """Remove `row`; later slots of the same run move back, so no tombstones are left."""
+    index = index_of(words, base)
     mask = len(index) - 1
     slot = tag_of(hashed) & mask
     while index[slot] != 0 and (index[slot] & ROW_MASK) != row + 1:
@@ -94,7 +101,7 @@ def unlink(index, hashed, row):  # type: ignore[no-untyped-def]
     index[hole] = 0
 
 
-@kernel
+@inlined
 def candidate(index, tag, slot):  # type: ignore[no-untyped-def]
     """The next slot at or after `slot` that holds `tag`: (slot, row), row -1 where the run ends."""
     mask = len(index) - 1

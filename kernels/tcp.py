@@ -12,8 +12,16 @@ A segment that starts below what was already seen is one of
 
 import numpy as np
 
-from formats.state import CLOSED_FIN, CLOSED_RST, HANDSHAKE_DONE, HANDSHAKE_NONE, HANDSHAKE_SYN, HANDSHAKE_SYN_ACK, HOLES
-from kernels.jit import kernel
+from formats.state import (
+    CLOSED_FIN,
+    CLOSED_RST,
+    HANDSHAKE_DONE,
+    HANDSHAKE_NONE,
+    HANDSHAKE_SYN,
+    HANDSHAKE_SYN_ACK,
+    HOLES,
+)
+from kernels.jit import part
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 REORDERING = 3_000_000  # ns
@@ -21,14 +29,14 @@ SUCCESS, REFUSED, NO_ANSWER, CLIENT_ABORT, HALF_OPEN = 1, 2, 3, 4, 5  # indices 
 ONE = 0xFFFF_FFFF
 
 
-@kernel
+@part
 def ahead(a, b):  # type: ignore[no-untyped-def]
     """How far sequence number `a` lies ahead of `b`, -2^31 .. 2^31 - 1."""
     distance = (np.int64(a) - np.int64(b)) & ONE
     return distance - 0x1_0000_0000 if distance >= 0x8000_0000 else distance
 
 
-@kernel
+@part
 def open_hole(f, d, start, end, ts):  # type: ignore[no-untyped-def]
     """Remember that [start, end) was passed over at `ts`; the oldest hole makes room."""
     base = d * HOLES
@@ -45,7 +53,7 @@ def open_hole(f, d, start, end, ts):  # type: ignore[no-untyped-def]
     f.hole_count[d] = count + 1
 
 
-@kernel
+@part
 def drop_hole(f, d, at):  # type: ignore[no-untyped-def]
     """Forget hole `at` of direction `d`."""
     base = d * HOLES
@@ -57,7 +65,7 @@ def drop_hole(f, d, at):  # type: ignore[no-untyped-def]
     f.hole_count[d] = count
 
 
-@kernel
+@part
 def fill_hole(f, d, start, end):  # type: ignore[no-untyped-def]
     """When the hole that [start, end) falls into was opened, or -1. The hole shrinks by what was filled."""
     base = d * HOLES
@@ -78,7 +86,7 @@ def fill_hole(f, d, start, end):  # type: ignore[no-untyped-def]
     return np.int64(-1)
 
 
-@kernel
+@part
 def below(f, d, p, end):  # type: ignore[no-untyped-def]
     """A segment with octets that starts below the next sequence number: what was it?"""
     opened = fill_hole(f, d, np.int64(p.seq), end)
@@ -93,7 +101,7 @@ def below(f, d, p, end):  # type: ignore[no-untyped-def]
         f.probe_ts[d] = 0  # Karn: an acknowledgement would be ambiguous
 
 
-@kernel
+@part
 def octets(f, d, p):  # type: ignore[no-untyped-def]
     """Sequence accounting of a segment with payload or FIN."""
     fin = np.int64(p.tcp_flags & FIN)
@@ -117,7 +125,7 @@ def octets(f, d, p):  # type: ignore[no-untyped-def]
             f.next_seq[d] = end
 
 
-@kernel
+@part
 def acknowledgement(f, d, o, p):  # type: ignore[no-untyped-def]
     """An ACK of side `d` closes the round trip of a segment that side `o` sent."""
     if f.acked[d] == 0 or ahead(p.ack, f.last_ack[d]) > 0:
@@ -130,7 +138,7 @@ def acknowledgement(f, d, o, p):  # type: ignore[no-untyped-def]
             f.probe_ts[o] = 0
 
 
-@kernel
+@part
 def decide(f, outcome):  # type: ignore[no-untyped-def]
     """The handshake's outcome is known: it goes with its first SYN."""
     f.handshake = HANDSHAKE_DONE
@@ -138,7 +146,7 @@ def decide(f, outcome):  # type: ignore[no-untyped-def]
     f.connect_ts = f.first_syn_ts
 
 
-@kernel
+@part
 def syn(f, d, p):  # type: ignore[no-untyped-def]
     """SYN and SYN-ACK: sequence start, times of both legs."""
     f.seen[d] = 1
@@ -159,7 +167,7 @@ def syn(f, d, p):  # type: ignore[no-untyped-def]
         f.syn_ack_count = min(np.int64(f.syn_ack_count) + 1, 255)
 
 
-@kernel
+@part
 def handshake(f, d, p):  # type: ignore[no-untyped-def]
     """Packets without SYN while the handshake is open: its third step, or its failure."""
     if p.tcp_flags & RST:
@@ -172,7 +180,7 @@ def handshake(f, d, p):  # type: ignore[no-untyped-def]
         decide(f, SUCCESS)
 
 
-@kernel
+@part
 def segment(f, d, p):  # type: ignore[no-untyped-def]
     """Account one TCP packet `p` of direction `d` to its flow. About 12 ns when the row is in the cache."""
     o = 1 - d

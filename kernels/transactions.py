@@ -7,10 +7,11 @@ is one attempt more of the same; silence becomes a timeout; an answer captured s
 import numpy as np
 
 from formats.xdr import INTERFACES, OUTCOMES
+from kernels import shard as own
 from kernels.hashing import tunnel_hash
-from kernels.jit import kernel
+from kernels.jit import part
 from kernels.shard import LATENESS, ORPHAN, PROCEDURE_ROWS, REQUEST_TIMEOUT, owns, window_of
-from kernels.table import candidate, give, link, tag_of, take, unlink
+from kernels.table import candidate, give, index_of, link, tag_of, take, unlink
 
 SUCCESS = OUTCOMES.index("success")
 FAILURE = OUTCOMES.index("failure")
@@ -20,22 +21,22 @@ S5S8 = INTERFACES.index("s5s8")
 NO_DIGITS = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 
-@kernel
+@part
 def hash_of(requester_hi, requester_lo, responder_hi, responder_lo, port, sequence, procedure):  # type: ignore[no-untyped-def]
     """Hash of a transaction's key, uint64."""
     first = tunnel_hash(requester_hi, requester_lo, (np.int64(sequence) << 8) | np.int64(procedure))
     return first ^ (tunnel_hash(responder_hi, responder_lo, np.int64(port)) << np.uint64(1))
 
 
-@kernel
+@part
 def find(shard, requester_hi, requester_lo, responder_hi, responder_lo, port, sequence, procedure, hashed):  # type: ignore[no-untyped-def]
     """Row of the transaction, or -1."""
-    pool = shard.transactions
     tag = tag_of(hashed)
-    mask = len(pool.index) - 1
-    slot, row = candidate(pool.index, tag, tag & mask)
+    index = index_of(shard, own.TRANSACTIONS)
+    mask = len(index) - 1
+    slot, row = candidate(index, tag, tag & mask)
     while row >= 0:
-        t = pool.rows[row]
+        t = own.transactions(shard, 0)[row]
         if (
             t.sequence == sequence
             and t.procedure == procedure
@@ -46,31 +47,31 @@ def find(shard, requester_hi, requester_lo, responder_hi, responder_lo, port, se
             and t.responder_hi == responder_hi
         ):
             return row
-        slot, row = candidate(pool.index, tag, (slot + 1) & mask)
+        slot, row = candidate(index, tag, (slot + 1) & mask)
     return np.int64(-1)
 
 
-@kernel
+@part
 def of_request(shard, m, procedure):  # type: ignore[no-untyped-def]
     """(row or -1, hash) of the transaction that request `m` belongs to."""
     hashed = hash_of(m.src_hi, m.src_lo, m.dst_hi, m.dst_lo, m.src_port, m.sequence, procedure)
     return find(shard, m.src_hi, m.src_lo, m.dst_hi, m.dst_lo, m.src_port, m.sequence, procedure, hashed), hashed
 
 
-@kernel
+@part
 def of_answer(shard, m, procedure):  # type: ignore[no-untyped-def]
     """(row or -1, hash) of the transaction that answer `m` belongs to."""
     hashed = hash_of(m.dst_hi, m.dst_lo, m.src_hi, m.src_lo, m.dst_port, m.sequence, procedure)
     return find(shard, m.dst_hi, m.dst_lo, m.src_hi, m.src_lo, m.dst_port, m.sequence, procedure, hashed), hashed
 
 
-@kernel
+@part
 def create(shard, m, procedure, hashed, answer):  # type: ignore[no-untyped-def]
     """A transaction that message `m` (a request, or an answer without one) begins; row, or -1 when full."""
-    row = take(shard.transactions)
+    row = take(shard, own.TRANSACTIONS)
     if row < 0:
         return row
-    t = shard.transactions.rows[row]
+    t = own.transactions(shard, 0)[row]
     t.used, t.hash, t.procedure, t.version, t.sequence = 1, hashed, procedure, m.version, m.sequence
     if answer:
         t.requester_hi, t.requester_lo, t.responder_hi, t.responder_lo = m.dst_hi, m.dst_lo, m.src_hi, m.src_lo
@@ -79,12 +80,12 @@ def create(shard, m, procedure, hashed, answer):  # type: ignore[no-untyped-def]
         t.requester_hi, t.requester_lo, t.responder_hi, t.responder_lo = m.src_hi, m.src_lo, m.dst_hi, m.dst_lo
         t.port = m.src_port
     t.answer_first = answer
-    link(shard.transactions.index, hashed, row)
+    link(shard, own.TRANSACTIONS, hashed, row)
     begin(t, m.ts)
     return row
 
 
-@kernel
+@part
 def begin(t, ts):  # type: ignore[no-untyped-def]
     """The transaction starts with the message at `ts`."""
     t.start, t.last_ts, t.end, t.attempts = ts, ts, ts, 1
@@ -95,15 +96,15 @@ def begin(t, ts):  # type: ignore[no-untyped-def]
     t.cause = -1
 
 
-@kernel
+@part
 def write(shard, row, outcome, cause, family):  # type: ignore[no-untyped-def]
     """The procedure's xDR row."""
     if not owns(shard, row):
         return
-    t = shard.transactions.rows[row]
-    at = shard.out.used[PROCEDURE_ROWS]
-    shard.out.used[PROCEDURE_ROWS] = at + 1
-    r = shard.out.procedure[at]
+    t = own.transactions(shard, 0)[row]
+    at = shard[PROCEDURE_ROWS]
+    shard[PROCEDURE_ROWS] = at + 1
+    r = own.out_procedure(shard, 0)[at]
     timed_out = outcome == TIMEOUT or outcome == 0
     r.start_time = t.start
     r.end_time = -(2**63) if timed_out else max(t.end, t.start)
@@ -120,7 +121,7 @@ def write(shard, row, outcome, cause, family):  # type: ignore[no-untyped-def]
     r.window = window_of(shard, t.start)
 
 
-@kernel
+@part
 def accepts(version, cause):  # type: ignore[no-untyped-def]
     """Whether a cause accepts (TS 29.274 table 8.4-1: 16-63; TS 29.060 §7.7.1: 128-191); no cause element does."""
     if cause < 0:
@@ -128,69 +129,69 @@ def accepts(version, cause):  # type: ignore[no-untyped-def]
     return 16 <= cause < 64 if version == 2 else 128 <= cause < 192
 
 
-@kernel
+@part
 def answer(shard, row, m):  # type: ignore[no-untyped-def]
     """The transaction has its answer `m`: its row can be written."""
-    t = shard.transactions.rows[row]
+    t = own.transactions(shard, 0)[row]
     t.answered = 1
     t.end = m.ts
     family = GTPV2C if m.version == 2 else GTPV1C
     write(shard, row, SUCCESS if accepts(m.version, m.cause) else FAILURE, np.int64(m.cause), family if m.cause >= 0 else 0)
 
 
-@kernel
+@part
 def keep(t, m):  # type: ignore[no-untyped-def]
     """Remember answer `m` until its request comes."""
     t.end = m.ts
     t.cause = m.cause
 
 
-@kernel
+@part
 def write_kept(shard, row):  # type: ignore[no-untyped-def]
     """The request of an answer seen before it has come: the transaction's row can be written."""
-    t = shard.transactions.rows[row]
+    t = own.transactions(shard, 0)[row]
     t.answered = 1
     version, cause = np.int64(t.version), np.int64(t.cause)
     family = np.int64(0) if cause < 0 else np.int64(GTPV2C if version == 2 else GTPV1C)
     write(shard, row, SUCCESS if accepts(version, cause) else FAILURE, cause, family)
 
 
-@kernel
+@part
 def conclude(shard, row, ts):  # type: ignore[no-untyped-def]
     """A command is answered at `ts` by the request that it triggered."""
-    t = shard.transactions.rows[row]
+    t = own.transactions(shard, 0)[row]
     t.answered = 1
     t.end = ts
     write(shard, row, SUCCESS, -1, 0)
 
 
-@kernel
+@part
 def expired(shard, t, now):  # type: ignore[no-untyped-def]
     """Whether nothing more can belong to the transaction at `now`."""
     if t.answer_first:
         return now - t.last_ts > ORPHAN
-    return now - t.last_ts > shard.config[REQUEST_TIMEOUT]
+    return now - t.last_ts > shard[REQUEST_TIMEOUT]
 
 
-@kernel
+@part
 def expire(shard, row, now):  # type: ignore[no-untyped-def]
     """The wait is over: a request without an answer is a timeout, or unknown if the capture ended too soon."""
-    t = shard.transactions.rows[row]
+    t = own.transactions(shard, 0)[row]
     if t.answered == 0 and t.answer_first == 0:
         write(shard, row, TIMEOUT if expired(shard, t, now) else 0, -1, 0)
         t.answered = 1
 
 
-@kernel
+@part
 def forget(shard, row):  # type: ignore[no-untyped-def]
     """Free the row."""
-    t = shard.transactions.rows[row]
-    unlink(shard.transactions.index, t.hash, row)
+    t = own.transactions(shard, 0)[row]
+    unlink(shard, own.TRANSACTIONS, t.hash, row)
     t.used = 0
-    give(shard.transactions, row)
+    give(shard, own.TRANSACTIONS, row)
 
 
-@kernel
+@part
 def due(shard, t, now):  # type: ignore[no-untyped-def]
     """Whether a sweep at `now` may free the row: expired, with the lateness that packets may have."""
-    return expired(shard, t, now - shard.config[LATENESS])
+    return expired(shard, t, now - shard[LATENESS])

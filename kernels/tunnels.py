@@ -18,10 +18,11 @@ from formats.state import (
     UE_CONTROLS,
     UP,
 )
+from kernels import shard as own
 from kernels.hashing import tunnel_hash
-from kernels.jit import kernel
+from kernels.jit import part
 from kernels.shard import LINGER
-from kernels.table import candidate, give, link, tag_of, take, unlink
+from kernels.table import candidate, give, index_of, link, tag_of, take, unlink
 
 
 def _interfaces() -> tuple[np.ndarray, np.ndarray]:
@@ -42,55 +43,56 @@ CONTROL_PLANE = np.zeros(256, np.uint8)
 CONTROL_PLANE[[6, 7, 10, 11, 12, 13, 14, 17, 18, 30, 32, 35, 36, 40, FTEID_GN_SGSN_C, FTEID_GN_GGSN_C]] = 1
 
 
-@kernel
-def find(pool, hi, lo, teid, hashed):  # type: ignore[no-untyped-def]
+@part
+def find(shard, base, rows, hi, lo, teid, hashed):  # type: ignore[no-untyped-def]
     """Row of the endpoint (TUNNEL or CONTROL table), or -1."""
     tag = tag_of(hashed)
-    mask = len(pool.index) - 1
-    slot, row = candidate(pool.index, tag, tag & mask)
+    index = index_of(shard, base)
+    mask = len(index) - 1
+    slot, row = candidate(index, tag, tag & mask)
     while row >= 0:
-        r = pool.rows[row]
+        r = rows[row]
         if r.teid == teid and r.lo == lo and r.hi == hi:
             return row
-        slot, row = candidate(pool.index, tag, (slot + 1) & mask)
+        slot, row = candidate(index, tag, (slot + 1) & mask)
     return np.int64(-1)
 
 
-@kernel
-def free(pool, row):  # type: ignore[no-untyped-def]
+@part
+def free(shard, base, rows, row):  # type: ignore[no-untyped-def]
     """Forget an endpoint."""
-    r = pool.rows[row]
-    unlink(pool.index, r.hash, row)
+    r = rows[row]
+    unlink(shard, base, r.hash, row)
     r.used = 0
-    give(pool, row)
+    give(shard, base, row)
 
 
-@kernel
-def enter(pool, hi, lo, teid, hashed):  # type: ignore[no-untyped-def]
+@part
+def enter(shard, base, rows, hi, lo, teid, hashed):  # type: ignore[no-untyped-def]
     """Row of the endpoint, made where it is new; -1 when the table is full."""
-    row = find(pool, hi, lo, teid, hashed)
+    row = find(shard, base, rows, hi, lo, teid, hashed)
     if row >= 0:
         return row
-    row = take(pool)
+    row = take(shard, base)
     if row >= 0:
-        r = pool.rows[row]
+        r = rows[row]
         r.hi, r.lo, r.teid, r.hash, r.used = hi, lo, teid, hashed, 1
-        link(pool.index, hashed, row)
+        link(shard, base, hashed, row)
     return row
 
 
-@kernel
+@part
 def release_slot(shard, bearer, bearer_row, k):  # type: ignore[no-untyped-def]
     """Forget what slot `k` of the bearer holds, unless the endpoint is another's by now."""
     row = np.int64(bearer.tunnel[k])
     bearer.tunnel[k] = NO_ROW
     if row >= 0:
-        t = shard.tunnels.rows[row]
+        t = own.tunnels(shard, 0)[row]
         if t.used and t.bearer == bearer_row:
-            free(shard.tunnels, row)
+            free(shard, own.TUNNELS, own.tunnels(shard, 0), row)
 
 
-@kernel
+@part
 def slot_for(shard, bearer, bearer_row):  # type: ignore[no-untyped-def]
     """A slot of the bearer for another endpoint: an empty one, else that of the endpoint unbound longest ago."""
     best = 0
@@ -99,7 +101,7 @@ def slot_for(shard, bearer, bearer_row):  # type: ignore[no-untyped-def]
         row = np.int64(bearer.tunnel[k])
         if row < 0:
             return k
-        t = shard.tunnels.rows[row]
+        t = own.tunnels(shard, 0)[row]
         if t.used == 0 or t.bearer != bearer_row:
             return k
         if t.closed_ts < oldest:
@@ -108,37 +110,37 @@ def slot_for(shard, bearer, bearer_row):  # type: ignore[no-untyped-def]
     return best
 
 
-@kernel
+@part
 def unbind(shard, bearer, bearer_row, interface, ts):  # type: ignore[no-untyped-def]
     """Unbind the bearer's endpoints of one interface type (255: of all) at `ts`."""
     for k in range(BEARER_TUNNELS):
         row = np.int64(bearer.tunnel[k])
         if row >= 0:
-            t = shard.tunnels.rows[row]
+            t = own.tunnels(shard, 0)[row]
             if t.bearer == bearer_row and t.closed_ts == NEVER_CLOSED and (interface == 255 or t.interface == interface):
                 t.closed_ts = ts
 
 
-@kernel
+@part
 def unbind_radio(shard, bearer, bearer_row, ts):  # type: ignore[no-untyped-def]
     """Unbind the radio-side endpoints of the bearer at `ts`."""
     for k in range(BEARER_TUNNELS):
         row = np.int64(bearer.tunnel[k])
         if row >= 0:
-            t = shard.tunnels.rows[row]
+            t = own.tunnels(shard, 0)[row]
             if t.bearer == bearer_row and t.closed_ts == NEVER_CLOSED and RADIO_SIDE[t.interface]:
                 t.closed_ts = ts
 
 
-@kernel
+@part
 def bind(shard, bearer_row, endpoint, ts):  # type: ignore[no-untyped-def]
     """Bind F-TEID `endpoint` to the bearer from `ts` on; an earlier endpoint of the same kind is unbound."""
     hashed = tunnel_hash(endpoint.hi, endpoint.lo, endpoint.teid)
-    row = enter(shard.tunnels, endpoint.hi, endpoint.lo, endpoint.teid, hashed)
+    row = enter(shard, own.TUNNELS, own.tunnels(shard, 0), endpoint.hi, endpoint.lo, endpoint.teid, hashed)
     if row < 0:
         return
-    t = shard.tunnels.rows[row]
-    bearer = shard.bearers.rows[bearer_row]
+    t = own.tunnels(shard, 0)[row]
+    bearer = own.bearers(shard, 0)[bearer_row]
     held = False
     for k in range(BEARER_TUNNELS):
         held = held or bearer.tunnel[k] == row
@@ -153,40 +155,40 @@ def bind(shard, bearer_row, endpoint, ts):  # type: ignore[no-untyped-def]
     t.closed_ts = NEVER_CLOSED
 
 
-@kernel
+@part
 def lookup(shard, hi, lo, teid, hashed, ts):  # type: ignore[no-untyped-def]
     """Row of the endpoint that is bound at `ts` or was until a few seconds before; -1 where there is none."""
-    row = find(shard.tunnels, hi, lo, teid, hashed)
-    if row >= 0 and shard.tunnels.rows[row].closed_ts < ts - LINGER:
+    row = find(shard, own.TUNNELS, own.tunnels(shard, 0), hi, lo, teid, hashed)
+    if row >= 0 and own.tunnels(shard, 0)[row].closed_ts < ts - LINGER:
         return np.int64(-1)
     return row
 
 
-@kernel
+@part
 def find_ue(shard, hi, lo, teid):  # type: ignore[no-untyped-def]
     """Row of the UE that a control endpoint belongs to, or -1."""
     if teid <= 0:
         return np.int64(-1)
-    row = find(shard.controls, hi, lo, teid, tunnel_hash(hi, lo, teid))
-    return np.int64(shard.controls.rows[row].ue) if row >= 0 else row
+    row = find(shard, own.CONTROLS, own.controls(shard, 0), hi, lo, teid, tunnel_hash(hi, lo, teid))
+    return np.int64(own.controls(shard, 0)[row].ue) if row >= 0 else row
 
 
-@kernel
+@part
 def bind_control(shard, ue_row, endpoint):  # type: ignore[no-untyped-def]
     """A control endpoint belongs to the UE; a new node in a role supersedes the one before."""
     hashed = tunnel_hash(endpoint.hi, endpoint.lo, endpoint.teid)
-    row = enter(shard.controls, endpoint.hi, endpoint.lo, endpoint.teid, hashed)
+    row = enter(shard, own.CONTROLS, own.controls(shard, 0), endpoint.hi, endpoint.lo, endpoint.teid, hashed)
     if row < 0:
         return
-    c = shard.controls.rows[row]
-    ue = shard.ues.rows[ue_row]
+    c = own.controls(shard, 0)[row]
+    ue = own.ues(shard, 0)[ue_row]
     held = False
     for k in range(UE_CONTROLS):
         other = np.int64(ue.control[k])
         if other == row:
             held = True
         elif other >= 0:
-            o = shard.controls.rows[other]
+            o = own.controls(shard, 0)[other]
             if o.ue == ue_row and o.interface == endpoint.interface and (o.hi != c.hi or o.lo != c.lo):
                 o.superseded = 1
     if not held:
@@ -199,12 +201,12 @@ def bind_control(shard, ue_row, endpoint):  # type: ignore[no-untyped-def]
     c.superseded = 0
 
 
-@kernel
+@part
 def drop_control(shard, ue, ue_row, k):  # type: ignore[no-untyped-def]
     """Forget what slot `k` of the UE holds, unless the endpoint is another's by now."""
     row = np.int64(ue.control[k])
     ue.control[k] = NO_ROW
     if row >= 0:
-        c = shard.controls.rows[row]
+        c = own.controls(shard, 0)[row]
         if c.used and c.ue == ue_row:
-            free(shard.controls, row)
+            free(shard, own.CONTROLS, own.controls(shard, 0), row)

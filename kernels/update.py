@@ -10,42 +10,43 @@ from formats.reasons import GTPC_FRAGMENT, SECOND_LEG
 from formats.records import KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
 from formats.state import LEG_FORWARDING
 from kernels import flow, gtp_control, gtpc, ledger, presence, reassembly, sweep, tunnels
-from kernels.jit import kernel
+from kernels import shard as own
+from kernels.jit import part
 from kernels.octets import be16
 from kernels.prefetch import prefetch_row
 from kernels.shard import LINGER, SHARD, SHARDS, SWEEP_STAGE, full, owns
-from kernels.table import ROW_MASK, tag_of
+from kernels.table import ROW_MASK, index_of, tag_of
 
 AHEAD_SLOT, AHEAD_ROW = 24, 12  # packets between fetching an index slot, fetching its row, and use
 CHECK = 31  # rows to be written are looked at every 32 packets
 END_MARKER, ERROR_INDICATION = 254, 26
 
 
-@kernel
+@part
 def fetch_slots(shard, p):  # type: ignore[no-untyped-def]
     """Fetch the index slots that `p` will ask for."""
-    index = shard.flows.index
+    index = index_of(shard, own.FLOWS)
     prefetch_row(index, tag_of(p.flow_hash) & (len(index) - 1))
     if p.tunnel_hash != 0:
-        index = shard.tunnels.index
+        index = index_of(shard, own.TUNNELS)
         prefetch_row(index, tag_of(p.tunnel_hash) & (len(index) - 1))
 
 
-@kernel
+@part
 def fetch_rows(shard, p):  # type: ignore[no-untyped-def]
     """Fetch the rows that `p` will most likely ask for: those that its home slots name."""
-    index = shard.flows.index
+    index = index_of(shard, own.FLOWS)
     row = (index[tag_of(p.flow_hash) & (len(index) - 1)] & ROW_MASK) - 1
     if row >= 0:
-        prefetch_row(shard.flows.rows, row)
+        prefetch_row(own.flows(shard, 0), row)
     if p.tunnel_hash != 0:
-        index = shard.tunnels.index
+        index = index_of(shard, own.TUNNELS)
         row = (index[tag_of(p.tunnel_hash) & (len(index) - 1)] & ROW_MASK) - 1
         if row >= 0:
-            prefetch_row(shard.tunnels.rows, row)
+            prefetch_row(own.tunnels(shard, 0), row)
 
 
-@kernel
+@part
 def counts_here(bearer, leg, ts):  # type: ignore[no-untyped-def]
     """Whether this side of the gateway is the one that counts: that of the first packet, until it falls silent."""
     if bearer.leg == leg or bearer.leg < 0 or ts - bearer.leg_ts > LINGER:
@@ -55,7 +56,7 @@ def counts_here(bearer, leg, ts):  # type: ignore[no-untyped-def]
     return False
 
 
-@kernel
+@part
 def user(shard, p, first):  # type: ignore[no-untyped-def]
     """A packet of the user plane."""
     bearer_row, direction = np.int64(-1), np.int64(-1)
@@ -63,9 +64,9 @@ def user(shard, p, first):  # type: ignore[no-untyped-def]
     if p.tunnel_hash != 0:
         row = tunnels.lookup(shard, p.outer_dst_hi, p.outer_dst_lo, p.teid, p.tunnel_hash, p.ts)
         if row >= 0:
-            t = shard.tunnels.rows[row]
+            t = own.tunnels(shard, 0)[row]
             bearer_row, direction = np.int64(t.bearer), np.int64(t.direction)
-            if t.leg == LEG_FORWARDING or not counts_here(shard.bearers.rows[bearer_row], np.int64(t.leg), p.ts):
+            if t.leg == LEG_FORWARDING or not counts_here(own.bearers(shard, 0)[bearer_row], np.int64(t.leg), p.ts):
                 reason = SECOND_LEG
     if first:
         entry = ledger.count(shard, p, reason)
@@ -74,14 +75,14 @@ def user(shard, p, first):  # type: ignore[no-untyped-def]
     if reason == SECOND_LEG:
         return
     if bearer_row >= 0:
-        bearer = shard.bearers.rows[bearer_row]
+        bearer = own.bearers(shard, 0)[bearer_row]
         if owns(shard, bearer.session):
             presence.account(shard, bearer, p, direction)
-    if p.shard_hash % shard.config[SHARDS] == shard.config[SHARD]:
+    if p.shard_hash % shard[SHARDS] == shard[SHARD]:
         flow.update(shard, p, bearer_row, direction)
 
 
-@kernel
+@part
 def messages(shard, sig, p, begin, count, first, entry):  # type: ignore[no-untyped-def]
     """Apply the GTP-C messages of one datagram."""
     for k in range(begin, begin + count):
@@ -90,12 +91,11 @@ def messages(shard, sig, p, begin, count, first, entry):  # type: ignore[no-unty
             ledger.count_message(shard, entry, joined, interface)
 
 
-@kernel
-def reassembled(shard, p, slot):  # type: ignore[no-untyped-def]
+@part
+def reassembled(shard, p, slot, out):  # type: ignore[no-untyped-def]
     """Decode a datagram put together from fragments; returns the number of its messages."""
-    a = shard.assemblies[slot]
-    data = shard.assembly_data[slot]
-    out = shard.scratch
+    a = own.assemblies(shard, 0)[slot]
+    data = own.assembly_data(shard, 0)[slot]
     for k in range(len(out.used)):
         out.used[k] = 0
     gtpc.decode_datagram(
@@ -104,28 +104,28 @@ def reassembled(shard, p, slot):  # type: ignore[no-untyped-def]
     return out.used[0]
 
 
-@kernel
-def piece(shard, sig, p, first):  # type: ignore[no-untyped-def]
+@part
+def piece(shard, sig, scratch, p, first):  # type: ignore[no-untyped-def]
     """A fragment that may be signalling."""
     state, slot = reassembly.add(shard, sig.pieces[p.payload])
     reason = np.int64(p.reason) if state == reassembly.OTHER else np.int64(GTPC_FRAGMENT)
     entry = ledger.count(shard, p, reason) if first else np.int64(0)
     if state == reassembly.COMPLETE:
-        count = reassembled(shard, p, slot)
-        messages(shard, shard.scratch, p, 0, count, first, entry)
+        count = reassembled(shard, p, slot, scratch)
+        messages(shard, scratch, p, 0, count, first, entry)
 
 
-@kernel
-def packet(shard, sig, p):  # type: ignore[no-untyped-def]
+@part
+def packet(shard, sig, scratch, p):  # type: ignore[no-untyped-def]
     """One packet of any kind."""
-    first = shard.config[SHARD] == 0
+    first = shard[SHARD] == 0
     if p.kind == KIND_USER:
         user(shard, p, first)
     elif p.kind == KIND_MESSAGES:
         entry = ledger.count(shard, p, np.int64(p.reason)) if first else np.int64(0)
         messages(shard, sig, p, np.int64(p.payload), np.int64(p.window), first, entry)
     elif p.kind == KIND_PIECE:
-        piece(shard, sig, p, first)
+        piece(shard, sig, scratch, p, first)
     else:
         if first:
             ledger.count(shard, p, np.int64(p.reason))
@@ -133,13 +133,14 @@ def packet(shard, sig, p):  # type: ignore[no-untyped-def]
             gtp_control.error_indication(shard, p)
 
 
-@kernel
-def update(shard, packets, order, begin, end, sig):  # type: ignore[no-untyped-def]
+@part
+def update(shard, packets, order, begin, end, sig, scratch):  # type: ignore[no-untyped-def]
     """Take packets[order[begin:end]]; returns the first not taken: rows must be written before it.
 
-    shard: Shard; packets: PACKET[n]; order: int32[n], by time; sig: Signalling that their rows point into.
+    shard: Shard; packets: PACKET[n]; order: int32[n], by time; sig: Signalling that their rows point into;
+    scratch: Signalling in which reassembled datagrams are decoded.
     """
-    if shard.clock[SWEEP_STAGE] != 0 and not sweep.go_on(shard):
+    if shard[SWEEP_STAGE] != 0 and not sweep.go_on(shard):
         return begin
     for i in range(begin, end):
         if i + AHEAD_SLOT < end:
@@ -153,13 +154,13 @@ def update(shard, packets, order, begin, end, sig):  # type: ignore[no-untyped-d
             if not sweep.go_on(shard):
                 # the clock has moved: this packet is taken when the sweep is done
                 return i
-        packet(shard, sig, p)
+        packet(shard, sig, scratch, p)
     return end
 
 
-@kernel
+@part
 def drain(shard):  # type: ignore[no-untyped-def]
     """End of input: end everything. False: rows must be written first, then call again."""
-    if shard.clock[SWEEP_STAGE] == 0:
+    if shard[SWEEP_STAGE] == 0:
         sweep.start(shard, 1)
     return sweep.go_on(shard)
