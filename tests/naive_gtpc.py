@@ -1,4 +1,4 @@
-"""GTP-C decoded by plain Python into plain values: the naive twin of `kernels.gtpc`, written from the standards' tables.
+"""GTP-C decoded by plain Python into plain values: the naive twin of `kernels.gtpc`, from the standards' tables.
 
 `decode(payload, cut)` gives (reason, messages); a message is a dict of what was told, as text and numbers, with lists
 `bearers` and `fteids`. What was not told is not in the dict.

@@ -193,7 +193,7 @@ def test_every_form_of_user_location() -> None:
         told = {name: (name, "310410", identity) for k, (name, identity) in enumerate(cells) if flags >> k & 1}
         finest = [told[name] for name in ("ECGI", "CGI", "SAI", "TAI", "RAI") if name in told]
         area = [told[name] for name in ("TAI", "RAI") if name in told]
-        assert [message.get("cell"), message.get("area")] == [(finest + [None])[0], (area + [None])[0]]
+        assert [message.get("cell"), message.get("area")] == [next(iter(finest), None), next(iter(area), None)]
         agree(v2(38, ie(86, value)))
 
 
