@@ -5,6 +5,16 @@ Names are the standard's. What the decoder reads has a constant; every other num
 
 import numpy as np
 
+from formats.gtpv2c_causes import (  # noqa: F401 (offered here too)
+    CAUSE_ACCEPT_FIRST,
+    CAUSE_ACCEPT_LAST,
+    CAUSE_ACCEPTED_PARTIALLY,
+    CAUSE_REJECT_FIRST,
+    CAUSE_REJECT_LAST,
+    CAUSES,
+    cause_class,
+)
+
 # Header (§5.1): first octet, then type, length of all after the first 4 octets.
 FLAG_PIGGYBACK = 0x10
 FLAG_TEID = 0x08
@@ -492,108 +502,3 @@ F_TEID_INTERFACES: dict[int, str] = {
     41: "N19mb UPF GTP-U",
 }
 """F-TEID interface types (§8.22)."""
-
-CAUSES: dict[int, str] = {
-    0: "Reserved",
-    1: "Reserved",
-    2: "Local Detach",
-    3: "Complete Detach",
-    4: "RAT changed from 3GPP to Non-3GPP",
-    5: "ISR deactivation",
-    6: "Error Indication received from RNC/eNodeB/S4-SGSN/MME",
-    7: "IMSI Detach Only",
-    8: "Reactivation Requested",
-    9: "PDN reconnection to this APN disallowed",
-    10: "Access changed from Non-3GPP to 3GPP",
-    11: "PDN connection inactivity timer expires",
-    12: "PGW not responding",
-    13: "Network Failure",
-    14: "QoS parameter mismatch",
-    15: "EPS to 5GS Mobility",
-    16: "Request accepted",
-    17: "Request accepted partially",
-    18: "New PDN type due to network preference",
-    19: "New PDN type due to single address bearer only",
-    64: "Context Not Found",
-    65: "Invalid Message Format",
-    66: "Version not supported by next peer",
-    67: "Invalid length",
-    68: "Service not supported",
-    69: "Mandatory IE incorrect",
-    70: "Mandatory IE missing",
-    71: "Shall not be used",
-    72: "System failure",
-    73: "No resources available",
-    74: "Semantic error in the TFT operation",
-    75: "Syntactic error in the TFT operation",
-    76: "Semantic errors in packet filter(s)",
-    77: "Syntactic errors in packet filter(s)",
-    78: "Missing or unknown APN",
-    79: "Shall not be used",
-    80: "GRE key not found",
-    81: "Relocation failure",
-    82: "Denied in RAT",
-    83: "Preferred PDN type not supported",
-    84: "All dynamic addresses are occupied",
-    85: "UE context without TFT already activated",
-    86: "Protocol type not supported",
-    87: "UE not responding",
-    88: "UE refuses",
-    89: "Service denied",
-    90: "Unable to page UE",
-    91: "No memory available",
-    92: "User authentication failed",
-    93: "APN access denied - no subscription",
-    94: "Request rejected (reason not specified)",
-    95: "P-TMSI Signature mismatch",
-    96: "IMSI/IMEI not known",
-    97: "Semantic error in the TAD operation",
-    98: "Syntactic error in the TAD operation",
-    99: "Shall not be used",
-    100: "Remote peer not responding",
-    101: "Collision with network initiated request",
-    102: "Unable to page UE due to Suspension",
-    103: "Conditional IE missing",
-    104: "APN Restriction type Incompatible with currently active PDN connection",
-    105: "Invalid overall length of the triggered response message and a piggybacked initial message",
-    106: "Data forwarding not supported",
-    107: "Invalid reply from remote peer",
-    108: "Fallback to GTPv1",
-    109: "Invalid peer",
-    110: "Temporarily rejected due to handover/TAU/RAU procedure in progress",
-    111: "Modifications not limited to S1-U bearers",
-    112: "Request rejected for a PMIPv6 reason",
-    113: "APN Congestion",
-    114: "Bearer handling not supported",
-    115: "UE already re-attached",
-    116: "Multiple PDN connections for a given APN not allowed",
-    117: "Target access restricted for the subscriber",
-    118: "Shall not be used",
-    119: "MME/SGSN refuses due to VPLMN Policy",
-    120: "GTP-C Entity Congestion",
-    121: "Late Overlapping Request",
-    122: "Timed out Request",
-    123: "UE is temporarily not reachable due to power saving",
-    124: "Relocation failure due to NAS message redirection",
-    125: "UE not authorised by OCS or external AAA Server",
-    126: "Multiple accesses to a PDN connection not allowed",
-    127: "Request rejected due to UE capability",
-    128: "S1-U Path Failure",
-    129: "5GC not allowed",
-    130: "PGW mismatch with network slice subscribed by the UE",
-    131: "Rejection due to paging restriction",
-}
-"""Cause values (§8.4, Table 8.4-1)."""
-
-CAUSE_ACCEPT_FIRST = 16
-CAUSE_ACCEPT_LAST = 63
-CAUSE_REJECT_FIRST = 64
-CAUSE_REJECT_LAST = 239
-CAUSE_ACCEPTED_PARTIALLY = 17
-
-
-def cause_class(code: int) -> str:
-    """`accept`, `reject` or `request` (a reason given in a request), by the ranges of Table 8.4-1."""
-    if CAUSE_ACCEPT_FIRST <= code <= CAUSE_ACCEPT_LAST:
-        return "accept"
-    return "reject" if CAUSE_REJECT_FIRST <= code <= CAUSE_REJECT_LAST else "request"

@@ -1,9 +1,9 @@
 """Rows of GTP-C messages, their bearers and F-TEIDs: made with every field absent, then filled by the decoders.
 
-`m` is a MESSAGE record; `messages`, `bearers`, `fteids`, `text`, `used` are the arrays of a `Signalling`, handed on one by
-one because each time that one is taken out of the tuple its references are counted. Rows are used again, so each starts
-from nothing. While a message is decoded its own row says where the next bearer, F-TEID and name go; `used` moves when it
-ends.
+`m` is a MESSAGE record; `messages`, `bearers`, `fteids`, `text`, `used` are the arrays of a `Signalling`, handed on one
+by one because each time that one is taken out of the tuple its references are counted. Rows are used again, so each
+starts from nothing. While a message is decoded its own row says where the next bearer, F-TEID and name go; `used` moves
+when it ends.
 """
 
 import numpy as np

@@ -4,7 +4,7 @@ Of an element that may come more than once the first of instance 0 counts. QCI a
 those of its first bearer context that tells them. The Bearer Contexts of a PDN Connection (109) are rows like all
 others; the EBIs of a Delete Bearer Request (EBI, instance 1) are BEARER rows of instance 1, the bearers to be removed.
 
-Measured: 0.10 us an Echo Request, 0.3 us a Create Session Request of 220 octets.
+Measured (AMD EPYC, two busy cores): 0.13 us an Echo Request, 0.45 us a Create Session Request of 220 octets.
 """
 
 import numpy as np
@@ -298,7 +298,7 @@ def _attribute(data, at, length, kind, m):  # type: ignore[no-untyped-def]
 @kernel
 def _indication(data, at, length):  # type: ignore[no-untyped-def]
     """The first 4 octets of an Indication (§8.12) as a big-endian number; those that are absent are 0."""
-    flags = 0
+    flags = np.int64(0)
     for k in range(min(length, 4)):
         flags |= np.int64(data[at + k]) << (24 - 8 * k)
     return flags

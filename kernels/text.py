@@ -40,7 +40,7 @@ def dotted_name(data, at, length, text, to):  # type: ignore[no-untyped-def]
     Returns the octets written, at most MESSAGE_TEXT, or -1 if a label reaches past the end or the name is too long.
     """
     end = at + length
-    size = 0
+    size = np.int64(0)
     while at < end and data[at] != 0:
         label = np.int64(data[at])
         at += 1
