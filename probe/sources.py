@@ -93,8 +93,8 @@ class Source:
     def read(self) -> Block | None:
         """The next block in file order, never one without packets; None at the end."""
         if self._held is not None:
-            block, self._held = self._held, None
-            return block
+            held, self._held = self._held, None
+            return held
         if self._blocks is None and self._reopen is not None:
             try:
                 self._blocks = self._reopen()
