@@ -44,7 +44,9 @@ def find_files(arguments: Sequence[str]) -> tuple[list[str], list[Refusal]]:
             if key in seen:
                 continue
             seen.add(key)
-            if regular or path == argument:
+            if os.path.isdir(path) and path != STDIN:
+                refusals.append(Refusal(path, "a folder that cannot be listed: check its permissions"))
+            elif regular or path == argument:
                 files.append(path)
             else:
                 refusals.append(Refusal(path, "neither a file nor a folder"))
@@ -74,7 +76,7 @@ def _walk(folder: str, above: set[tuple[int, int]]) -> Iterator[str]:
     try:
         names = sorted(os.listdir(folder))
     except OSError:
-        yield folder  # reading it says why it cannot be read
+        yield folder  # the caller refuses it
         return
     for name in names:
         path = os.path.join(folder, name)

@@ -199,6 +199,7 @@ class _Packed(Stream):
         while not self._piece:
             piece = next(self._pieces, None)
             if piece is None:
+                self.trouble = self.trouble or self._raw.trouble
                 return 0
             self._piece = memoryview(piece)
         step = min(len(view), len(self._piece))
@@ -207,7 +208,7 @@ class _Packed(Stream):
         return step
 
     def _fail(self, words: str) -> None:
-        self.trouble = self._raw.trouble or f"{words} (packed octet {self._raw.position})"
+        self.trouble = self._raw.trouble or words
 
 
 class GzipStream(_Packed):
@@ -256,8 +257,13 @@ def _salvage(member: "zlib._Decompress", packed: bytes) -> bytes:
 class ZstdStream(_Packed):
     """Unpacks zstd frames one block at a time: 128 KiB at most, whatever a frame claims to hold."""
 
+    def __init__(self, raw: Raw) -> None:
+        super().__init__(raw)
+        self._packed = b""
+        self._at = 0
+
     def _unpack(self) -> Generator[bytes, None, None]:
-        while magic := self._raw.read(4):
+        while magic := self._take(4):
             try:
                 if magic == ZSTD:
                     yield from self._frame(magic)
@@ -289,8 +295,17 @@ class ZstdStream(_Packed):
         if descriptor & 4:
             frame.decompress(self._exactly(4))
 
+    def _take(self, count: int) -> bytes:
+        """The next packed octets, fewer than `count` only at the end."""
+        if len(self._packed) - self._at < count:
+            self._packed = self._packed[self._at :] + self._raw.read(max(count, _PACKED))
+            self._at = 0
+        octets = self._packed[self._at : self._at + count]
+        self._at += len(octets)
+        return octets
+
     def _exactly(self, count: int) -> bytes:
-        octets = self._raw.read(count)
+        octets = self._take(count)
         if len(octets) < count:
             raise EOFError
         return octets

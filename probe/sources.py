@@ -114,8 +114,9 @@ class Source:
 
     def close(self) -> None:
         """Stop reading; what was learned so far stays."""
+        self._reopen = None
         if self._blocks is not None:
-            self._blocks.stream.close()
+            self._blocks.close()
 
     def _hold(self, blocks: "_Blocks") -> None:
         """Take over blocks that cannot be opened twice; the first is read now."""
@@ -148,6 +149,10 @@ class _Blocks:
         self._carry = np.empty(0, np.uint8)
         self._base = 0  # offset in the file of the first carried octet
         self._ended = False
+
+    def close(self) -> None:
+        self._ended = True
+        self.stream.close()
 
     def read(self) -> Block | None:
         while not self._ended:
@@ -205,8 +210,7 @@ class _Blocks:
             self._end(0, "")
 
     def _end(self, offset: int, reason: str) -> None:
-        self._ended = True
-        self.stream.close()
+        self.close()
         if reason:
             self.damage.append(Damage(self._name, offset, reason))
 
@@ -254,6 +258,8 @@ def _open_source(index: int, path: str, pool: Pool, peek_pool: Pool) -> Source:
 
 
 def _open_raw(path: str) -> Raw:
+    if path == STDIN and os.isatty(0):
+        raise _Unreadable("a terminal: pipe a capture into it")
     return Raw(os.dup(0) if path == STDIN else os.open(path, os.O_RDONLY | os.O_CLOEXEC))
 
 
