@@ -1,0 +1,470 @@
+"""LTE signalling: S11 between MME and SGW, S5 between SGW and PGW (TS 29.274), and what GTP-U says beside user data."""
+
+from collections.abc import Callable
+
+from tools.scenario import encode_gtp as gtp
+from tools.scenario.encode_gtp import Endpoint
+from tools.scenario.exchange import MS, PLAIN, REPEAT, TIMEOUT, Call, draw_fate, exchange, record, timer
+from tools.scenario.network import Cell, Gateway, Network, Node, Subscriber, text
+from tools.scenario.truth import Session
+from tools.scenario.user_plane import Bearer, Pdn
+
+ACCEPTED = 16
+NORMAL_FAILURES = (93, 78, 96, 72, 82, 113)
+RADIO_CONNECTION_LOST = 21
+LARGE_PCO = gtp.ie(78, b"\x80" + b"".join(b"\xff\x00\xc8" + bytes(200) for _ in range(8)))
+
+
+class LteAccess:
+    """The network's side of one device on LTE: its control tunnel and PDN connections."""
+
+    rat = "eutran"
+
+    def __init__(self, net: Network, person: Subscriber) -> None:
+        self.net, self.person, self.rng = net, person, person.rng
+        number = person.number % 2
+        self.mme, self.sgw, self.sgw_user = net.mmes[number], net.sgws[number], net.sgw_users[number]
+        self.cell: Cell = person.cell
+        self.mme_c: Endpoint | None = None
+        self.sgw_c: Endpoint | None = None
+        self.pdns: list[Pdn] = []
+        self.s5c: dict[int, tuple[Endpoint, Endpoint]] = {}  # by EBI: SGW's and PGW's control endpoint
+        self.pending: Bearer | None = None  # dedicated bearer asked for on the back of a Create Session Response
+
+    # set-up
+
+    def outcome(self, gateway: Gateway) -> tuple[str, int]:
+        """Outcome and cause of a set-up at a gateway."""
+        rng, s = self.rng, self.net.scenario
+        draw = rng.random()
+        if gateway.bad and draw < 0.35:
+            return ("timeout", 0) if draw < 0.08 else ("failure", 73 if draw < 0.25 else 92)
+        if draw < s.timeout_share:
+            return "timeout", 0
+        if draw < s.timeout_share + s.setup_failure_share:
+            return "failure", rng.choice(NORMAL_FAILURES)
+        return "success", ACCEPTED
+
+    def pdn_kind(self) -> int:
+        """PDN type of a new connection: 1 IPv4, 2 IPv6, 3 both."""
+        s, draw = self.net.scenario, self.rng.random()
+        return 3 if draw < s.dual_stack_share else (2 if draw < s.dual_stack_share + s.ipv6_share else 1)
+
+    def create(self, ts: int, apn: str) -> int:
+        """Create Session at `ts`; when it is over. What was accepted is last in `pdns`."""
+        net, rng, person = self.net, self.rng, self.person
+        gateway = rng.choice(net.gateways)
+        outcome, cause = self.outcome(gateway)
+        first = self.sgw_c is None
+        if self.mme_c is None:
+            self.mme_c = self.mme.endpoint(ts)
+        ebi = 5 + len(self.pdns)
+        kind = self.pdn_kind()
+        v4, v6 = gateway.user_addresses(kind, apn)
+        if kind == 3 and rng.random() < 0.2:
+            v6, cause = None, 18 if cause == ACCEPTED else cause  # the network prefers one type
+        swap = not net.scenario.s5
+        fate = draw_fate(net, rng, swap=swap) if outcome != "timeout" else TIMEOUT
+        wait = timer(net) if fate == REPEAT else 0
+        latency = rng.randrange(400, 900) * MS if gateway.bad else rng.randrange(15, 70) * MS
+        sgw_c = self.sgw_c or self.sgw.endpoint(ts)
+        sgw_s5, pgw_s5 = self.sgw.endpoint(ts), gateway.node.endpoint(ts)
+        bearer = self.new_bearer(gateway, ts, ebi, 5 if apn == "ims" else 9)
+        captured = ts >= net.signalling_from
+        session = Session(
+            len(net.truth.sessions) + 1, person.imsi, person.msisdn, person.imeisv, person.home_plmn, apn, self.rat,
+            text(gateway.node.address), text(v4) if v4 else None, text(v6) if v6 else None, net.tick(ts),
+            wait + latency, captured, [self.cell.name],
+        )  # fmt: skip
+        pdn = Pdn(session, gateway, apn, v4, v6, ebi, [bearer])
+        piggyback = self.piggyback(apn, outcome, fate)
+        if piggyback:
+            self.pending = self.new_bearer(gateway, ts, 0, 1)
+        call = self.create_s11(pdn, bearer, kind, 0 if first else sgw_c.teid, sgw_c, pgw_s5, outcome, cause)
+        if net.scenario.s5:
+            self.create_s5(pdn, bearer, kind, sgw_s5, pgw_s5, outcome, cause, ts + wait + MS, latency - 3 * MS)
+        end = exchange(net, rng, call, ts, latency, fate)
+        self.settle(pdn, bearer, outcome, call, (sgw_c, sgw_s5, pgw_s5), end)
+        session.setup_ns = net.tick(ts + wait + latency) - net.tick(ts)
+        if captured and outcome == "success":
+            session.setup_ns = int(net.truth.procedures[-1]["latency_ms"] * 1e6)
+        if self.pending and outcome == "success":
+            pdn.linked.append(self.pending)
+        return end
+
+    def piggyback(self, apn: str, outcome: str, fate: str) -> bool:
+        """Whether a dedicated bearer is asked for on the back of the Create Session Response."""
+        s, rng = self.net.scenario, self.rng
+        wanted = apn == "ims" and rng.random() < s.dedicated_share * s.piggyback_share
+        return wanted and outcome == "success" and fate == PLAIN and self.pending is None
+
+    def new_bearer(self, gateway: Gateway, ts: int, ebi: int, qci: int) -> Bearer:
+        """A bearer with its core-side endpoints; the PDN connection is filled in when it is accepted."""
+        s5_sgw, s5_pgw = self.sgw_user.endpoint(ts), gateway.user.endpoint(ts)
+        bearer = Bearer(None, ebi, qci, self.sgw_user, self.sgw_user.endpoint(ts), s5_sgw, s5_pgw)  # type: ignore[arg-type]
+        bearer.container = self.rng.random() < self.net.scenario.container_share
+        return bearer
+
+    def subject(self, pdn: Pdn) -> dict[str, str | int | None]:
+        """What a procedure's truth says of whom it concerns; nothing where the set-up was not captured."""
+        known = pdn.truth.captured
+        return {
+            "imsi": self.person.imsi if known else None,
+            "apn": pdn.apn if known else None,
+            "session": pdn.truth.number if known else None,
+            "cell": self.cell.name if known else None,
+        }
+
+    def request_head(self) -> bytes:
+        """Identities, location, serving network and RAT."""
+        person, where = self.person, self.cell.where
+        network = gtp.ie(83, gtp.plmn(where.mcc, where.mnc)) + gtp.ie(82, b"\x06")
+        return gtp.identity(person.imsi, person.msisdn, person.imeisv) + gtp.uli(where) + network
+
+    def request_tail(self, apn: str, kind: int) -> bytes:
+        """APN, selection mode, PDN type, addresses, restriction, AMBR."""
+        name = f"{apn}.mnc{self.net.scenario.plmn[1].zfill(3)}.mcc{self.net.scenario.plmn[0]}.gprs"
+        empty = gtp.paa(bytes(4) if kind & 1 else None, bytes(16) if kind & 2 else None)
+        return (
+            gtp.ie(71, gtp.labels(name)) + gtp.ie(128, b"\0") + gtp.ie(99, bytes((kind,))) + empty
+            + gtp.ie(127, b"\0") + gtp.ie(72, (50_000).to_bytes(4, "big") + (150_000).to_bytes(4, "big"))
+        )  # fmt: skip
+
+    def create_s11(self, pdn: Pdn, bearer: Bearer, kind: int, teid: int, sgw_c: Endpoint, pgw: Endpoint, outcome: str,
+                   cause: int) -> Call:  # fmt: skip
+        """Create Session Request and Response on S11."""
+        assert self.mme_c is not None and bearer.s5_pgw is not None
+        sequence = self.mme.next_sequence()
+        large = LARGE_PCO if self.rng.random() < self.net.scenario.large_message_share else b""
+        request = gtp.message_v2(
+            32, teid, sequence,
+            self.request_head() + gtp.fteid(gtp.S11_MME, self.mme_c) + gtp.fteid(gtp.S5C_PGW, pgw._replace(teid=0), 1)
+            + self.request_tail(pdn.apn, kind) + large + gtp.bearer_context(gtp.ebi(bearer.ebi), gtp.bearer_qos(bearer.qci)),
+        )  # fmt: skip
+        if outcome != "success":
+            answer = gtp.message_v2(33, self.mme_c.teid, sequence, gtp.cause(cause, remote=True))
+            return self.call("s11", "create_session", self.mme, self.sgw, (request,), (answer,), pdn, cause, outcome)
+        context = gtp.bearer_context(
+            gtp.ebi(bearer.ebi), gtp.cause(ACCEPTED), gtp.fteid(gtp.S1U_SGW, bearer.core),
+            gtp.fteid(gtp.S5U_PGW, bearer.s5_pgw, 2), gtp.bearer_qos(bearer.qci), gtp.ie(94, pgw.teid.to_bytes(4, "big")),
+        )  # fmt: skip
+        body = (
+            gtp.cause(cause) + gtp.fteid(gtp.S11_SGW, sgw_c) + gtp.fteid(gtp.S5C_PGW, pgw, 1)
+            + gtp.paa(pdn.v4, pdn.v6) + gtp.ie(127, b"\0") + context
+        )  # fmt: skip
+        answer = gtp.message_v2(33, self.mme_c.teid, sequence, body, piggyback=self.pending is not None)
+        answers = (answer, self.create_bearer_request(bearer.ebi, self.pending)) if self.pending else (answer,)
+        return self.call("s11", "create_session", self.mme, self.sgw, (request,), answers, pdn, cause, outcome)
+
+    def call(self, interface: str, procedure: str, requester: Node, responder: Node, request: tuple[bytes, ...],
+             answer: tuple[bytes, ...], pdn: Pdn, cause: int | None = ACCEPTED, outcome: str = "success") -> Call:  # fmt: skip
+        """A procedure about a PDN connection."""
+        subject = self.subject(pdn)
+        if procedure == "delete_session":
+            subject["cell"] = self.cell.name  # the request says it, known session or not
+        setup = procedure == "create_session" and interface == "s11"
+        if outcome != "success":
+            subject["session"] = None
+        return Call(interface, procedure, requester, responder, request, answer, "gtpv2c", cause, outcome,
+                    setup=setup, **subject)  # type: ignore[arg-type]  # fmt: skip
+
+    def create_s5(self, pdn: Pdn, bearer: Bearer, kind: int, sgw: Endpoint, pgw: Endpoint, outcome: str, cause: int,
+                  ts: int, latency: int) -> None:  # fmt: skip
+        """Create Session on S5, inside that on S11."""
+        assert bearer.s5_sgw is not None and bearer.s5_pgw is not None
+        gateway, sequence = pdn.gateway, self.sgw.next_sequence()
+        context = gtp.bearer_context(
+            gtp.ebi(bearer.ebi), gtp.fteid(gtp.S5U_SGW, bearer.s5_sgw, 2), gtp.bearer_qos(bearer.qci)
+        )
+        body = self.request_head() + gtp.fteid(gtp.S5C_SGW, sgw) + self.request_tail(pdn.apn, kind) + context
+        request = gtp.message_v2(32, 0, sequence, body)
+        if outcome == "success":
+            context = gtp.bearer_context(
+                gtp.ebi(bearer.ebi), gtp.cause(ACCEPTED), gtp.fteid(gtp.S5U_PGW, bearer.s5_pgw, 2),
+                gtp.bearer_qos(bearer.qci), gtp.ie(94, pgw.teid.to_bytes(4, "big")),
+            )  # fmt: skip
+            body = gtp.cause(cause) + gtp.fteid(gtp.S5C_PGW, pgw, 1) + gtp.paa(pdn.v4, pdn.v6) + gtp.ie(127, b"\0") + context
+        else:
+            body = gtp.cause(cause)
+        answer = gtp.message_v2(33, sgw.teid, sequence, body)
+        call = self.call("s5s8", "create_session", self.sgw, gateway.node, (request,), (answer,), pdn, cause, outcome)
+        exchange(self.net, self.rng, call, ts, latency, TIMEOUT if outcome == "timeout" else PLAIN)
+
+    def settle(self, pdn: Pdn, bearer: Bearer, outcome: str, call: Call, control: tuple[Endpoint, ...], end: int) -> None:
+        """Keeps what was accepted, frees what was not."""
+        sgw_c, sgw_s5, pgw_s5 = control
+        if outcome == "success":
+            bearer.pdn = pdn
+            if self.pending:
+                self.pending.pdn = pdn
+            self.sgw_c = sgw_c
+            self.s5c[pdn.ebi] = (sgw_s5, pgw_s5)
+            self.pdns.append(pdn)
+            self.net.truth.sessions.append(pdn.truth)
+            return
+        self.free_core(bearer, pdn.gateway, end)
+        self.sgw.free(sgw_s5, end)
+        pdn.gateway.node.free(pgw_s5, end)
+        if self.sgw_c is None:
+            self.sgw.free(sgw_c, end)
+
+    def free_core(self, bearer: Bearer, gateway: Gateway, now: int) -> None:
+        """Frees the core-side endpoints of a bearer."""
+        assert bearer.s5_sgw is not None and bearer.s5_pgw is not None
+        self.sgw_user.free(bearer.core, now)
+        self.sgw_user.free(bearer.s5_sgw, now)
+        gateway.user.free(bearer.s5_pgw, now)
+
+    # bearers and mobility
+
+    def s11(self, pdn: Pdn, procedure: str, kind: int, body: bytes, answer: bytes, ts: int, fate: str = PLAIN,
+            upwards: bool = True, latency: int = 0) -> int:  # fmt: skip
+        """A request of the MME (or of the SGW, not `upwards`) with an answer of type `kind` + 1."""
+        assert self.mme_c is not None and self.sgw_c is not None
+        requester, responder = (self.mme, self.sgw) if upwards else (self.sgw, self.mme)
+        to, back = (self.sgw_c.teid, self.mme_c.teid) if upwards else (self.mme_c.teid, self.sgw_c.teid)
+        sequence = requester.next_sequence()
+        call = self.call(
+            "s11", procedure, requester, responder,
+            (gtp.message_v2(kind, to, sequence, body),), (gtp.message_v2(kind + 1, back, sequence, answer),), pdn,
+        )  # fmt: skip
+        return exchange(self.net, self.rng, call, ts, latency or self.rng.randrange(2, 9) * MS, fate)
+
+    def s5(self, pdn: Pdn, procedure: str, kind: int, body: bytes, answer: bytes, ts: int, latency: int,
+           upwards: bool = True) -> None:  # fmt: skip
+        """The same on S5, if that is captured."""
+        if not self.net.scenario.s5:
+            return
+        sgw, pgw = self.s5c[pdn.ebi]
+        nodes = (self.sgw, pdn.gateway.node) if upwards else (pdn.gateway.node, self.sgw)
+        to, back = (pgw.teid, sgw.teid) if upwards else (sgw.teid, pgw.teid)
+        sequence = nodes[0].next_sequence()
+        request, reply = gtp.message_v2(kind, to, sequence, body), gtp.message_v2(kind + 1, back, sequence, answer)
+        exchange(self.net, self.rng, self.call("s5s8", procedure, *nodes, (request,), (reply,), pdn), ts, latency)
+
+    def connect(self, ts: int, cell: Cell, moved: bool, fates: Callable[[], str]) -> int:
+        """Modify Bearer for each PDN connection: radio side in `cell` from the request on; when all is done."""
+        self.cell = cell
+        for pdn in self.pdns:
+            fate = fates()
+            contexts, accepted = b"", b""
+            start = self.net.tick(ts)
+            for bearer in pdn.linked:
+                ran = cell.node.endpoint(ts)
+                bearer.add_path(start, cell, ran, cell.node)
+                if bearer is not self.pending:
+                    contexts += gtp.bearer_context(gtp.ebi(bearer.ebi), gtp.fteid(gtp.S1U_ENB, ran))
+                    accepted += gtp.bearer_context(
+                        gtp.ebi(bearer.ebi), gtp.cause(ACCEPTED), gtp.fteid(gtp.S1U_SGW, bearer.core)
+                    )
+            body = (gtp.uli(cell.where) if moved else b"") + contexts
+            answer = gtp.cause(ACCEPTED) + accepted
+            if self.pending in pdn.linked:
+                ts = self.answer_piggybacked(pdn, body, answer, ts)
+            else:
+                latency = self.rng.randrange(6, 15) * MS
+                if moved and fate == PLAIN:
+                    located = gtp.uli(cell.where)
+                    self.s5(pdn, "modify_bearer", 34, located, gtp.cause(ACCEPTED), ts + MS, latency - 2 * MS)
+                ts = self.s11(pdn, "modify_bearer", 34, body, answer, ts, fate, latency=latency)
+            if pdn.truth.cells[-1] != cell.name:
+                pdn.truth.cells.append(cell.name)
+        return ts
+
+    def handover(self, ts: int, cell: Cell) -> int:
+        """Handover by X2: Modify Bearer with the new endpoint, End Markers on the old path."""
+        old = [(bearer, bearer.paths[-1]) for pdn in self.pdns for bearer in pdn.linked]
+        end = self.connect(ts, cell, True, lambda: draw_fate(self.net, self.rng, repeat=False))
+        for bearer, path in old:
+            self.net.tunnel_control(end, bearer.core_node, path.ran.address, gtp.end_marker(path.ran.teid))
+            path.node.free(path.ran, end)
+        return end + MS
+
+    def release(self, ts: int) -> int:
+        """Release Access Bearers: to idle."""
+        end = self.s11(
+            self.pdns[0], "release_access_bearers", 170, b"", gtp.cause(ACCEPTED), ts, draw_fate(self.net, self.rng)
+        )
+        self.free_radio(end)
+        return end
+
+    def page(self, ts: int) -> int:
+        """Downlink Data Notification; when the device answers."""
+        body = gtp.ebi(self.pdns[0].ebi) + gtp.ie(155, b"\x24")
+        end = self.s11(
+            self.pdns[0], "downlink_data_notification", 176, body, gtp.cause(ACCEPTED), ts, upwards=False
+        )
+        return end + self.rng.randrange(50, 400) * MS
+
+    def free_radio(self, now: int) -> None:
+        """Frees the radio-side endpoints in use."""
+        for pdn in self.pdns:
+            for bearer in pdn.linked:
+                bearer.paths[-1].node.free(bearer.paths[-1].ran, now)
+
+    # dedicated bearers
+
+    def create_bearer_request(self, linked: int, bearer: Bearer) -> bytes:
+        """Create Bearer Request of the SGW for the pending bearer."""
+        assert self.mme_c is not None and bearer.s5_pgw is not None
+        self.pending_sequence = self.sgw.next_sequence()
+        context = gtp.bearer_context(
+            gtp.ebi(0), gtp.tft_port(40000), gtp.fteid(gtp.S1U_SGW, bearer.core),
+            gtp.fteid(gtp.S5U_PGW, bearer.s5_pgw, 1), gtp.bearer_qos(bearer.qci),
+        )  # fmt: skip
+        return gtp.message_v2(95, self.mme_c.teid, self.pending_sequence, gtp.ebi(linked) + context)
+
+    def create_bearer_response(self, bearer: Bearer, piggyback: bool) -> bytes:
+        """Its answer, with the endpoint at the eNodeB and the identity given to the bearer."""
+        assert self.sgw_c is not None and bearer.s5_pgw is not None
+        context = gtp.bearer_context(
+            gtp.ebi(bearer.ebi), gtp.cause(ACCEPTED), gtp.fteid(gtp.S1U_ENB, bearer.paths[-1].ran),
+            gtp.fteid(gtp.S1U_SGW, bearer.core, 1),
+        )  # fmt: skip
+        body = gtp.cause(ACCEPTED) + context
+        return gtp.message_v2(96, self.sgw_c.teid, self.pending_sequence, body, piggyback)
+
+    def next_ebi(self) -> int:
+        """A bearer identity that is free."""
+        used = {bearer.ebi for pdn in self.pdns for bearer in pdn.linked}
+        return next(ebi for ebi in range(7, 16) if ebi not in used)
+
+    def answer_piggybacked(self, pdn: Pdn, body: bytes, answer: bytes, ts: int) -> int:
+        """Create Bearer Response with the Modify Bearer Request on its back."""
+        assert self.pending is not None and self.sgw_c is not None and self.mme_c is not None
+        bearer, self.pending, net = self.pending, None, self.net
+        bearer.ebi = self.next_ebi()
+        sequence = self.mme.next_sequence()
+        request = gtp.message_v2(34, self.sgw_c.teid, sequence, body)
+        reply = gtp.message_v2(35, self.mme_c.teid, sequence, answer)
+        both = (self.create_bearer_response(bearer, True), request)
+        call = self.call("s11", "modify_bearer", self.mme, self.sgw, both, (reply,), pdn)
+        # The request went on the back of the Create Session Response, so it came from and goes to its ports.
+        if ts >= net.signalling_from and pdn.truth.captured:
+            asked = pdn.truth.start + pdn.truth.setup_ns
+            created = self.call("s11", "create_bearer", self.sgw, self.mme, (), (), pdn)
+            created.cell = pdn.truth.cells[0]
+            record(net, created, asked, net.tick(ts), 1)
+        return exchange(net, self.rng, call, ts, self.rng.randrange(6, 15) * MS)
+
+    def add_dedicated(self, pdn: Pdn, ts: int, qci: int) -> tuple[Bearer, int]:
+        """Create Bearer on S11 (and S5); the bearer, and when it can be used."""
+        assert self.mme_c is not None
+        bearer = self.new_bearer(pdn.gateway, ts, self.next_ebi(), qci)
+        bearer.pdn = pdn
+        latency = self.rng.randrange(30, 90) * MS
+        ran = self.cell.node.endpoint(ts)
+        bearer.add_path(self.net.tick(ts + latency), self.cell, ran, self.cell.node)
+        request = self.create_bearer_request(pdn.ebi, bearer)
+        answer = self.create_bearer_response(bearer, False)
+        self.s5_create_bearer(pdn, bearer, ts - MS, latency + 2 * MS)
+        call = self.call("s11", "create_bearer", self.sgw, self.mme, (request,), (answer,), pdn)
+        fate = draw_fate(self.net, self.rng, repeat=False, swap=False)
+        end = exchange(self.net, self.rng, call, ts, latency, fate)
+        pdn.linked.append(bearer)
+        return bearer, end
+
+    def s5_create_bearer(self, pdn: Pdn, bearer: Bearer, ts: int, latency: int) -> None:
+        """Create Bearer of the PGW, around that on S11."""
+        assert bearer.s5_pgw is not None and bearer.s5_sgw is not None
+        offer = gtp.bearer_context(
+            gtp.ebi(0), gtp.tft_port(40000), gtp.fteid(gtp.S5U_PGW, bearer.s5_pgw, 1), gtp.bearer_qos(bearer.qci)
+        )
+        taken = gtp.bearer_context(
+            gtp.ebi(bearer.ebi), gtp.cause(ACCEPTED), gtp.fteid(gtp.S5U_SGW, bearer.s5_sgw, 2),
+            gtp.fteid(gtp.S5U_PGW, bearer.s5_pgw, 3),
+        )  # fmt: skip
+        answer = gtp.cause(ACCEPTED) + taken
+        self.s5(pdn, "create_bearer", 95, gtp.ebi(pdn.ebi) + offer, answer, ts, latency, upwards=False)
+
+    def remove_dedicated(self, bearer: Bearer, ts: int, lost: bool) -> int:
+        """Delete Bearer: asked for by the PGW, or after a Delete Bearer Command of the MME where radio was lost."""
+        pdn, identity = bearer.pdn, gtp.ebi(bearer.ebi, 1)
+        gone = gtp.cause(ACCEPTED) + gtp.bearer_context(gtp.ebi(bearer.ebi), gtp.cause(ACCEPTED))
+        if lost:
+            end = self.command_deletion(bearer, identity, gone, ts)
+        else:
+            self.s5(pdn, "delete_bearer", 99, identity, gone, ts, 40 * MS, upwards=False)
+            end = self.s11(pdn, "delete_bearer", 99, identity, gone, ts + MS, upwards=False, latency=38 * MS) + 2 * MS
+        pdn.linked.remove(bearer)
+        bearer.paths[-1].node.free(bearer.paths[-1].ran, end)
+        self.free_core(bearer, pdn.gateway, end)
+        return end
+
+    def command_deletion(self, bearer: Bearer, identity: bytes, gone: bytes, ts: int) -> int:
+        """Delete Bearer Command and the Delete Bearer Request that it triggers under its own sequence number."""
+        assert self.mme_c is not None and self.sgw_c is not None
+        pdn, sequence = bearer.pdn, self.mme.next_sequence() | 0x800000
+        context = gtp.bearer_context(gtp.ebi(bearer.ebi), gtp.ran_cause(1, 0, RADIO_CONNECTION_LOST))
+        command = gtp.message_v2(66, self.sgw_c.teid, sequence, context)
+        request = gtp.message_v2(99, self.mme_c.teid, sequence, identity)
+        answer = gtp.message_v2(100, self.sgw_c.teid, sequence, gone)
+        net, asked, done = self.net, ts + 20 * MS, ts + 55 * MS
+        if ts >= net.signalling_from:
+            net.control(ts, self.mme, self.sgw, self.mme.port, gtp.GTPC_PORT, command)
+            net.control(asked, self.sgw, self.mme, self.sgw.port, gtp.GTPC_PORT, request)
+            net.control(done, self.mme, self.sgw, gtp.GTPC_PORT, self.sgw.port, answer)
+            record(net, self.call("s11", "delete_bearer_command", self.mme, self.sgw, (), (), pdn, None),
+                   net.tick(ts), net.tick(asked), 1)  # fmt: skip
+            record(net, self.call("s11", "delete_bearer", self.sgw, self.mme, (), (), pdn), net.tick(asked), net.tick(done), 1)
+        return done + MS
+
+    # ends
+
+    def finish(self, pdn: Pdn, ts: int, reason: str, dropped: bool, family: str | None = None, code: int | None = None) -> None:
+        """Writes the end of a session into the truth."""
+        truth = pdn.truth
+        truth.end, truth.end_reason, truth.dropped = self.net.tick(ts), reason, dropped
+        truth.cause_family, truth.cause_code = family, code
+
+    def delete(self, pdn: Pdn, ts: int, lost: bool) -> int:
+        """Delete Session of the MME, with the cause of the radio network where the connection was lost."""
+        why = gtp.ran_cause(1, 0, RADIO_CONNECTION_LOST) if lost else b""
+        body = gtp.ebi(pdn.ebi) + gtp.uli(self.cell.where) + gtp.ie(77, b"\x08\0") + why
+        accepted = gtp.cause(ACCEPTED)
+        latency = self.rng.randrange(10, 40) * MS
+        fate = draw_fate(self.net, self.rng)
+        if fate == PLAIN:
+            self.s5(pdn, "delete_session", 36, gtp.ebi(pdn.ebi) + gtp.uli(self.cell.where) + why, accepted,
+                    ts + MS, latency - 2 * MS)  # fmt: skip
+        end = self.s11(pdn, "delete_session", 36, body, accepted, ts, fate, latency=latency)
+        self.finish(pdn, ts, "deleted", lost, *(("s1ap_radio", RADIO_CONNECTION_LOST) if lost else ()))
+        return end
+
+    def network_delete(self, pdn: Pdn, ts: int) -> int:
+        """Delete Bearer of the PGW for the default bearer: the whole PDN connection goes."""
+        linked, answer = gtp.ebi(pdn.ebi), gtp.cause(ACCEPTED) + gtp.ebi(pdn.ebi)
+        self.s5(pdn, "delete_bearer", 99, linked, answer, ts - MS, 30 * MS, upwards=False)
+        end = self.s11(pdn, "delete_bearer", 99, linked, answer, ts, upwards=False, latency=25 * MS)
+        self.finish(pdn, ts, "deleted", False)
+        return end + 5 * MS
+
+    def error(self, pdn: Pdn, ts: int) -> int:
+        """The SGW has lost the bearer and says so to the eNodeB."""
+        bearer = pdn.linked[0]
+        self.net.tunnel_control(ts, bearer.core_node, bearer.paths[-1].ran.address, gtp.error_indication(bearer.core))
+        self.finish(pdn, ts, "error_indication", True)
+        return ts + MS
+
+    def end_all(self, ts: int, how: str) -> int:
+        """Ends all PDN connections: `lost`, `network`, `error` or `detach`; the last made goes first."""
+        for pdn in reversed(self.pdns):
+            first = pdn is self.pdns[0]
+            if how == "error" and first:
+                ts = self.error(pdn, ts)
+            elif how == "network" and first:
+                ts = self.network_delete(pdn, ts)
+            else:
+                ts = self.delete(pdn, ts, how == "lost")
+            ts += MS
+        self.free_radio(ts)
+        for pdn in self.pdns:
+            for bearer in pdn.linked:
+                self.free_core(bearer, pdn.gateway, ts)
+            sgw, pgw = self.s5c[pdn.ebi]
+            self.sgw.free(sgw, ts)
+            pdn.gateway.node.free(pgw, ts)
+        if self.mme_c and self.sgw_c:
+            self.mme.free(self.mme_c, ts)
+            self.sgw.free(self.sgw_c, ts)
+        return ts
