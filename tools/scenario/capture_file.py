@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BufferedWriter
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
 import zstandard
 
@@ -18,13 +18,8 @@ TAPS = ("control", "s1u", "s5u")
 _RECORD = struct.Struct("<IIII")
 
 
-class Frame(NamedTuple):
-    """A captured packet: time in ns, a serial number that orders equal times, index of `TAPS`, the IP packet."""
-
-    ts: int
-    serial: int
-    tap: int
-    packet: bytes
+Frame = tuple[int, int, int, bytes]
+"""A captured packet: time in ns, a serial number that orders equal times, index of `TAPS`, the IP packet."""
 
 
 @dataclass(frozen=True)
@@ -150,26 +145,28 @@ class Capture:
     def add(self, ts: int, tap: int, packet: bytes) -> None:
         """Captures one IP packet."""
         self.serial += 1
-        self.pending.append(Frame(ts, self.serial, tap, packet))
+        self.pending.append((ts, self.serial, tap, packet))
 
     def flush(self, until: int) -> None:
         """Writes all that was captured before `until`; nothing earlier may be added afterwards."""
         self.pending.sort()
         count = len(self.pending)
         ready = count
-        while ready and self.pending[ready - 1].ts >= until:
+        while ready and self.pending[ready - 1][0] >= until:
             ready -= 1
         frames, self.pending = self.pending[:ready], self.pending[ready:]
         self.packets += len(frames)
         if self.options.split_by == "interface":
             for tap, file in enumerate(self.files):
-                self.octets += file.write(f for f in frames if f.tap == tap)
+                self.octets += file.write(f for f in frames if f[2] == tap)
         elif len(self.files) == 1:
             self.octets += self.files[0].write(frames)
         else:
             last = len(self.files) - 1
             for number, file in enumerate(self.files):
-                self.octets += file.write(f for f in frames if min(last, max(0, (f.ts - self.start) // self.span)) == number)
+                self.octets += file.write(
+                    f for f in frames if min(last, max(0, (f[0] - self.start) // self.span)) == number
+                )
 
     def close(self) -> None:
         """Writes the rest and ends the files."""

@@ -28,17 +28,25 @@ def _changed(scenario: Scenario, settings: tuple[str, ...]) -> Scenario:
 
 
 @click.command()
-@click.option("--preset", type=click.Choice(["demo", *PRESETS]), default="demo", show_default=True, help="Which scenario.")
+@click.option(
+    "--preset", type=click.Choice(["demo", *PRESETS]), default="demo", show_default=True, help="Which scenario."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same octets.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for capture and truth.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for capture and truth."
+)
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change one field of the scenario.")
 @click.option("--form", type=click.Choice(["pcap", "pcapng"]), default="pcap", show_default=True, help="File format.")
 @click.option("--nanoseconds", is_flag=True, help="Time stamps in ns rather than µs.")
-@click.option("--link", type=click.Choice(["ethernet", "sll"]), default="ethernet", show_default=True, help="Link type.")
+@click.option(
+    "--link", type=click.Choice(["ethernet", "sll"]), default="ethernet", show_default=True, help="Link type."
+)
 @click.option("--vlan", type=click.IntRange(1, 4094), help="802.1Q tag on each frame.")
 @click.option("--compression", type=click.Choice(["gz", "zst"]), help="Compress the capture.")
 @click.option("--split", type=click.IntRange(1), default=1, show_default=True, help="Number of files.")
-@click.option("--split-by", type=click.Choice(["time", "interface"]), default="time", show_default=True, help="What splits.")
+@click.option(
+    "--split-by", type=click.Choice(["time", "interface"]), default="time", show_default=True, help="What splits."
+)
 @click.option("--snaplen", type=click.IntRange(1), default=262144, show_default=True, help="Octets kept of each frame.")
 def main(preset: str, seed: int, out: Path, settings: tuple[str, ...], form: str, nanoseconds: bool, link: str,
          vlan: int | None, compression: str | None, split: int, split_by: str, snaplen: int) -> None:  # fmt: skip

@@ -1,7 +1,7 @@
 """A subscriber's own clock, which stands still while signalling moves its bearers.
 
-User traffic is modelled on local time. Mapped to real time it keeps clear of every moment at which it could be argued which
-cell or tunnel a packet belongs to.
+User traffic is modelled on local time. Mapped to real time it keeps clear of every moment at which it could be argued
+which cell or tunnel a packet belongs to.
 """
 
 from bisect import bisect_right

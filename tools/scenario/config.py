@@ -41,7 +41,7 @@ class Scenario:
     connected_s: tuple[float, float] = (4.0, 15.0)
     handovers_per_minute: float = 0.0
     idle_share: float = 0.0  # of connected phases that end in idle
-    idle_s: tuple[float, float] = (1.0, 6.0)
+    idle_s: tuple[float, float] = (2.0, 10.0)
     paging_share: float = 0.5  # of returns from idle that follow a Downlink Data Notification
     dedicated_share: float = 0.0  # of connected phases with a dedicated bearer
     piggyback_share: float = 0.5  # of dedicated bearers at attach: piggybacked on the Create Session Response
@@ -113,10 +113,10 @@ _FAULTY_USER_PLANE = {
 def demo_scenario(seed: int = 1) -> Scenario:
     """Four minutes, about 40 cells and 600 subscribers, with one bad cell, one bad gateway and one bad subscriber."""
     return Scenario(
-        seed=seed, duration_s=240, cells=36, cells_3g=4, gateways=3, subscribers=540, subscribers_3g=60, arrival_s=150,
-        ims_share=0.2, dual_stack_share=0.2, ipv6_share=0.1, handovers_per_minute=2, idle_share=0.45, dedicated_share=0.1,
-        network_release_share=0.05, error_indication_share=0.01, drop_share=0.01, setup_failure_share=0.01,
-        timeout_share=0.002, repeat_share=0.01, swap_share=0.01, stay_share=0.3, flows=4.0, segments=22, s5=True,
+        seed=seed, duration_s=240, cells=36, cells_3g=4, gateways=3, subscribers=540, subscribers_3g=60,
+        arrival_s=150, ims_share=0.2, dual_stack_share=0.2, ipv6_share=0.1, handovers_per_minute=2, idle_share=0.4,
+        dedicated_share=0.1, network_release_share=0.05, error_indication_share=0.01, drop_share=0.01, setup_failure_share=0.01,
+        timeout_share=0.002, repeat_share=0.01, swap_share=0.01, stay_share=0.3, flows=2.4, segments=13, s5=True,
         bad_cell=7, bad_gateway=1, bad_subscriber=11, **_FAULTY_USER_PLANE,
     )  # fmt: skip
 

@@ -37,7 +37,9 @@ def header_checksum(total: int) -> int:
     return 0xFFFF - total if total else 0
 
 
-def ipv4(src: bytes, dst: bytes, protocol: int, payload: bytes, ident: int, options: bytes = b"", ttl: int = 64) -> bytes:
+def ipv4(
+    src: bytes, dst: bytes, protocol: int, payload: bytes, ident: int, options: bytes = b"", ttl: int = 64
+) -> bytes:
     """An IPv4 packet, DF clear (RFC 791 §3.1). `options` is a whole number of 32-bit words."""
     size = 20 + len(options)
     head = (0x40 | size >> 2, 0, size + len(payload), ident, 0, ttl, protocol)

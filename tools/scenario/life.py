@@ -22,7 +22,7 @@ def life(net: Network, person: Subscriber) -> Iterator[int]:
     ts = person.arrival
     while ts < net.scenario.end - 2 * SECOND:
         yield ts
-        access: Access = LteAccess(net, person) if person.cell.lte else UtranAccess(net, person)
+        access: Access = LteAccess(net, person, ts) if person.cell.lte else UtranAccess(net, person, ts)
         ts = access.create(ts, "internet")
         if access.pdns and isinstance(access, LteAccess):
             if rng.random() < s.ims_share:
@@ -106,7 +106,9 @@ class Phase:
         dedicated, start = self.dedicated(self.start)
         spans, moved = self.handovers(start)
         clock = Clock(spans)
-        cut = start + rng.randrange(1000, max(1001, self.span // MS)) * MS if self.lost else net.scenario.end + 5 * SECOND
+        cut = (
+            start + rng.randrange(1000, max(1001, self.span // MS)) * MS if self.lost else net.scenario.end + 5 * SECOND
+        )
         traffic = Traffic(net, self.person, clock, cut, self.person.cell.profile)
         bearers = [bearer for pdn in access.pdns for bearer in pdn.linked]
         flows = 1 + min(30, int(rng.expovariate(1 / max(0.1, net.scenario.flows - 1)))) if net.scenario.flows > 1 else 1

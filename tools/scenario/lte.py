@@ -20,13 +20,12 @@ class LteAccess:
 
     rat = "eutran"
 
-    def __init__(self, net: Network, person: Subscriber) -> None:
+    def __init__(self, net: Network, person: Subscriber, ts: int) -> None:
         self.net, self.person, self.rng = net, person, person.rng
         number = person.number % 2
         self.mme, self.sgw, self.sgw_user = net.mmes[number], net.sgws[number], net.sgw_users[number]
         self.cell: Cell = person.cell
-        self.mme_c: Endpoint | None = None
-        self.sgw_c: Endpoint | None = None
+        self.mme_c, self.sgw_c = self.mme.endpoint(ts), self.sgw.endpoint(ts)
         self.pdns: list[Pdn] = []
         self.s5c: dict[int, tuple[Endpoint, Endpoint]] = {}  # by EBI: SGW's and PGW's control endpoint
         self.pending: Bearer | None = None  # dedicated bearer asked for on the back of a Create Session Response
@@ -55,9 +54,6 @@ class LteAccess:
         net, rng, person = self.net, self.rng, self.person
         gateway = rng.choice(net.gateways)
         outcome, cause = self.outcome(gateway)
-        first = self.sgw_c is None
-        if self.mme_c is None:
-            self.mme_c = self.mme.endpoint(ts)
         ebi = 5 + len(self.pdns)
         kind = self.pdn_kind()
         v4, v6 = gateway.user_addresses(kind, apn)
@@ -67,24 +63,23 @@ class LteAccess:
         fate = draw_fate(net, rng, swap=swap) if outcome != "timeout" else TIMEOUT
         wait = timer(net) if fate == REPEAT else 0
         latency = rng.randrange(400, 900) * MS if gateway.bad else rng.randrange(15, 70) * MS
-        sgw_c = self.sgw_c or self.sgw.endpoint(ts)
         sgw_s5, pgw_s5 = self.sgw.endpoint(ts), gateway.node.endpoint(ts)
-        bearer = self.new_bearer(gateway, ts, ebi, 5 if apn == "ims" else 9)
         captured = ts >= net.signalling_from
         session = Session(
             len(net.truth.sessions) + 1, person.imsi, person.msisdn, person.imeisv, person.home_plmn, apn, self.rat,
             text(gateway.node.address), text(v4) if v4 else None, text(v6) if v6 else None, net.tick(ts),
             wait + latency, captured, [self.cell.name],
         )  # fmt: skip
-        pdn = Pdn(session, gateway, apn, v4, v6, ebi, [bearer])
-        piggyback = self.piggyback(apn, outcome, fate)
-        if piggyback:
-            self.pending = self.new_bearer(gateway, ts, 0, 1)
-        call = self.create_s11(pdn, bearer, kind, 0 if first else sgw_c.teid, sgw_c, pgw_s5, outcome, cause)
+        pdn = Pdn(session, gateway, apn, v4, v6, ebi)
+        bearer = self.new_bearer(pdn, ts, ebi, 5 if apn == "ims" else 9)
+        pdn.linked.append(bearer)
+        if self.piggyback(apn, outcome, fate):
+            self.pending = self.new_bearer(pdn, ts, 0, 1)
+        call = self.create_s11(pdn, bearer, kind, pgw_s5, outcome, cause)
         if net.scenario.s5:
             self.create_s5(pdn, bearer, kind, sgw_s5, pgw_s5, outcome, cause, ts + wait + MS, latency - 3 * MS)
         end = exchange(net, rng, call, ts, latency, fate)
-        self.settle(pdn, bearer, outcome, call, (sgw_c, sgw_s5, pgw_s5), end)
+        self.settle(pdn, outcome, sgw_s5, pgw_s5, end)
         session.setup_ns = net.tick(ts + wait + latency) - net.tick(ts)
         if captured and outcome == "success":
             session.setup_ns = int(net.truth.procedures[-1]["latency_ms"] * 1e6)
@@ -98,10 +93,10 @@ class LteAccess:
         wanted = apn == "ims" and rng.random() < s.dedicated_share * s.piggyback_share
         return wanted and outcome == "success" and fate == PLAIN and self.pending is None
 
-    def new_bearer(self, gateway: Gateway, ts: int, ebi: int, qci: int) -> Bearer:
-        """A bearer with its core-side endpoints; the PDN connection is filled in when it is accepted."""
-        s5_sgw, s5_pgw = self.sgw_user.endpoint(ts), gateway.user.endpoint(ts)
-        bearer = Bearer(None, ebi, qci, self.sgw_user, self.sgw_user.endpoint(ts), s5_sgw, s5_pgw)  # type: ignore[arg-type]
+    def new_bearer(self, pdn: Pdn, ts: int, ebi: int, qci: int) -> Bearer:
+        """A bearer with its core-side endpoints."""
+        s5_sgw, s5_pgw = self.sgw_user.endpoint(ts), pdn.gateway.user.endpoint(ts)
+        bearer = Bearer(pdn, ebi, qci, self.sgw_user, self.sgw_user.endpoint(ts), s5_sgw, s5_pgw)
         bearer.container = self.rng.random() < self.net.scenario.container_share
         return bearer
 
@@ -130,14 +125,12 @@ class LteAccess:
             + gtp.ie(127, b"\0") + gtp.ie(72, (50_000).to_bytes(4, "big") + (150_000).to_bytes(4, "big"))
         )  # fmt: skip
 
-    def create_s11(self, pdn: Pdn, bearer: Bearer, kind: int, teid: int, sgw_c: Endpoint, pgw: Endpoint, outcome: str,
-                   cause: int) -> Call:  # fmt: skip
+    def create_s11(self, pdn: Pdn, bearer: Bearer, kind: int, pgw: Endpoint, outcome: str, cause: int) -> Call:
         """Create Session Request and Response on S11."""
-        assert self.mme_c is not None and bearer.s5_pgw is not None
         sequence = self.mme.next_sequence()
         large = LARGE_PCO if self.rng.random() < self.net.scenario.large_message_share else b""
         request = gtp.message_v2(
-            32, teid, sequence,
+            32, self.sgw_c.teid if self.pdns else 0, sequence,
             self.request_head() + gtp.fteid(gtp.S11_MME, self.mme_c) + gtp.fteid(gtp.S5C_PGW, pgw._replace(teid=0), 1)
             + self.request_tail(pdn.apn, kind) + large + gtp.bearer_context(gtp.ebi(bearer.ebi), gtp.bearer_qos(bearer.qci)),
         )  # fmt: skip
@@ -149,7 +142,7 @@ class LteAccess:
             gtp.fteid(gtp.S5U_PGW, bearer.s5_pgw, 2), gtp.bearer_qos(bearer.qci), gtp.ie(94, pgw.teid.to_bytes(4, "big")),
         )  # fmt: skip
         body = (
-            gtp.cause(cause) + gtp.fteid(gtp.S11_SGW, sgw_c) + gtp.fteid(gtp.S5C_PGW, pgw, 1)
+            gtp.cause(cause) + gtp.fteid(gtp.S11_SGW, self.sgw_c) + gtp.fteid(gtp.S5C_PGW, pgw, 1)
             + gtp.paa(pdn.v4, pdn.v6) + gtp.ie(127, b"\0") + context
         )  # fmt: skip
         answer = gtp.message_v2(33, self.mme_c.teid, sequence, body, piggyback=self.pending is not None)
@@ -171,7 +164,6 @@ class LteAccess:
     def create_s5(self, pdn: Pdn, bearer: Bearer, kind: int, sgw: Endpoint, pgw: Endpoint, outcome: str, cause: int,
                   ts: int, latency: int) -> None:  # fmt: skip
         """Create Session on S5, inside that on S11."""
-        assert bearer.s5_sgw is not None and bearer.s5_pgw is not None
         gateway, sequence = pdn.gateway, self.sgw.next_sequence()
         context = gtp.bearer_context(
             gtp.ebi(bearer.ebi), gtp.fteid(gtp.S5U_SGW, bearer.s5_sgw, 2), gtp.bearer_qos(bearer.qci)
@@ -183,44 +175,48 @@ class LteAccess:
                 gtp.ebi(bearer.ebi), gtp.cause(ACCEPTED), gtp.fteid(gtp.S5U_PGW, bearer.s5_pgw, 2),
                 gtp.bearer_qos(bearer.qci), gtp.ie(94, pgw.teid.to_bytes(4, "big")),
             )  # fmt: skip
-            body = gtp.cause(cause) + gtp.fteid(gtp.S5C_PGW, pgw, 1) + gtp.paa(pdn.v4, pdn.v6) + gtp.ie(127, b"\0") + context
+            body = (
+                gtp.cause(cause)
+                + gtp.fteid(gtp.S5C_PGW, pgw, 1)
+                + gtp.paa(pdn.v4, pdn.v6)
+                + gtp.ie(127, b"\0")
+                + context
+            )
         else:
             body = gtp.cause(cause)
         answer = gtp.message_v2(33, sgw.teid, sequence, body)
         call = self.call("s5s8", "create_session", self.sgw, gateway.node, (request,), (answer,), pdn, cause, outcome)
         exchange(self.net, self.rng, call, ts, latency, TIMEOUT if outcome == "timeout" else PLAIN)
 
-    def settle(self, pdn: Pdn, bearer: Bearer, outcome: str, call: Call, control: tuple[Endpoint, ...], end: int) -> None:
+    def settle(self, pdn: Pdn, outcome: str, sgw: Endpoint, pgw: Endpoint, end: int) -> None:
         """Keeps what was accepted, frees what was not."""
-        sgw_c, sgw_s5, pgw_s5 = control
         if outcome == "success":
-            bearer.pdn = pdn
-            if self.pending:
-                self.pending.pdn = pdn
-            self.sgw_c = sgw_c
-            self.s5c[pdn.ebi] = (sgw_s5, pgw_s5)
+            self.s5c[pdn.ebi] = (sgw, pgw)
             self.pdns.append(pdn)
             self.net.truth.sessions.append(pdn.truth)
             return
-        self.free_core(bearer, pdn.gateway, end)
-        self.sgw.free(sgw_s5, end)
-        pdn.gateway.node.free(pgw_s5, end)
-        if self.sgw_c is None:
-            self.sgw.free(sgw_c, end)
+        self.free_core(pdn.linked[0], end)
+        self.sgw.free(sgw, end)
+        pdn.gateway.node.free(pgw, end)
+        if not self.pdns:
+            self.free_control(end)
 
-    def free_core(self, bearer: Bearer, gateway: Gateway, now: int) -> None:
+    def free_control(self, now: int) -> None:
+        """Frees both ends of the tunnel on S11."""
+        self.mme.free(self.mme_c, now)
+        self.sgw.free(self.sgw_c, now)
+
+    def free_core(self, bearer: Bearer, now: int) -> None:
         """Frees the core-side endpoints of a bearer."""
-        assert bearer.s5_sgw is not None and bearer.s5_pgw is not None
         self.sgw_user.free(bearer.core, now)
         self.sgw_user.free(bearer.s5_sgw, now)
-        gateway.user.free(bearer.s5_pgw, now)
+        bearer.pdn.gateway.user.free(bearer.s5_pgw, now)
 
     # bearers and mobility
 
     def s11(self, pdn: Pdn, procedure: str, kind: int, body: bytes, answer: bytes, ts: int, fate: str = PLAIN,
             upwards: bool = True, latency: int = 0) -> int:  # fmt: skip
         """A request of the MME (or of the SGW, not `upwards`) with an answer of type `kind` + 1."""
-        assert self.mme_c is not None and self.sgw_c is not None
         requester, responder = (self.mme, self.sgw) if upwards else (self.sgw, self.mme)
         to, back = (self.sgw_c.teid, self.mme_c.teid) if upwards else (self.mme_c.teid, self.sgw_c.teid)
         sequence = requester.next_sequence()
@@ -291,9 +287,7 @@ class LteAccess:
     def page(self, ts: int) -> int:
         """Downlink Data Notification; when the device answers."""
         body = gtp.ebi(self.pdns[0].ebi) + gtp.ie(155, b"\x24")
-        end = self.s11(
-            self.pdns[0], "downlink_data_notification", 176, body, gtp.cause(ACCEPTED), ts, upwards=False
-        )
+        end = self.s11(self.pdns[0], "downlink_data_notification", 176, body, gtp.cause(ACCEPTED), ts, upwards=False)
         return end + self.rng.randrange(50, 400) * MS
 
     def free_radio(self, now: int) -> None:
@@ -306,7 +300,6 @@ class LteAccess:
 
     def create_bearer_request(self, linked: int, bearer: Bearer) -> bytes:
         """Create Bearer Request of the SGW for the pending bearer."""
-        assert self.mme_c is not None and bearer.s5_pgw is not None
         self.pending_sequence = self.sgw.next_sequence()
         context = gtp.bearer_context(
             gtp.ebi(0), gtp.tft_port(40000), gtp.fteid(gtp.S1U_SGW, bearer.core),
@@ -316,7 +309,6 @@ class LteAccess:
 
     def create_bearer_response(self, bearer: Bearer, piggyback: bool) -> bytes:
         """Its answer, with the endpoint at the eNodeB and the identity given to the bearer."""
-        assert self.sgw_c is not None and bearer.s5_pgw is not None
         context = gtp.bearer_context(
             gtp.ebi(bearer.ebi), gtp.cause(ACCEPTED), gtp.fteid(gtp.S1U_ENB, bearer.paths[-1].ran),
             gtp.fteid(gtp.S1U_SGW, bearer.core, 1),
@@ -331,7 +323,7 @@ class LteAccess:
 
     def answer_piggybacked(self, pdn: Pdn, body: bytes, answer: bytes, ts: int) -> int:
         """Create Bearer Response with the Modify Bearer Request on its back."""
-        assert self.pending is not None and self.sgw_c is not None and self.mme_c is not None
+        assert self.pending is not None
         bearer, self.pending, net = self.pending, None, self.net
         bearer.ebi = self.next_ebi()
         sequence = self.mme.next_sequence()
@@ -349,9 +341,7 @@ class LteAccess:
 
     def add_dedicated(self, pdn: Pdn, ts: int, qci: int) -> tuple[Bearer, int]:
         """Create Bearer on S11 (and S5); the bearer, and when it can be used."""
-        assert self.mme_c is not None
-        bearer = self.new_bearer(pdn.gateway, ts, self.next_ebi(), qci)
-        bearer.pdn = pdn
+        bearer = self.new_bearer(pdn, ts, self.next_ebi(), qci)
         latency = self.rng.randrange(30, 90) * MS
         ran = self.cell.node.endpoint(ts)
         bearer.add_path(self.net.tick(ts + latency), self.cell, ran, self.cell.node)
@@ -366,7 +356,6 @@ class LteAccess:
 
     def s5_create_bearer(self, pdn: Pdn, bearer: Bearer, ts: int, latency: int) -> None:
         """Create Bearer of the PGW, around that on S11."""
-        assert bearer.s5_pgw is not None and bearer.s5_sgw is not None
         offer = gtp.bearer_context(
             gtp.ebi(0), gtp.tft_port(40000), gtp.fteid(gtp.S5U_PGW, bearer.s5_pgw, 1), gtp.bearer_qos(bearer.qci)
         )
@@ -388,12 +377,11 @@ class LteAccess:
             end = self.s11(pdn, "delete_bearer", 99, identity, gone, ts + MS, upwards=False, latency=38 * MS) + 2 * MS
         pdn.linked.remove(bearer)
         bearer.paths[-1].node.free(bearer.paths[-1].ran, end)
-        self.free_core(bearer, pdn.gateway, end)
+        self.free_core(bearer, end)
         return end
 
     def command_deletion(self, bearer: Bearer, identity: bytes, gone: bytes, ts: int) -> int:
         """Delete Bearer Command and the Delete Bearer Request that it triggers under its own sequence number."""
-        assert self.mme_c is not None and self.sgw_c is not None
         pdn, sequence = bearer.pdn, self.mme.next_sequence() | 0x800000
         context = gtp.bearer_context(gtp.ebi(bearer.ebi), gtp.ran_cause(1, 0, RADIO_CONNECTION_LOST))
         command = gtp.message_v2(66, self.sgw_c.teid, sequence, context)
@@ -406,12 +394,20 @@ class LteAccess:
             net.control(done, self.mme, self.sgw, gtp.GTPC_PORT, self.sgw.port, answer)
             record(net, self.call("s11", "delete_bearer_command", self.mme, self.sgw, (), (), pdn, None),
                    net.tick(ts), net.tick(asked), 1)  # fmt: skip
-            record(net, self.call("s11", "delete_bearer", self.sgw, self.mme, (), (), pdn), net.tick(asked), net.tick(done), 1)
+            record(
+                net,
+                self.call("s11", "delete_bearer", self.sgw, self.mme, (), (), pdn),
+                net.tick(asked),
+                net.tick(done),
+                1,
+            )
         return done + MS
 
     # ends
 
-    def finish(self, pdn: Pdn, ts: int, reason: str, dropped: bool, family: str | None = None, code: int | None = None) -> None:
+    def finish(
+        self, pdn: Pdn, ts: int, reason: str, dropped: bool, family: str | None = None, code: int | None = None
+    ) -> None:
         """Writes the end of a session into the truth."""
         truth = pdn.truth
         truth.end, truth.end_reason, truth.dropped = self.net.tick(ts), reason, dropped
@@ -460,11 +456,9 @@ class LteAccess:
         self.free_radio(ts)
         for pdn in self.pdns:
             for bearer in pdn.linked:
-                self.free_core(bearer, pdn.gateway, ts)
+                self.free_core(bearer, ts)
             sgw, pgw = self.s5c[pdn.ebi]
             self.sgw.free(sgw, ts)
             pdn.gateway.node.free(pgw, ts)
-        if self.mme_c and self.sgw_c:
-            self.mme.free(self.mme_c, ts)
-            self.sgw.free(self.sgw_c, ts)
+        self.free_control(ts)
         return ts

@@ -80,7 +80,9 @@ class Gateway:
 class Subscriber:
     """A person's SIM and device."""
 
-    def __init__(self, rng: Random, number: int, imsi: str, home_plmn: str, msisdn: str, imeisv: str, cell: Cell) -> None:
+    def __init__(
+        self, rng: Random, number: int, imsi: str, home_plmn: str, msisdn: str, imeisv: str, cell: Cell
+    ) -> None:
         self.rng, self.number, self.imsi, self.home_plmn = rng, number, imsi, home_plmn
         self.msisdn, self.imeisv, self.cell = msisdn, imeisv, cell
         self.port = 32768 + rng.randrange(20000)
@@ -184,7 +186,9 @@ class Network:
         message = b"".join(messages)
         for each in messages:
             self.truth.count_message(each[0] >> 5, each[1])
-        packet = ip(src.address, dst.address, 17, udp(src.address, dst.address, sport, dport, message), src.next_ident())
+        packet = ip(
+            src.address, dst.address, 17, udp(src.address, dst.address, sport, dport, message), src.next_ident()
+        )
         if len(packet) > 1500 and len(src.address) == 4:
             first, second = fragments(packet, 1480)
             self.capture.add(ts, CONTROL, first)

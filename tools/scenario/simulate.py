@@ -41,7 +41,7 @@ def generate(scenario: Scenario, folder: Path, options: CaptureOptions | None = 
 
 def _live(net: Network) -> None:
     lives = [life(net, person) for person in net.subscribers]
-    queue = [(next(each), number) for number, each in enumerate(lives)]
+    queue = [(now, number) for number, each in enumerate(lives) if (now := next(each, None)) is not None]
     heapq.heapify(queue)
     written = net.scenario.start
     while queue:

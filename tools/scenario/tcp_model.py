@@ -1,8 +1,8 @@
 """A TCP connection as a probe between device and server sees it, with what happened to it known.
 
 A simplified sender: rounds of a window that doubles without loss and halves with it, a cumulative ACK for every second
-segment, duplicate ACKs for a hole, one recovery a round by fast retransmission or timeout. What it yields are events at the
-probe on the subscriber's own clock (see `tools.scenario.clock`); encoding and counting come later.
+segment, duplicate ACKs for a hole, one recovery a round by fast retransmission or timeout. What it
+yields are events at the probe on the subscriber's own clock (see `tools.scenario.clock`); encoding and counting come later.
 """
 
 from collections.abc import Callable
@@ -48,19 +48,9 @@ class Profile(NamedTuple):
     client_abort: float = 0.0
 
 
-class Event(NamedTuple):
-    """A segment at the probe. `up`: sent by the device. `seq` and `ack` absolute. `marks`: bits of `truth`."""
-
-    time: int
-    order: int
-    up: bool
-    flags: int
-    seq: int
-    ack: int
-    size: int
-    window: int
-    ident: int
-    marks: int
+Event = tuple[int, int, bool, int, int, int, int, int, int, int]
+"""A segment at the probe: local time, order, sent by the device, flags, seq, ack, octets of payload, window, IP
+identification, marks (bits of `truth`). Sequence numbers are absolute."""
 
 
 @dataclass
@@ -76,7 +66,7 @@ class Connection:
     @property
     def settled(self) -> int:
         """Local time from which the outcome of the connect is known."""
-        return self.answered or self.events[-1].time
+        return self.answered or self.events[-1][0]
 
 
 class _Builder:
@@ -109,7 +99,7 @@ class _Builder:
         seq = (self.start_seq[way] + offset) & MASK
         ack = (self.start_seq[1 - way] + acked) & MASK if flags & ACK else 0
         events = self.out.events
-        events.append(Event(time, len(events), way == 0, flags, seq, ack, size, window, ident, marks))
+        events.append((time, len(events), way == 0, flags, seq, ack, size, window, ident, marks))
 
     def handshake(self, start: int) -> int:
         """Sends SYN and what follows it; the local time of the client's ACK, or 0 if there is no connection."""

@@ -2,8 +2,8 @@
 
 Meanings (times int64 ns since 1970 UTC, as the capture shows them; `up` towards the core):
 
-- Location and radio-side endpoint of a Modify Bearer or Update PDP Request take effect when the REQUEST is seen. No user
-  packet is sent from 2 ms before such a request until 2 ms after its answer.
+- Location and radio-side endpoint of a Modify Bearer or Update PDP Request take effect when the REQUEST is seen. No
+  user packet is sent from 2 ms before such a request until 2 ms after its answer.
 - A user packet counts once, at its first leg, by its own IP total length; the copy on the other side of the SGW is
   `second_leg` in the ledger. A packet sent in two outer fragments counts once, its second fragment as `fragment`.
 - User packets of sessions whose set-up was not captured have neither subscriber nor cell (`imsi`, `cell` null).
@@ -48,6 +48,9 @@ RETRANSMITTED_SEEN, RETRANSMITTED_UNSEEN, OUT_OF_ORDER, DUPLICATE, HOLE, ZERO_WI
     1 << i for i in range(8)
 )
 FIRST_MARK = 3
+
+LEDGER = ("user_plane", "second_leg", "gtpc", "gtpu_control", "fragment", "gtpc_fragment", "not_ip")
+"""What packets of the capture are, by the names of the probe's reasons."""
 
 RowKey = tuple[int, str | None]
 
@@ -132,14 +135,14 @@ class Truth:
     sessions: list[Session] = field(default_factory=list)
     procedures: list[dict[str, Any]] = field(default_factory=list)
     flows: list[Flow] = field(default_factory=list)
-    ledger: dict[str, int] = field(default_factory=dict)
+    ledger: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LEDGER, 0))
     messages: dict[str, int] = field(default_factory=dict)
     faults: dict[str, Any] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
 
     def count(self, reason: str, packets: int = 1) -> None:
         """Adds captured packets to a row of the ledger (`formats.reasons` names)."""
-        self.ledger[reason] = self.ledger.get(reason, 0) + packets
+        self.ledger[reason] += packets
 
     def count_message(self, version: int, kind: int) -> None:
         """Counts a captured GTP-C message; a datagram with a piggybacked one holds two."""
@@ -201,7 +204,9 @@ class Truth:
         for p in self.procedures:
             key = (p["interface"], p["procedure"], p["outcome"], -1 if p["cause_code"] is None else p["cause_code"])
             names = ("interface", "procedure", "outcome", "cause_code")
-            row = groups.setdefault(key, dict(zip(names, key, strict=True)) | {"count": 0, "requests": 0, "latency_ms": []})
+            row = groups.setdefault(
+                key, dict(zip(names, key, strict=True)) | {"count": 0, "requests": 0, "latency_ms": []}
+            )
             row["count"] += 1
             row["requests"] += p["attempts"]
             if p["latency_ms"] is not None:

@@ -49,8 +49,8 @@ class Bearer:
     qci: int
     core_node: Node
     core: Endpoint
-    s5_sgw: Endpoint | None = None
-    s5_pgw: Endpoint | None = None
+    s5_sgw: Endpoint  # the S5 tunnel behind an SGW; 3G has none and repeats `core`
+    s5_pgw: Endpoint
     container: bool = False
     sequence: bool = False
     paths: list[Path] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Route:
         self.row = new_row()
         self.tunnels: tuple[Tunnel, Tunnel] | None = None
         self.s5: tuple[Tunnel, Tunnel] | None = None
-        if bearer and bearer.s5_sgw and bearer.s5_pgw and net.scenario.s5_user:
+        if bearer and bearer.s5_pgw is not bearer.core and net.scenario.s5_user:
             self.s5 = (
                 Tunnel(bearer.s5_sgw.address, bearer.s5_pgw, sequence=bearer.sequence),
                 Tunnel(bearer.s5_pgw.address, bearer.s5_sgw, sequence=bearer.sequence),
@@ -110,8 +110,8 @@ class Route:
     def carry(self, ts: int, up: bool, packet: bytes) -> None:
         """Captures one packet of the subscriber, with its tunnel where it has one."""
         net, way = self.net, 0 if up else 1
-        count, add = net.truth.count, net.capture.add
-        count("user_plane")
+        ledger, add = net.truth.ledger, net.capture.add
+        ledger["user_plane"] += 1
         if self.tunnels is None:
             add(ts, S1U, packet)
             return
@@ -122,12 +122,12 @@ class Route:
             first, second = wire.fragments(outer, 800)
             add(ts, S1U, first)
             add(ts + net.quantum, S1U, second)
-            count("fragment")
+            ledger["fragment"] += 1
         else:
             add(ts, S1U, outer)
         if self.s5:
             add(ts + (S5_TRANSIT if up else -S5_TRANSIT), S5U, self.s5[way].wrap(packet, ident))
-            count("second_leg")
+            ledger["second_leg"] += 1
 
 
 def send_tcp(net: Network, conn: Connection, flow: Flow, bearer: Bearer | None, clock: Clock, cut: int,
@@ -136,8 +136,8 @@ def send_tcp(net: Network, conn: Connection, flow: Flow, bearer: Bearer | None, 
     route, real, quantum = Route(net, flow, bearer), clock.real, net.quantum
     first_payload = [0, 0]
     ts = 0
-    for e in conn.events:
-        now = real(e.time)
+    for time, _, up, flags, seq, ack, size, window, ident, marks in conn.events:
+        now = real(time)
         now -= now % quantum
         if now >= cut:
             break
@@ -145,21 +145,21 @@ def send_tcp(net: Network, conn: Connection, flow: Flow, bearer: Bearer | None, 
         if not route.lo <= ts < route.hi:
             route.move(ts)
         row = route.row
-        way = 0 if e.up else 1
-        packet = sides[way].segment(e.seq, e.ack, e.flags, e.window, e.ident, e.size)
+        way = 0 if up else 1
+        packet = sides[way].segment(seq, ack, flags, window, ident, size)
         row[way] += len(packet)
         row[2 + way] += 1
-        if e.size:
+        if size:
             row[4 + way] += 1
             _activity(row, way, ts)
             first_payload[way] = first_payload[way] or ts
-        marks, counter = e.marks, 2 * FIRST_MARK + way
+        counter = 2 * FIRST_MARK + way
         while marks:
             row[counter] += marks & 1
             marks >>= 1
             counter += 2
         row[END] = ts
-        route.carry(ts, e.up, packet)
+        route.carry(ts, up, packet)
     _outcome(net, conn, flow, clock)
     if all(first_payload):
         flow.first_byte_ns = first_payload[1] - first_payload[0]
@@ -184,7 +184,9 @@ def _outcome(net: Network, conn: Connection, flow: Flow, clock: Clock) -> None:
         flow.rtt_client_ns = seen(conn.answered) - seen(conn.syn_acks[0])
 
 
-def send_packets(net: Network, packets: Iterable[Packet], flow: Flow, bearer: Bearer | None, clock: Clock, cut: int) -> int:
+def send_packets(
+    net: Network, packets: Iterable[Packet], flow: Flow, bearer: Bearer | None, clock: Clock, cut: int
+) -> int:
     """Sends datagrams until real time `cut`; the real time of the last."""
     route = Route(net, flow, bearer)
     first_payload = [0, 0]
@@ -256,11 +258,15 @@ class Traffic:
         large = min(400, 1 + int(rng.expovariate(1 / s.segments)))
         small = rng.randrange(1, 4)
         up, down = (large, small) if rng.random() < s.upload_share else (small, large)
-        exchanges = [(rng.randrange(100, 700) + 1360 * (up if up == large else 0), rng.randrange(200, 1300) + 1360 * down)]
+        exchanges = [
+            (rng.randrange(100, 700) + 1360 * (up if up == large else 0), rng.randrange(200, 1300) + 1360 * down)
+        ]
         if rng.random() < 0.3:
             exchanges.append((rng.randrange(100, 700), rng.randrange(200, 4000)))
         options = wire.ROUTER_ALERT if len(ue) == 4 and rng.random() < s.ip_options_share else b""
-        conn = connection(rng, profile, start, exchanges, self.clock.unbroken, len(ue) == 4, rng.random() >= s.left_open)
+        conn = connection(
+            rng, profile, start, exchanges, self.clock.unbroken, len(ue) == 4, rng.random() >= s.left_open
+        )
         if self.clock.real(conn.settled) >= self.cut:
             return
         port, server_port = self.person.next_port(), rng.choice((443, 443, 443, 80))

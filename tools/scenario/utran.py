@@ -19,13 +19,13 @@ class UtranAccess:
 
     rat = "utran"
 
-    def __init__(self, net: Network, person: Subscriber) -> None:
+    def __init__(self, net: Network, person: Subscriber, ts: int) -> None:
         self.net, self.person, self.rng = net, person, person.rng
         self.sgsn = net.sgsn
         self.cell: Cell = person.cell
         self.pdns: list[Pdn] = []
-        self.sgsn_c: Endpoint | None = None
-        self.ggsn_c: Endpoint | None = None
+        self.sgsn_c = self.sgsn.endpoint(ts)
+        self.ggsn_c = Endpoint(b"", 0)
 
     def outcome(self, gateway: Gateway) -> tuple[str, int]:
         """Outcome and cause of a set-up at a gateway."""
@@ -55,11 +55,12 @@ class UtranAccess:
             text(gateway.node.address), text(v4) if v4 else None, text(v6) if v6 else None, net.tick(ts), 0, captured,
             [self.cell.name],
         )  # fmt: skip
-        bearer = Bearer(None, NSAPI, INTERACTIVE_QCI, gateway.user, gateway.user.endpoint(ts))  # type: ignore[arg-type]
+        pdn = Pdn(session, gateway, apn, v4, v6, NSAPI)
+        core = gateway.user.endpoint(ts)
+        bearer = Bearer(pdn, NSAPI, INTERACTIVE_QCI, gateway.user, core, core, core)
         bearer.sequence = rng.random() < 0.3
-        pdn = Pdn(session, gateway, apn, v4, v6, NSAPI, [bearer])
-        bearer.pdn = pdn
-        self.sgsn_c, self.ggsn_c, ran = self.sgsn.endpoint(ts), gateway.node.endpoint(ts), self.sgsn.endpoint(ts)
+        pdn.linked.append(bearer)
+        self.ggsn_c, ran = gateway.node.endpoint(ts), self.sgsn.endpoint(ts)
         call = self.create_call(pdn, bearer, ran, kind, outcome, cause)
         end = exchange(net, rng, call, ts, latency, fate)
         if outcome != "success":
@@ -77,10 +78,11 @@ class UtranAccess:
 
     def create_call(self, pdn: Pdn, bearer: Bearer, ran: Endpoint, kind: int, outcome: str, cause: int) -> Call:
         """Create PDP Context Request and Response."""
-        assert self.sgsn_c is not None and self.ggsn_c is not None
         person, gateway = self.person, pdn.gateway
         where, sequence = self.cell.where, self.sgsn.next_sequence(16)
-        empty = gtp.end_user_address(b"" if kind != 3 else bytes(4), None if kind == 1 else (b"" if kind == 2 else bytes(16)))
+        empty = gtp.end_user_address(
+            b"" if kind != 3 else bytes(4), None if kind == 1 else (b"" if kind == 2 else bytes(16))
+        )
         if kind == 1:
             empty = gtp.tlv(128, b"\xf1\x21")
         elif kind == 2:
@@ -117,7 +119,6 @@ class UtranAccess:
 
     def handover(self, ts: int, cell: Cell) -> int:
         """Update PDP Context: new cell, and the user plane at the RNC (direct tunnel) or back at the SGSN."""
-        assert self.sgsn_c is not None and self.ggsn_c is not None
         net, pdn, sequence = self.net, self.pdns[0], self.sgsn.next_sequence(16)
         bearer = pdn.linked[0]
         node = net.rnc if bearer.paths[-1].node is self.sgsn else self.sgsn
@@ -146,7 +147,6 @@ class UtranAccess:
 
     def end_all(self, ts: int, how: str) -> int:
         """Ends the PDP context: `lost` (network failure), `error` (GGSN knows it no more) or by the device."""
-        assert self.sgsn_c is not None and self.ggsn_c is not None
         net, pdn = self.net, self.pdns[0]
         bearer, truth = pdn.linked[0], pdn.truth
         truth.end, truth.end_reason, truth.dropped = net.tick(ts), "deleted", how in ("lost", "error")
