@@ -1,6 +1,6 @@
 """What a scenario may be asked to contain. Everything is a share, a count or a time; the seed decides the rest."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SECOND = 1_000_000_000
 
@@ -103,22 +103,25 @@ class Scenario:
         return self.start + int(self.duration_s * SECOND)
 
 
-_FAULTY_USER_PLANE = {
-    "loss_before": 0.004, "loss_after": 0.006, "out_of_order": 0.004, "duplicate": 0.001, "zero_window": 0.02,
-    "reset": 0.05, "syn_repeated": 0.01, "wrap": 0.05, "refused": 0.01, "no_answer": 0.01, "half_open": 0.005,
-    "client_abort": 0.005, "left_open": 0.05,
-}  # fmt: skip
+def with_loss(scenario: Scenario, before: float, after: float, out_of_order: float) -> Scenario:
+    """The scenario with losses before and after the probe, reordering, and connections that go wrong in each way."""
+    return replace(
+        scenario, loss_before=before, loss_after=after, out_of_order=out_of_order, duplicate=0.001, zero_window=0.02,
+        reset=0.05, syn_repeated=0.01, wrap=0.05, refused=0.01, no_answer=0.01, half_open=0.005, client_abort=0.005,
+        left_open=0.05,
+    )  # fmt: skip
 
 
 def demo_scenario(seed: int = 1) -> Scenario:
     """Four minutes, about 40 cells and 600 subscribers, with one bad cell, one bad gateway and one bad subscriber."""
-    return Scenario(
+    scenario = Scenario(
         seed=seed, duration_s=240, cells=36, cells_3g=4, gateways=3, subscribers=540, subscribers_3g=60,
         arrival_s=150, ims_share=0.2, dual_stack_share=0.2, ipv6_share=0.1, handovers_per_minute=2, idle_share=0.4,
-        dedicated_share=0.1, network_release_share=0.05, error_indication_share=0.01, drop_share=0.01, setup_failure_share=0.01,
-        timeout_share=0.002, repeat_share=0.01, swap_share=0.01, stay_share=0.3, flows=2.4, segments=13, s5=True,
-        bad_cell=7, bad_gateway=1, bad_subscriber=11, **_FAULTY_USER_PLANE,
+        dedicated_share=0.1, network_release_share=0.05, error_indication_share=0.01, drop_share=0.01,
+        setup_failure_share=0.01, timeout_share=0.002, repeat_share=0.01, swap_share=0.01, stay_share=0.3, flows=2.4,
+        segments=13, s5=True, bad_cell=7, bad_gateway=1, bad_subscriber=11,
     )  # fmt: skip
+    return with_loss(scenario, 0.004, 0.006, 0.004)
 
 
 def _presets() -> dict[str, Scenario]:
@@ -140,8 +143,7 @@ def _presets() -> dict[str, Scenario]:
                       network_release_share=0.5, connected_s=(2, 6)),
         "utran": base(subscribers=0, subscribers_3g=12, duration_s=40, handovers_per_minute=8, drop_share=0.2,
                       dual_stack_share=0.3, setup_failure_share=0.1, error_indication_share=0.1),
-        "loss": base(subscribers=12, duration_s=40, segments=60, udp_share=0, icmp_share=0,
-                     **(_FAULTY_USER_PLANE | {"loss_before": 0.02, "loss_after": 0.03, "out_of_order": 0.02})),
+        "loss": with_loss(base(subscribers=12, duration_s=40, segments=60, udp_share=0), 0.02, 0.03, 0.02),
         "wrap": base(subscribers=6, duration_s=20, wrap=1, segments=40, udp_share=0, loss_after=0.01),
         "fragments": base(subscribers=8, duration_s=20, large_message_share=1, fragment_share=0.2,
                           inner_fragment_share=0.5, ip_options_share=0.3, container_share=0.5),

@@ -1,6 +1,6 @@
 """What a subscriber does from switching on until the capture ends: a generator that yields when it wants to go on."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from tools.scenario.clock import Clock
 from tools.scenario.config import SECOND
@@ -16,7 +16,7 @@ QUIET = 5 * MS  # from the last user packet to a release
 Access = LteAccess | UtranAccess
 
 
-def life(net: Network, person: Subscriber) -> Iterator[int]:
+def life(net: Network, person: Subscriber) -> Generator[int, None, None]:
     """Attaches, is connected and idle in turns, detaches or is dropped, and comes back. Yields times in ns."""
     s, rng = net.scenario, person.rng
     ts = person.arrival
@@ -43,7 +43,7 @@ def other_cell(net: Network, person: Subscriber) -> Cell:
     return person.rng.choice([cell for cell in cells if not cell.bad] or cells)
 
 
-def connected(net: Network, person: Subscriber, access: Access, ts: int) -> Iterator[int]:
+def connected(net: Network, person: Subscriber, access: Access, ts: int) -> Generator[int, None, int]:
     """Connected phases and the idle times between them, until the session ends; yields, then returns that time."""
     s, rng = net.scenario, person.rng
     while True:
@@ -70,7 +70,7 @@ def connected(net: Network, person: Subscriber, access: Access, ts: int) -> Iter
         return access.end_all(ts, "network" if network else "detach")
 
 
-def idle(net: Network, person: Subscriber, access: LteAccess, ts: int) -> Iterator[int]:
+def idle(net: Network, person: Subscriber, access: LteAccess, ts: int) -> Generator[int, None, int]:
     """To idle and back by a service request, for some after paging, for some in another cell."""
     s, rng = net.scenario, person.rng
     ts = access.release(ts) + int(rng.uniform(*s.idle_s) * SECOND)
@@ -141,7 +141,8 @@ class Phase:
 
     def handovers(self, start: int) -> tuple[list[tuple[int, int]], int]:
         """Signals the handovers of the phase; the spans in which no user packet may pass, and the end of the last."""
-        net, rng, spans = self.net, self.person.rng, []
+        net, rng = self.net, self.person.rng
+        spans: list[tuple[int, int]] = []
         s, end = net.scenario, start
         if self.lost or self.person.bad or self.person.cell.bad or s.handovers_per_minute <= 0:
             return [], start

@@ -132,14 +132,16 @@ class LteAccess:
         request = gtp.message_v2(
             32, self.sgw_c.teid if self.pdns else 0, sequence,
             self.request_head() + gtp.fteid(gtp.S11_MME, self.mme_c) + gtp.fteid(gtp.S5C_PGW, pgw._replace(teid=0), 1)
-            + self.request_tail(pdn.apn, kind) + large + gtp.bearer_context(gtp.ebi(bearer.ebi), gtp.bearer_qos(bearer.qci)),
+            + self.request_tail(pdn.apn, kind) + large
+            + gtp.bearer_context(gtp.ebi(bearer.ebi), gtp.bearer_qos(bearer.qci)),
         )  # fmt: skip
         if outcome != "success":
             answer = gtp.message_v2(33, self.mme_c.teid, sequence, gtp.cause(cause, remote=True))
             return self.call("s11", "create_session", self.mme, self.sgw, (request,), (answer,), pdn, cause, outcome)
         context = gtp.bearer_context(
             gtp.ebi(bearer.ebi), gtp.cause(ACCEPTED), gtp.fteid(gtp.S1U_SGW, bearer.core),
-            gtp.fteid(gtp.S5U_PGW, bearer.s5_pgw, 2), gtp.bearer_qos(bearer.qci), gtp.ie(94, pgw.teid.to_bytes(4, "big")),
+            gtp.fteid(gtp.S5U_PGW, bearer.s5_pgw, 2), gtp.bearer_qos(bearer.qci),
+            gtp.ie(94, pgw.teid.to_bytes(4, "big")),
         )  # fmt: skip
         body = (
             gtp.cause(cause) + gtp.fteid(gtp.S11_SGW, self.sgw_c) + gtp.fteid(gtp.S5C_PGW, pgw, 1)
@@ -150,7 +152,8 @@ class LteAccess:
         return self.call("s11", "create_session", self.mme, self.sgw, (request,), answers, pdn, cause, outcome)
 
     def call(self, interface: str, procedure: str, requester: Node, responder: Node, request: tuple[bytes, ...],
-             answer: tuple[bytes, ...], pdn: Pdn, cause: int | None = ACCEPTED, outcome: str = "success") -> Call:  # fmt: skip
+             answer: tuple[bytes, ...], pdn: Pdn, cause: int | None = ACCEPTED,
+             outcome: str = "success") -> Call:  # fmt: skip
         """A procedure about a PDN connection."""
         subject = self.subject(pdn)
         if procedure == "delete_session":

@@ -140,9 +140,8 @@ class Network:
         bad = lte and number == s.bad_cell
         rtt = rng.randrange(140, 240) if bad else rng.randrange(22, 60)
         rate = 1.5e6 if bad else rng.uniform(12e6, 60e6)
-        names = ("loss_before", "loss_after", "out_of_order", "duplicate", "zero_window", "reset", "syn_repeated", "wrap",
-                 "refused", "no_answer", "half_open", "client_abort")  # fmt: skip
-        shares = {name: getattr(s, name) for name in names}
+        # The fields of a profile that are shares have the same names in the scenario.
+        shares = {name: getattr(s, name) for name in Profile._fields if hasattr(s, name)}
         if bad:
             shares |= {"loss_after": 0.06, "half_open": 0.06, "syn_repeated": 0.06}
         profile = Profile(rtt * MS, 20 * MS, rate, **shares)
@@ -168,7 +167,7 @@ class Network:
             rng, number, imsi, home, f"3361{number:07d}" + "9" * (number % 2), f"{tac}{number:06d}01", rng.choice(good)
         )
         person.bad = bad
-        person.arrival = s.start + SECOND // 2 + int(rng.random() * s.arrival_s * SECOND)
+        person.arrival = s.start + SECOND // 2 + int(rng.random() * min(s.arrival_s, s.duration_s / 2) * SECOND)
         if bad:
             person.arrival = s.start + SECOND
         return person

@@ -2,7 +2,8 @@
 
 A simplified sender: rounds of a window that doubles without loss and halves with it, a cumulative ACK for every second
 segment, duplicate ACKs for a hole, one recovery a round by fast retransmission or timeout. What it
-yields are events at the probe on the subscriber's own clock (see `tools.scenario.clock`); encoding and counting come later.
+yields are events at the probe on the subscriber's own clock (see `tools.scenario.clock`); encoding and counting come
+later.
 """
 
 from collections.abc import Callable

@@ -129,7 +129,8 @@ class UtranAccess:
             pdn.truth.cells.append(cell.name)
         request = gtp.message_v1(
             18, self.ggsn_c.teid, sequence,
-            gtp.rai(cell.where) + gtp.tv(16, ran.teid.to_bytes(4, "big")) + gtp.tv(17, self.sgsn_c.teid.to_bytes(4, "big"))
+            gtp.rai(cell.where) + gtp.tv(16, ran.teid.to_bytes(4, "big"))
+            + gtp.tv(17, self.sgsn_c.teid.to_bytes(4, "big"))
             + gtp.tv(20, bytes((NSAPI,))) + gtp.tlv(133, self.sgsn_c.address) + gtp.tlv(133, ran.address)
             + gtp.QOS_INTERACTIVE + gtp.tlv(151, b"\x01") + gtp.uli_v1(cell.where, self.person.number % 2 == 0)
             + (gtp.tlv(182, b"\x01") if node is net.rnc else b""),
