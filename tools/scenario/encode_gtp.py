@@ -6,7 +6,7 @@ Shares no table with the decoder.
 import struct
 from typing import NamedTuple
 
-from tools.scenario.encode_ip import header_checksum, ip, ones_sum, udp
+from tools.scenario.encode_ip import checksum, ip, ones_sum, udp
 
 GTPU_PORT, GTPC_PORT = 2152, 2123
 S1U_ENB, S1U_SGW, S5U_SGW, S5U_PGW, S5C_SGW, S5C_PGW, S11_MME, S11_SGW = 0, 1, 4, 5, 6, 7, 10, 11
@@ -77,7 +77,7 @@ class Tunnel:
             gtp = struct.pack(">BBHI", self.flags, 255, size, teid) + optional + inner
             return ip(self.src, self.to.address, 17, udp(self.src, self.to.address, GTPU_PORT, GTPU_PORT, gtp))
         total = size + 36
-        check = header_checksum(self.sum + total + ident)
+        check = checksum(self.sum + total + ident)
         head = self._HEAD.pack(
             0x45, 0, total, ident, 0, 62, 17, check, self.src, self.to.address,
             GTPU_PORT, GTPU_PORT, size + 16, 0, self.flags, 255, size, teid,

@@ -26,13 +26,13 @@ def ones_sum(data: bytes) -> int:
     return int.from_bytes(data, "big") % 65535
 
 
-def complement(total: int) -> int:
-    """Checksum field for a sum of words: its one's complement, never 0 (RFC 768 sends all ones for it)."""
+def udp_checksum(total: int) -> int:
+    """Checksum field of UDP for a sum of words: never 0, which says that there is none (RFC 768)."""
     return 0xFFFF - total % 65535
 
 
-def header_checksum(total: int) -> int:
-    """Checksum field of an IPv4 header, for a sum of its words that is above zero."""
+def checksum(total: int) -> int:
+    """Checksum field of IPv4, TCP or ICMP for a sum of words above zero: never all ones (RFC 1624 §3)."""
     total %= 65535
     return 0xFFFF - total if total else 0
 
@@ -44,7 +44,7 @@ def ipv4(
     size = 20 + len(options)
     head = (0x40 | size >> 2, 0, size + len(payload), ident, 0, ttl, protocol)
     total = ones_sum(_IPV4.pack(*head, 0, src, dst) + options)
-    return _IPV4.pack(*head, header_checksum(total), src, dst) + options + payload
+    return _IPV4.pack(*head, checksum(total), src, dst) + options + payload
 
 
 def ipv6(src: bytes, dst: bytes, protocol: int, payload: bytes, hops: int = 64) -> bytes:
@@ -66,7 +66,7 @@ def fragments(packet: bytes, first: int) -> tuple[bytes, bytes]:
     for flags_offset, piece in ((0x2000, packet[20 : 20 + first]), (first >> 3, packet[20 + first :])):
         head = (0x45, tos, 20 + len(piece), ident, flags_offset, ttl, protocol)
         total = ones_sum(_IPV4.pack(*head, 0, src, dst))
-        pieces.append(_IPV4.pack(*head, header_checksum(total), src, dst) + piece)
+        pieces.append(_IPV4.pack(*head, checksum(total), src, dst) + piece)
     return pieces[0], pieces[1]
 
 
@@ -74,7 +74,7 @@ def udp(src: bytes, dst: bytes, sport: int, dport: int, payload: bytes) -> bytes
     """A UDP datagram with its checksum over the pseudo header of either IP version."""
     size = 8 + len(payload)
     total = ones_sum(src + dst) + UDP + size + sport + dport + size + ones_sum(payload)
-    return _UDP.pack(sport, dport, size, complement(total)) + payload
+    return _UDP.pack(sport, dport, size, udp_checksum(total)) + payload
 
 
 def icmp_echo(reply: bool, version: int, src: bytes, dst: bytes, ident: int, sequence: int, payload: bytes) -> bytes:
@@ -84,7 +84,7 @@ def icmp_echo(reply: bool, version: int, src: bytes, dst: bytes, ident: int, seq
     total = ones_sum(body)
     if version == 6:
         total += ones_sum(src + dst) + len(body) + ICMPV6
-    return struct.pack(">BBHHH", kind, 0, complement(total), ident, sequence) + payload
+    return struct.pack(">BBHHH", kind, 0, checksum(total), ident, sequence) + payload
 
 
 @lru_cache(maxsize=4096)
@@ -121,11 +121,11 @@ class TcpSide:
         total += offset_flags + window + payload_sum
         if options:
             total += ones_sum(options)
-        tcp = _TCP.pack(self.sport, self.dport, seq, ack, offset_flags, window, complement(total), 0) + options
+        tcp = _TCP.pack(self.sport, self.dport, seq, ack, offset_flags, window, checksum(total), 0) + options
         if self.version == 6:
             return _IPV6.pack(0x60000000, length, TCP, 64, self.src, self.dst) + tcp + payload
         size_ip = self.header_size + length
-        check = header_checksum(self.ip_sum + size_ip + ident)
+        check = checksum(self.ip_sum + size_ip + ident)
         head = _IPV4.pack(self.first_octet, 0, size_ip, ident, 0x4000, 64, TCP, check, self.src, self.dst)
         return head + self.ip_options + tcp + payload
 

@@ -14,6 +14,9 @@ Meanings (times int64 ns since 1970 UTC, as the capture shows them; `up` towards
 - `rtt_*_ms` follow Karn: null where SYN (server leg) or SYN-ACK (client leg) were repeated.
 - A procedure's `attempts` is how often its request was captured; latency is first request to first answer, which is
   slightly below 0 where the capture swapped the two.
+- `stays` of a session: [cell, from, until] for each time that its default bearer was connected in a cell: from the
+  Modify Bearer Request (3G: the answer to Create, the request of Update) until the next one, the request of the release
+  to idle, or the end; until null: longer than the capture.
 - A session ends (`end`) when the request of its release is seen; the last user packet is at least 2 ms older.
 - A TCP connect and a session set-up count in window and cell of their first packet; a drop in those of its release
   (`drops`) and, apart, in the window and first cell of its session (`drops_by_start`).
@@ -118,6 +121,20 @@ class Session:
     bytes_down: int = 0
     packets_up: int = 0
     packets_down: int = 0
+    qci: int = 0
+    stays: list[list[Any]] = field(default_factory=list)
+
+    def stay(self, cell: str, ts: int) -> None:
+        """From `ts` on the default bearer is connected in `cell`."""
+        self.leave(ts)
+        self.stays.append([cell, ts, None])
+        if self.cells[-1] != cell:
+            self.cells.append(cell)
+
+    def leave(self, ts: int) -> None:
+        """From `ts` on it is not connected."""
+        if self.stays and self.stays[-1][2] is None:
+            self.stays[-1][2] = ts
 
 
 def _ms(ns: int | None) -> float | None:

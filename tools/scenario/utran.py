@@ -60,6 +60,7 @@ class UtranAccess:
         bearer = Bearer(pdn, NSAPI, INTERACTIVE_QCI, gateway.user, core, core, core)
         bearer.sequence = rng.random() < 0.3
         pdn.linked.append(bearer)
+        session.qci = bearer.qci
         self.ggsn_c, ran = gateway.node.endpoint(ts), self.sgsn.endpoint(ts)
         call = self.create_call(pdn, bearer, ran, kind, outcome, cause)
         end = exchange(net, rng, call, ts, latency, fate)
@@ -72,6 +73,7 @@ class UtranAccess:
         if captured:
             session.setup_ns = int(net.truth.procedures[-1]["latency_ms"] * 1e6)
         bearer.add_path(net.tick(ts), self.cell, ran, self.sgsn)
+        session.stay(self.cell.name, session.start + session.setup_ns)
         self.pdns.append(pdn)
         net.truth.sessions.append(session)
         return end
@@ -125,8 +127,7 @@ class UtranAccess:
         ran, old = node.endpoint(ts), bearer.paths[-1]
         self.cell = cell
         bearer.add_path(net.tick(ts), cell, ran, node)
-        if pdn.truth.cells[-1] != cell.name:
-            pdn.truth.cells.append(cell.name)
+        pdn.truth.stay(cell.name, net.tick(ts))
         request = gtp.message_v1(
             18, self.ggsn_c.teid, sequence,
             gtp.rai(cell.where) + gtp.tv(16, ran.teid.to_bytes(4, "big"))
@@ -151,6 +152,7 @@ class UtranAccess:
         net, pdn = self.net, self.pdns[0]
         bearer, truth = pdn.linked[0], pdn.truth
         truth.end, truth.end_reason, truth.dropped = net.tick(ts), "deleted", how in ("lost", "error")
+        truth.leave(truth.end)
         if how == "error":
             net.tunnel_control(ts, bearer.core_node, bearer.paths[-1].ran.address, gtp.error_indication(bearer.core))
             truth.end_reason, end = "error_indication", ts + MS
