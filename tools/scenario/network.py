@@ -1,6 +1,7 @@
 """The network of a scenario: cells, nodes, addresses, tunnel endpoints, subscribers; and what its capture holds."""
 
 from collections import deque
+from functools import lru_cache
 from ipaddress import ip_address
 from random import Random
 
@@ -14,6 +15,7 @@ from tools.scenario.truth import Flow, Truth
 CONTROL, S1U, S5U = 0, 1, 2
 
 
+@lru_cache(maxsize=65536)
 def text(address: bytes) -> str:
     """An address in its usual notation."""
     return str(ip_address(address))
