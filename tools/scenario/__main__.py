@@ -1,0 +1,5 @@
+"""`python -m tools.scenario`."""
+
+from tools.scenario.cli import main
+
+main()

@@ -1,0 +1,158 @@
+"""What a scenario may be asked to contain. Everything is a share, a count or a time; the seed decides the rest."""
+
+from dataclasses import dataclass, replace
+
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A network, its subscribers and what happens to them.
+
+    Times in seconds; shares 0 to 1, of segments, connections, procedures or subscribers as the name says.
+    """
+
+    seed: int = 1
+    start_s: int = 1_767_225_600  # 2026-01-01 00:00 UTC
+    duration_s: float = 60.0
+    window_s: int = 60
+
+    # network
+    plmn: tuple[str, str] = ("208", "93")
+    cells: int = 6
+    cells_3g: int = 2
+    gateways: int = 2
+    transport_ipv6: bool = False
+    s5: bool = False  # S5 signalling captured too
+    s5_user: bool = False  # S5 user plane captured too: each user packet twice
+    echo_interval_s: float = 20.0
+    teid_quarantine_s: float = 5.0  # rest of a tunnel endpoint before another subscriber gets it
+
+    # subscribers
+    subscribers: int = 20
+    subscribers_3g: int = 0
+    roamer_share: float = 0.1
+    ims_share: float = 0.0  # with a second PDN connection
+    dual_stack_share: float = 0.0
+    ipv6_share: float = 0.0
+    arrival_s: float = 20.0  # first attaches spread over this time
+
+    # life of a session
+    connected_s: tuple[float, float] = (4.0, 15.0)
+    handovers_per_minute: float = 0.0
+    idle_share: float = 0.0  # of connected phases that end in idle
+    idle_s: tuple[float, float] = (2.0, 10.0)
+    paging_share: float = 0.5  # of returns from idle that follow a Downlink Data Notification
+    dedicated_share: float = 0.0  # of connected phases with a dedicated bearer
+    piggyback_share: float = 0.5  # of dedicated bearers at attach: piggybacked on the Create Session Response
+    network_release_share: float = 0.0  # of normal ends: by Delete Bearer Request of the network
+    error_indication_share: float = 0.0  # of ends
+    drop_share: float = 0.0  # of connected phases
+    bearer_drop_share: float = 0.0  # of dedicated bearers
+    stay_share: float = 0.0  # of ends: the session outlives the capture
+
+    # signalling
+    setup_failure_share: float = 0.0
+    timeout_share: float = 0.0  # of set-ups: no answer at all
+    repeat_share: float = 0.0  # of procedures: request repeated, its first copy or the answer lost
+    swap_share: float = 0.0  # of procedures: captured answer first
+    timer_s: float = 3.0  # T3-RESPONSE
+    tries: int = 3  # N3-REQUESTS
+    signalling_from_s: float = 0.0  # signalling before this was not captured
+    large_message_share: float = 0.0  # of Create Session Requests: larger than one IP packet
+
+    # user plane
+    flows: float = 4.0  # mean of a connected phase
+    segments: float = 20.0  # mean of a download
+    upload_share: float = 0.15
+    udp_share: float = 0.25
+    icmp_share: float = 0.03
+    loss_before: float = 0.0
+    loss_after: float = 0.0
+    out_of_order: float = 0.0
+    duplicate: float = 0.0
+    zero_window: float = 0.0
+    reset: float = 0.0
+    syn_repeated: float = 0.0
+    wrap: float = 0.0
+    refused: float = 0.0
+    no_answer: float = 0.0
+    half_open: float = 0.0
+    client_abort: float = 0.0
+    left_open: float = 0.0
+    container_share: float = 0.0  # of bearers with a PDU session container
+    ip_options_share: float = 0.0  # of IPv4 connections with IPv4 options
+    fragment_share: float = 0.0  # of large user packets, sent in two outer fragments
+    inner_fragment_share: float = 0.0  # of UDP flows with a fragmented datagram
+    plain_flows: int = 0  # connections on a link without tunnels
+    other_frames: int = 0  # ARP
+
+    # faults
+    bad_cell: int | None = None
+    bad_gateway: int | None = None
+    bad_subscriber: int | None = None
+
+    @property
+    def start(self) -> int:
+        """Start in ns."""
+        return self.start_s * SECOND
+
+    @property
+    def end(self) -> int:
+        """End in ns; what is under way then is finished within seconds."""
+        return self.start + int(self.duration_s * SECOND)
+
+
+def with_loss(scenario: Scenario, before: float, after: float, out_of_order: float) -> Scenario:
+    """The scenario with losses before and after the probe, reordering, and connections that go wrong in each way."""
+    return replace(
+        scenario, loss_before=before, loss_after=after, out_of_order=out_of_order, duplicate=0.001, zero_window=0.02,
+        reset=0.05, syn_repeated=0.01, wrap=0.05, refused=0.01, no_answer=0.01, half_open=0.005, client_abort=0.005,
+        left_open=0.05,
+    )  # fmt: skip
+
+
+def demo_scenario(seed: int = 1) -> Scenario:
+    """Four minutes, about 40 cells and 600 subscribers, with one bad cell, one bad gateway and one bad subscriber."""
+    scenario = Scenario(
+        seed=seed, duration_s=240, cells=36, cells_3g=4, gateways=3, subscribers=540, subscribers_3g=60,
+        arrival_s=150, ims_share=0.2, dual_stack_share=0.2, ipv6_share=0.1, handovers_per_minute=2, idle_share=0.4,
+        dedicated_share=0.1, network_release_share=0.05, error_indication_share=0.01, drop_share=0.01,
+        setup_failure_share=0.01, timeout_share=0.002, repeat_share=0.01, swap_share=0.01, stay_share=0.3, flows=2.4,
+        segments=13, s5=True, bad_cell=7, bad_gateway=1, bad_subscriber=11,
+    )  # fmt: skip
+    return with_loss(scenario, 0.004, 0.006, 0.004)
+
+
+def _presets() -> dict[str, Scenario]:
+    base = Scenario
+    return {
+        "attach": base(subscribers=12, duration_s=30),
+        "s5": base(subscribers=8, duration_s=30, s5=True, s5_user=True, ims_share=0.5, handovers_per_minute=8),
+        "handover": base(subscribers=12, duration_s=40, handovers_per_minute=12, connected_s=(10, 20)),
+        "idle": base(subscribers=8, duration_s=60, idle_share=0.9, connected_s=(2, 5), flows=2, segments=10),
+        "dedicated": base(subscribers=12, duration_s=40, ims_share=0.6, dedicated_share=0.8, bearer_drop_share=0.3,
+                          handovers_per_minute=6, piggyback_share=0.5),
+        "dual_stack": base(subscribers=16, duration_s=30, ims_share=0.5, dual_stack_share=0.5, ipv6_share=0.4),
+        "transport_ipv6": base(subscribers=8, duration_s=20, transport_ipv6=True, container_share=0.5),
+        "mid_start": base(subscribers=16, duration_s=40, signalling_from_s=12),
+        "teid_reuse": base(subscribers=12, duration_s=60, teid_quarantine_s=0.02, connected_s=(1, 3), arrival_s=5,
+                           flows=1.5, segments=6),
+        "failures": base(subscribers=30, duration_s=90, setup_failure_share=0.3, timeout_share=0.1, repeat_share=0.2,
+                         swap_share=0.2, flows=1, segments=4, timer_s=1, s5=True),
+        "drops": base(subscribers=14, duration_s=60, drop_share=0.5, error_indication_share=0.3,
+                      network_release_share=0.5, connected_s=(2, 6), flows=2, segments=10),
+        "utran": base(subscribers=0, subscribers_3g=12, duration_s=40, handovers_per_minute=8, drop_share=0.2,
+                      dual_stack_share=0.3, setup_failure_share=0.1, error_indication_share=0.1),
+        "loss": replace(
+            with_loss(base(subscribers=8, duration_s=40, segments=50, udp_share=0), 0.02, 0.03, 0.02),
+            refused=0.05, no_answer=0.05, half_open=0.05, client_abort=0.05, syn_repeated=0.05, duplicate=0.004),
+        "wrap": base(subscribers=6, duration_s=20, wrap=1, segments=40, udp_share=0, loss_after=0.01),
+        "fragments": base(subscribers=8, duration_s=20, large_message_share=1, fragment_share=0.2,
+                          inner_fragment_share=0.5, ip_options_share=0.3, container_share=0.5),
+        "plain": base(subscribers=0, plain_flows=60, duration_s=20, other_frames=5),
+    }  # fmt: skip
+
+
+PRESETS = _presets()
+"""Small scenarios, a few thousand packets each, for one feature each."""
