@@ -5,9 +5,10 @@ Derived from `formats.xdr`; every file of a table has exactly this schema, so th
 
 import pyarrow as pa
 
+from formats.kpi import CATALOGUE, Catalogue, Grain
 from formats.xdr import CAUSE_FAMILIES, Column, Table
 
-__all__ = ["TEXT", "arrow_type", "field", "schema"]
+__all__ = ["TEXT", "TIME", "arrow_type", "cause_family", "field", "kpi_schema", "schema"]
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 """Text of few distinct values."""
@@ -40,3 +41,18 @@ def schema(table: Table) -> pa.Schema:
 def cause_family(code: int) -> str:
     """The name of a `cause_family` of a kernel row; "" for none or an unknown one."""
     return CAUSE_FAMILIES[code] if 0 <= code < len(CAUSE_FAMILIES) else ""
+
+
+def kpi_schema(grain: Grain, catalogue: Catalogue = CATALOGUE) -> pa.Schema:
+    """The Arrow schema of a KPI table: window, keys, carried columns, counters, KPIs."""
+    fields = [
+        field("window_start", TIME, "", "start of the window"),
+        field("window_s", pa.int32(), "s", "length of the window"),
+    ]
+    fields += [field(k.name, TEXT, k.unit, k.meaning) for k in (*grain.keys, *grain.carried)]
+    for counter in catalogue.counters_of(grain):
+        if counter.kind != "values":
+            kind = pa.float64() if counter.unit == "ms" else pa.int64()
+            fields.append(field(counter.name, kind, counter.unit, counter.meaning))
+    fields += [field(k.id, pa.float64(), k.unit, k.meaning) for k in catalogue.kpis_of(grain)]
+    return pa.schema(fields, metadata={"wiregauge.table": grain.table, "wiregauge.row": grain.row})

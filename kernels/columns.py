@@ -27,9 +27,9 @@ BLOCK = 256  # rows; a multiple of 8
 @kernel
 def _wide(words, at, null, start, stop, out, valid):  # type: ignore[no-untyped-def]
     """int64 fields of rows start..stop; nulls seen."""
-    nulls = 0
+    nulls = np.int64(0)
     for first in range(start, stop, 8):
-        bits = 0
+        bits = np.int64(0)
         for i in range(first, min(first + 8, stop)):
             value = words[i, at]
             out[i] = value
@@ -42,9 +42,9 @@ def _wide(words, at, null, start, stop, out, valid):  # type: ignore[no-untyped-
 @kernel
 def _milliseconds(words, at, null, start, stop, out, valid):  # type: ignore[no-untyped-def]
     """int64 ns fields of rows start..stop as float64 ms; nulls seen."""
-    nulls = 0
+    nulls = np.int64(0)
     for first in range(start, stop, 8):
-        bits = 0
+        bits = np.int64(0)
         for i in range(first, min(first + 8, stop)):
             value = words[i, at]
             out[i] = value / 1e6
@@ -57,9 +57,9 @@ def _milliseconds(words, at, null, start, stop, out, valid):  # type: ignore[no-
 @kernel
 def _real(reals, at, start, stop, out, valid):  # type: ignore[no-untyped-def]
     """float64 fields of rows start..stop, NaN null; nulls seen."""
-    nulls = 0
+    nulls = np.int64(0)
     for first in range(start, stop, 8):
-        bits = 0
+        bits = np.int64(0)
         for i in range(first, min(first + 8, stop)):
             value = reals[i, at]
             out[i] = value
@@ -72,9 +72,9 @@ def _real(reals, at, start, stop, out, valid):  # type: ignore[no-untyped-def]
 @kernel
 def _small(source, at, null, less, start, stop, out, valid):  # type: ignore[no-untyped-def]
     """int32, uint8 or int8 fields of rows start..stop, less `less`, 0 where null; nulls seen."""
-    nulls = 0
+    nulls = np.int64(0)
     for first in range(start, stop, 8):
-        bits = 0
+        bits = np.int64(0)
         for i in range(first, min(first + 8, stop)):
             value = np.int64(source[i, at])
             there = value != null
@@ -123,7 +123,7 @@ def unpack(views, plan, outs, out_valid, out_nulls):  # type: ignore[no-untyped-
 @kernel
 def validity_of_text(offsets, out_valid):  # type: ignore[no-untyped-def]
     """offsets: int32[n + 1] of strings -> uint8[(n + 7) // 8], null where empty; nulls."""
-    nulls = 0
+    nulls = np.int64(0)
     for i in range(offsets.size - 1):
         there = offsets[i + 1] > offsets[i]
         if there:
@@ -138,7 +138,7 @@ def look_up(codes, table, out_codes, out_valid):  # type: ignore[no-untyped-def]
 
     codes: int32[n];  table: int32[m];  out_codes: int32[n], 0 under a null;  out_valid: uint8[(n + 7) // 8], zeroed
     """
-    nulls = 0
+    nulls = np.int64(0)
     for i in range(codes.size):
         code = table[codes[i]] if codes[i] >= 0 else np.int32(-1)
         if code >= 0:

@@ -1,17 +1,18 @@
-"""Exact quantiles by group: a counting sort by group, a sort within, and linear interpolation."""
+"""Exact quantiles by group: values sorted once, brought together by group in that order, and linear interpolation.
+
+One sort of all values serves every grain; a sort within each group would be done again for each of them.
+"""
 
 import numpy as np
 
 from kernels.jit import kernel
 
-__all__ = ["gather_by_group", "quantile_by_group", "sort_groups"]
-
-_FEW = 24  # up to here an insertion sort beats the general one
+__all__ = ["gather_by_group", "quantile_by_group"]
 
 
 @kernel
 def gather_by_group(groups, values, out_starts, out_values):  # type: ignore[no-untyped-def]
-    """Bring the values of each group together.
+    """Bring the values of each group together, in the order that they came in (a stable counting sort).
 
     groups: int32[n], negative left out;  values: float64[n]
     out_starts: int64[g + 1], zeroed: group k is out_values[out_starts[k]:out_starts[k + 1]];  out_values: float64[n]
@@ -25,33 +26,11 @@ def gather_by_group(groups, values, out_starts, out_values):  # type: ignore[no-
         total += out_starts[k]
         out_starts[k] = total
     out_starts[number] = total
-    for i in range(groups.size):
+    for i in range(groups.size - 1, -1, -1):
         group = groups[i]
         if group >= 0:
             out_starts[group] -= 1
             out_values[out_starts[group]] = values[i]
-
-
-@kernel
-def _insertion_sort(values, start, stop):  # type: ignore[no-untyped-def]
-    """Sort values[start:stop] in place."""
-    for i in range(start + 1, stop):
-        value = values[i]
-        at = i
-        while at > start and values[at - 1] > value:
-            values[at] = values[at - 1]
-            at -= 1
-        values[at] = value
-
-
-@kernel
-def sort_groups(starts, values):  # type: ignore[no-untyped-def]
-    """Sort each group's values in place (as gathered by `gather_by_group`)."""
-    for k in range(starts.size - 1):
-        if starts[k + 1] - starts[k] <= _FEW:
-            _insertion_sort(values, starts[k], starts[k + 1])
-        else:
-            values[starts[k] : starts[k + 1]].sort()
 
 
 @kernel

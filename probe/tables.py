@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 
 from formats import networks, services, xdr
-from formats.addresses import NO_DIGITS
 from formats.schema import cause_family, schema
 from kernels import columns as k
 from kernels import format_text
@@ -59,7 +58,8 @@ def _line(kind: str, field: str) -> tuple[int, int, int]:
 
 @lru_cache
 def _plan(table: xdr.Table) -> _Plan:
-    dtype, place, lines, sizes = table.dtype, {}, [], [0, 0, 0]
+    dtype, place, sizes = table.dtype, {}, [0, 0, 0]
+    lines: list[tuple[int, ...]] = []
     fields = [(name, column.kind, code) for column in table.columns for name, code in column.fields()]
     fields += [(name, "hidden", code) for name, code in table.hidden]
     for name, kind, code in fields:
@@ -83,9 +83,7 @@ class _Unpacked:
         self.outs = tuple(np.empty((m, n), t) for m, t in zip(plan.sizes, types, strict=True))
         self.valid = np.zeros((plan.lines.size, (n + 7) // 8), np.uint8)
         self.nulls = np.zeros(plan.lines.size, np.int64)
-        views = tuple(
-            rows.view(t).reshape(n, -1) for t in (np.int64, np.float64, np.int32, np.uint8, np.int8)
-        )
+        views = tuple(rows.view(t).reshape(n, -1) for t in (np.int64, np.float64, np.int32, np.uint8, np.int8))
         k.unpack(views, plan.lines, self.outs, self.valid, self.nulls)
 
     def values(self, name: str, matrix: int) -> np.ndarray:
@@ -126,7 +124,9 @@ def _ips(hi: np.ndarray, lo: np.ndarray) -> pa.Array:
 
 
 def _cells(cells: np.ndarray) -> pa.Array:
-    return _text(cells.size, format_text.WIDTH_CELL, lambda offsets, data: format_text.format_cells(cells, offsets, data))
+    return _text(
+        cells.size, format_text.WIDTH_CELL, lambda offsets, data: format_text.format_cells(cells, offsets, data)
+    )
 
 
 def _digit_texts(values: np.ndarray, count: int) -> pa.Array:
@@ -211,7 +211,9 @@ def _cause(u: _Unpacked, column: xdr.Column, names: Names) -> pa.Array:
     line = u.place["cause_code"][1]
     there = np.unpackbits(u.valid[line], count=u.n, bitorder="little").astype(bool)
     code = np.where(there, u.values("cause_code", 2), -1).astype(np.int64)
-    codes, pairs = distinct(((u.values("cause_family", 2).astype(np.int64) << 32) | (code & 0xFFFFFFFF)).view(np.uint64))
+    codes, pairs = distinct(
+        ((u.values("cause_family", 2).astype(np.int64) << 32) | (code & 0xFFFFFFFF)).view(np.uint64)
+    )
     low = (pairs & np.uint64(0xFFFFFFFF)).astype(np.uint32).view(np.int32)
     return _coded(codes, _strings(cause_texts((pairs >> np.uint64(32)).astype(np.int64), low)))
 

@@ -26,7 +26,7 @@ __all__ = ["TableWriter", "partition", "run_digest", "stamp", "write_part"]
 ROWS_PER_PART = 1 << 17
 SECOND = 10**9
 
-PLAIN = {"teid_up", "teid_down", "ue_port", "start_time", "end_time", "connect_time", "session_id"}
+PLAIN = {"teid_up", "teid_down", "ue_port", "session_id", "bytes_up", "bytes_down"}
 """Columns of mostly distinct values: a Parquet dictionary would be built and thrown away."""
 
 _PLAIN_TYPES = (pa.float64(), pa.timestamp("ns", tz="UTC"))
@@ -113,6 +113,9 @@ class TableWriter:
         if self._rows_waiting + rows.size > self.rows_per_part:
             self.flush()
         windows = np.unique(rows["window"])
+        if rows.size == self.rows_per_part and windows.size == 1:  # a full part: no need to keep a copy
+            self._write_rows(rows, int(windows[0]))
+            return
         for window in windows.tolist():
             mine = rows.copy() if windows.size == 1 else rows[rows["window"] == window]
             self._waiting.setdefault(window, []).append(mine)
@@ -126,8 +129,11 @@ class TableWriter:
                 continue
             rows = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
             self._rows_waiting -= rows.size
-            assert self.names is not None, "kernel rows need Names"
-            self.write_table(to_arrow(self.table, rows, self.names), each * self.window_ns)
+            self._write_rows(rows, each)
+
+    def _write_rows(self, rows: np.ndarray, window: int) -> None:
+        assert self.names is not None, "kernel rows need Names"
+        self.write_table(to_arrow(self.table, rows, self.names), window * self.window_ns)
 
     def write_table(self, table: pa.Table, window_start: int) -> None:
         """Write an Arrow table (schema of this table) as a part of the window that starts at `window_start` ns."""
