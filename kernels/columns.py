@@ -17,9 +17,8 @@ SMALL = 3  # int32 -> int32
 OCTET = 4  # uint8 -> int32, less `null + 1`: an enum's index without its empty first value
 SIGNED_OCTET = 5  # int8 -> int32
 
-PLAN = np.dtype([("what", "i4"), ("at", "i4"), ("out", "i4"), ("line", "i4"), ("null", "i8")])
-"""One column: what to do, the field's position, the row of the out matrix of its type, the row of `out_valid`, and the
-value that means null."""
+PLAN_WHAT, PLAN_AT, PLAN_OUT, PLAN_NULL = range(4)
+"""A line of the plan: what to do, the field's position, the row of the out matrix of its type, the value of a null."""
 
 BLOCK = 256  # rows; a multiple of 8
 
@@ -86,22 +85,22 @@ def _small(source, at, null, less, start, stop, out, valid):  # type: ignore[no-
 
 
 @kernel
-def _column(views, line, start, stop, outs, out_valid):  # type: ignore[no-untyped-def]
+def _column(views, line, start, stop, outs, valid):  # type: ignore[no-untyped-def]
     """One column of one block; nulls seen."""
     words, reals, halves, octets, signed = views
     wide, real, small = outs
-    valid, at, out = out_valid[line.line], line.at, line.out
-    if line.what == WIDE:
-        return _wide(words, at, line.null, start, stop, wide[out], valid)
-    if line.what == MILLISECONDS:
-        return _milliseconds(words, at, line.null, start, stop, real[out], valid)
-    if line.what == REAL:
+    what, at, out, null = line[PLAN_WHAT], line[PLAN_AT], line[PLAN_OUT], line[PLAN_NULL]
+    if what == WIDE:
+        return _wide(words, at, null, start, stop, wide[out], valid)
+    if what == MILLISECONDS:
+        return _milliseconds(words, at, null, start, stop, real[out], valid)
+    if what == REAL:
         return _real(reals, at, start, stop, real[out], valid)
-    if line.what == SMALL:
-        return _small(halves, at, line.null, 0, start, stop, small[out], valid)
-    if line.what == OCTET:
-        return _small(octets, at, line.null, line.null + 1, start, stop, small[out], valid)
-    return _small(signed, at, line.null, 0, start, stop, small[out], valid)
+    if what == SMALL:
+        return _small(halves, at, null, 0, start, stop, small[out], valid)
+    if what == OCTET:
+        return _small(octets, at, null, null + 1, start, stop, small[out], valid)
+    return _small(signed, at, null, 0, start, stop, small[out], valid)
 
 
 @kernel
@@ -109,15 +108,15 @@ def unpack(views, plan, outs, out_valid, out_nulls):  # type: ignore[no-untyped-
     """Rows to columns.
 
     views: (int64[n, w], float64[n, w], int32[n, 2w], uint8[n, 8w], int8[n, 8w])  the same rows of 8w octets
-    plan: PLAN[c]  one line a column
+    plan: int64[c, 4]  one line a column
     outs: (int64[a, n], float64[b, n], int32[d, n])  columns by type
     out_valid: uint8[c, (n + 7) // 8]  Arrow validity bitmaps;  out_nulls: int64[c]  nulls a column
     """
     n = views[0].shape[0]
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
-        for c in range(plan.size):
-            out_nulls[plan[c].line] += _column(views, plan[c], start, stop, outs, out_valid)
+        for c in range(plan.shape[0]):
+            out_nulls[c] += _column(views, plan[c], start, stop, outs, out_valid[c])
 
 
 @kernel

@@ -65,10 +65,10 @@ def _plan(table: xdr.Table) -> _Plan:
     for name, kind, code in fields:
         what, null, matrix = _line(kind, code)
         size, offset = dtype[name].itemsize, dtype.fields[name][1]  # type: ignore[index]
-        lines.append((what, offset // size, sizes[matrix], len(lines), null))
+        lines.append((what, offset // size, sizes[matrix], null))
         place[name] = (sizes[matrix], len(lines) - 1)
         sizes[matrix] += 1
-    return _Plan(np.array(lines, k.PLAN), place, (sizes[0], sizes[1], sizes[2]))
+    return _Plan(np.array(lines, np.int64), place, (sizes[0], sizes[1], sizes[2]))
 
 
 class _Unpacked:
@@ -81,9 +81,10 @@ class _Unpacked:
         self.n, self.place = n, plan.place
         types = (np.int64, np.float64, np.int32)
         self.outs = tuple(np.empty((m, n), t) for m, t in zip(plan.sizes, types, strict=True))
-        self.valid = np.zeros((plan.lines.size, (n + 7) // 8), np.uint8)
-        self.nulls = np.zeros(plan.lines.size, np.int64)
-        views = tuple(rows.view(t).reshape(n, -1) for t in (np.int64, np.float64, np.int32, np.uint8, np.int8))
+        self.valid = np.zeros((len(plan.lines), (n + 7) // 8), np.uint8)
+        self.nulls = np.zeros(len(plan.lines), np.int64)
+        width, kinds = rows.dtype.itemsize, (np.int64, np.float64, np.int32, np.uint8, np.int8)
+        views = tuple(rows.view(t).reshape(n, width // np.dtype(t).itemsize) for t in kinds)
         k.unpack(views, plan.lines, self.outs, self.valid, self.nulls)
 
     def values(self, name: str, matrix: int) -> np.ndarray:
