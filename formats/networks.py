@@ -7,10 +7,8 @@ assignments; a network that is missing shows in `home_plmn` with two digits.
 
 __all__ = ["mnc_digits", "plmn_of_imsi"]
 
-THREE_DIGIT_MCCS = frozenset(
-    [302, *range(310, 317), 330, 332, 334, 338, 342, 344, 346, 348, 350, 352, 354, 356, 358, 360, 365, 366, 376,
-     708, 722, 732, 738, 750]  # fmt: skip
-)
+_NORTH_AMERICA = (302, *range(310, 317), 330, 332, 334, 338, 342, 344, 346, 348, 350, 352, 354, 356, 358, 360)
+THREE_DIGIT_MCCS = frozenset((*_NORTH_AMERICA, 365, 366, 376, 708, 722, 732, 738, 750))
 """Canada, United States, Puerto Rico, US Virgin Islands, Mexico, Jamaica, Barbados, Antigua, Cayman, BVI, Bermuda,
 Grenada, Montserrat, St Kitts, St Lucia, St Vincent, Anguilla, Dominica, Turks and Caicos, Honduras, Argentina,
 Colombia, Guyana, Falklands."""

@@ -100,7 +100,7 @@ def _ipv4(address, at, out_data):  # type: ignore[no-untyped-def]
 @kernel
 def format_ips(hi, lo, out_offsets, out_data):  # type: ignore[no-untyped-def]
     """`hi`, `lo`: uint64[n] addresses, (0, 0) null -> text of RFC 5952 or dotted decimal; octets used."""
-    at = 0
+    at = np.int64(0)
     out_offsets[0] = 0
     for i in range(hi.size):
         if hi[i] == _U8(0) and np.int64(lo[i] >> _U8(32)) == _MAPPED:
@@ -126,7 +126,7 @@ def _digits(value, count, at, out_data):  # type: ignore[no-untyped-def]
 @kernel
 def format_digits(values, count, out_offsets, out_data):  # type: ignore[no-untyped-def]
     """`values`: uint64[n] digits -> the first `count` of each as text; octets used."""
-    at = 0
+    at = np.int64(0)
     out_offsets[0] = 0
     for i in range(values.size):
         at = _digits(values[i], count, at, out_data)
@@ -160,7 +160,7 @@ def _cell(cell, at, out_data):  # type: ignore[no-untyped-def]
 @kernel
 def format_cells(cells, out_offsets, out_data):  # type: ignore[no-untyped-def]
     """`cells`: uint64[n] cells, 0 or an unknown kind null -> MCC-MNC-ECI, MCC-MNC-LAC-CI, ...; octets used."""
-    at = 0
+    at = np.int64(0)
     out_offsets[0] = 0
     for i in range(cells.size):
         kind = np.int64(cells[i] >> _U8(60))

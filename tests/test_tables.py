@@ -36,6 +36,7 @@ from tests import xdr_rows
 from tests.xdr_rows import START, WINDOW, digits
 
 NAMES = Names(xdr_rows.APNS, Identities("clear"))
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
 KERNEL_TABLES = (xdr.FLOW, xdr.SESSION, xdr.PRESENCE, xdr.PROCEDURE)
 
 # --- twins ---------------------------------------------------------------------------------------------------------
@@ -61,7 +62,7 @@ def cell_text(value):
     kind, plmn, identity_ = value >> 60, f"{value >> 36 & 0xFFFFFF:06x}", value & 0xFFFFFFFFF
     if not 1 <= kind <= 6:
         return None
-    head = f"{plmn[:3]}-{plmn[3:]}".replace("f", "")
+    head = "".join(c for c in f"{plmn[:3]}-{plmn[3:]}" if c not in "abcdef")
     return f"{head}-{identity_ >> 16 & 0xFFFF}-{identity_ & 0xFFFF}" if kind in (2, 3, 5) else f"{head}-{identity_}"
 
 
