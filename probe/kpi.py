@@ -26,7 +26,7 @@ from probe.writer import partition, stamp, write_part
 __all__ = ["Summary", "compute", "kpi_command"]
 
 SECOND = 10**9
-ROWS_AT_ONCE = 1 << 19
+ROWS_AT_ONCE = 1 << 18
 """Rows of one table in memory, as long as a window holds no more."""
 
 _TEXT_KINDS = {"ip", "cell", "apn", "enum", "cause", "derived", "digits"}
