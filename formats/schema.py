@@ -1,0 +1,58 @@
+"""The Arrow side of the declarations: schemas of the xDR tables with unit and meaning on each column.
+
+Derived from `formats.xdr`; every file of a table has exactly this schema, so that a folder reads as one table.
+"""
+
+import pyarrow as pa
+
+from formats.kpi import CATALOGUE, Catalogue, Grain
+from formats.xdr import CAUSE_FAMILIES, Column, Table
+
+__all__ = ["TEXT", "TIME", "arrow_type", "cause_family", "field", "kpi_schema", "schema"]
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+"""Text of few distinct values."""
+
+TIME = pa.timestamp("ns", tz="UTC")
+
+_TYPES = {
+    "time": TIME, "ms": pa.float64(), "kbps": pa.float64(), "count": pa.int64(), "small": pa.int32(),
+    "flag": pa.bool_(), "id": pa.int64(), "ip": pa.string(), "digits": pa.string(),
+    "cell": TEXT, "apn": TEXT, "enum": TEXT, "cause": TEXT, "derived": TEXT,
+}  # fmt: skip
+
+
+def arrow_type(column: Column) -> pa.DataType:
+    """The Arrow type of a declared column."""
+    return _TYPES[column.kind]
+
+
+def field(name: str, kind: pa.DataType, unit: str, meaning: str) -> pa.Field:
+    """An Arrow field that carries `unit` and `meaning` in its metadata."""
+    return pa.field(name, kind, metadata={"unit": unit, "meaning": meaning})
+
+
+def schema(table: Table) -> pa.Schema:
+    """The Arrow schema of an xDR table; its metadata says what a row is."""
+    fields = [field(c.name, arrow_type(c), c.unit, c.meaning) for c in table.columns]
+    return pa.schema(fields, metadata={"wiregauge.table": table.name, "wiregauge.row": table.row})
+
+
+def cause_family(code: int) -> str:
+    """The name of a `cause_family` of a kernel row; "" for none or an unknown one."""
+    return CAUSE_FAMILIES[code] if 0 <= code < len(CAUSE_FAMILIES) else ""
+
+
+def kpi_schema(grain: Grain, catalogue: Catalogue = CATALOGUE) -> pa.Schema:
+    """The Arrow schema of a KPI table: window, keys, carried columns, counters, KPIs."""
+    fields = [
+        field("window_start", TIME, "", "start of the window"),
+        field("window_s", pa.int32(), "s", "length of the window"),
+    ]
+    fields += [field(k.name, TEXT, k.unit, k.meaning) for k in (*grain.keys, *grain.carried)]
+    for counter in catalogue.counters_of(grain):
+        if counter.kind != "values":
+            kind = pa.float64() if counter.unit == "ms" else pa.int64()
+            fields.append(field(counter.name, kind, counter.unit, counter.meaning))
+    fields += [field(k.id, pa.float64(), k.unit, k.meaning) for k in catalogue.kpis_of(grain)]
+    return pa.schema(fields, metadata={"wiregauge.table": grain.table, "wiregauge.row": grain.row})

@@ -1,0 +1,198 @@
+"""`wiregauge describe`: tables, columns and KPIs, in words made from their declarations."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import click
+import pyarrow as pa
+
+from formats.kpi import CATALOGUE, Condition, Counter, Grain, Kpi, Quantile, Where
+from formats.schema import TEXT, kpi_schema, schema
+from formats.xdr import TABLES
+from probe.errors import WiregaugeError
+
+__all__ = ["describe", "describe_command", "markdown"]
+
+
+class Listing(NamedTuple):
+    """A titled list: a line of introduction, the names of columns, rows of text."""
+
+    title: str
+    intro: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+_WORDS = {"eq": "is", "ne": "is not", "in": "is one of", "not_in": "is none of", "is_null": "is null",
+          "not_null": "is not null", "is_true": "is true", "at_least": "is at least"}  # fmt: skip
+
+
+def _condition(condition: Condition) -> str:
+    value = condition.value
+    shown = ", ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
+    return f"{condition.column} {_WORDS[condition.op]} {shown}".rstrip()
+
+
+def _where(where: Where) -> str:
+    return " or ".join(" and ".join(map(_condition, alternative)) for alternative in where)
+
+
+def _counted(counter: Counter) -> str:
+    """How a counter is made, from its declaration."""
+    tables = ", ".join(counter.tables)
+    what = {
+        "count": f"rows of {tables}",
+        "sum": f"sum of {' + '.join(counter.columns)} over {tables}",
+        "distinct": f"distinct {', '.join(counter.columns)} in {tables}",
+        "values": f"{', '.join(counter.columns)} of {tables}",
+    }[counter.kind]
+    where = f" where {_where(counter.where)}" if counter.where else ""
+    return f"{what}{where}" + ("" if counter.time == "start_time" else f", by {counter.time}")
+
+
+def formula(kpi: Kpi) -> str:
+    """A KPI's formula in one line."""
+    if isinstance(kpi.formula, Quantile):
+        return f"quantile {kpi.formula.q:g} of {kpi.formula.values}"
+    scale = "" if kpi.formula.scale == 1 else f"{kpi.formula.scale:,.10g} × "
+    return f"{scale}{kpi.formula.numerator} / {kpi.formula.denominator}"
+
+
+def _type(kind: pa.DataType) -> str:
+    return "string (dictionary)" if kind == TEXT else str(kind)
+
+
+def _columns(title: str, columns: pa.Schema) -> Listing:
+    rows = []
+    for field in columns:
+        told = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
+        rows.append((field.name, _type(field.type), told.get("unit", ""), told.get("meaning", "")))
+    intro = f"One row is {columns.metadata[b'wiregauge.row'].decode()}."
+    return Listing(title, intro, ("column", "type", "unit", "meaning"), rows)
+
+
+def _kpi(kpi: Kpi) -> Listing:
+    names = (kpi.formula.values,) if isinstance(kpi.formula, Quantile) else kpi.formula[:2]
+    rows = [
+        ("unit", kpi.unit),
+        ("formula", formula(kpi)),
+        ("clause", kpi.clause),
+        ("better", kpi.direction),
+        ("cannot see", kpi.cannot_see or "nothing known"),
+        ("grains", ", ".join(g.table for g in CATALOGUE.grains if kpi in CATALOGUE.kpis_of(g))),
+    ]
+    rows += [(c.name, f"{_counted(c)}: {c.meaning}") for c in CATALOGUE.counters if c.name in names]
+    return Listing(kpi.id, kpi.meaning, ("", ""), rows)
+
+
+def _counter(counter: Counter) -> Listing:
+    rows = [("unit", counter.unit), ("counted", _counted(counter))]
+    return Listing(counter.name, counter.meaning, ("", ""), rows)
+
+
+def _grain_columns(grain: Grain) -> Listing:
+    return _columns(grain.table, kpi_schema(grain))
+
+
+def _overview() -> list[Listing]:
+    tables = [(t.name, t.row, str(len(t.columns))) for t in TABLES]
+    tables += [(g.table, g.row, str(len(kpi_schema(g)))) for g in CATALOGUE.grains]
+    kpis = [(k.id, k.unit, formula(k), k.clause, k.direction) for k in CATALOGUE.kpis]
+    counters = [(c.name, c.unit, c.meaning) for c in CATALOGUE.counters if c.kind != "values"]
+    return [
+        Listing("Tables", "wiregauge describe TABLE lists its columns.", ("table", "one row is", "columns"), tables),
+        Listing("Counters", "In every KPI table.", ("counter", "unit", "meaning"), counters),
+        Listing("KPIs", "wiregauge describe KPI says more.", ("KPI", "unit", "formula", "clause", "better"), kpis),
+    ]
+
+
+def listings(name: str | None = None) -> list[Listing]:
+    """What there is to say of a table, KPI or counter, or of all; WiregaugeError for an unknown name."""
+    if name is None:
+        return _overview()
+    for table in TABLES:
+        if name == table.name:
+            return [_columns(name, schema(table))]
+    for grain in CATALOGUE.grains:
+        if name in (grain.table, grain.name):
+            return [_grain_columns(grain)]
+    for kpi in CATALOGUE.kpis:
+        if name == kpi.id:
+            return [_kpi(kpi)]
+    for counter in CATALOGUE.counters:
+        if name == counter.name:
+            return [_counter(counter)]
+    raise WiregaugeError(f"no table, KPI or counter {name!r}.{_near(name)}\n`wiregauge describe` lists all.")
+
+
+def _near(name: str) -> str:
+    from difflib import get_close_matches
+
+    names = [t.name for t in TABLES] + [g.table for g in CATALOGUE.grains]
+    names += [k.id for k in CATALOGUE.kpis] + [c.name for c in CATALOGUE.counters]
+    close = get_close_matches(name, names, 3)
+    return f" Near: {', '.join(close)}." if close else ""
+
+
+def _markdown_rows(rows: Iterable[tuple[str, ...]]) -> Iterable[str]:
+    return ("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def markdown(name: str | None = None) -> str:
+    """The same as a Markdown section (what stands in README tables); with no name every table in full, and the KPIs."""
+    if name is None:
+        parts = [_columns(t.name, schema(t)) for t in TABLES]
+        parts += [_columns(g.table, _keys_only(g)) for g in CATALOGUE.grains]
+        parts += _overview()[1:]
+    else:
+        parts = listings(name)
+    out = []
+    for part in parts:
+        lines = [f"### {part.title}", "", part.intro, ""]
+        lines += _markdown_rows([part.head, tuple("---" for _ in part.head)])
+        out.append("\n".join([*lines, *_markdown_rows(part.rows)]))
+    return "\n\n".join(out) + "\n"
+
+
+def _keys_only(grain: Grain) -> pa.Schema:
+    """The schema of a KPI table up to its counters, which are the same for all."""
+    whole = kpi_schema(grain)
+    keep = 2 + len(grain.keys) + len(grain.carried)
+    own = [whole.get_field_index(c) for c in grain.counters]
+    return pa.schema([whole.field(i) for i in [*range(keep), *own]], metadata=whole.metadata)
+
+
+def describe(name: str | None = None) -> None:
+    """Print what there is to say of a table, KPI or counter, or of all."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for part in listings(name):
+        console.print(Text(part.title, style="bold"))
+        console.print(Text(part.intro))
+        table = Table(box=None, pad_edge=False, show_header=any(part.head), header_style="dim")
+        for i, head in enumerate(part.head):
+            table.add_column(head, overflow="fold", no_wrap=i == 0, style="cyan" if i == 0 else "")
+        for row in part.rows:
+            table.add_row(*map(Text, row))
+        console.print(table)
+        console.print()
+
+
+@click.command("describe")
+@click.argument("name", required=False, metavar="[TABLE|KPI]")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, as in the README of formats/.")
+def describe_command(name: str | None, as_markdown: bool) -> None:
+    """Say what tables, columns, counters and KPIs there are.
+
+    \b
+    Example:
+      wiregauge describe flow
+      wiregauge describe session_drop_pct
+    """
+    if as_markdown:
+        click.echo(markdown(name), nl=False)
+    else:
+        describe(name)

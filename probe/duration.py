@@ -1,0 +1,47 @@
+"""Lengths of time as people write them: `90s`, `15m`, `1h`, `1d`."""
+
+import re
+
+import click
+
+__all__ = ["DURATION", "parse", "text"]
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_FORM = re.compile(r"(\d{1,9})([smhd])")
+
+
+def parse(value: str) -> int:
+    """Seconds in `value` (`90s`, `15m`, `1h30m`); ValueError in words if it is not a length of time above zero."""
+    parts = _FORM.findall(value.strip().lower())
+    if not parts or "".join(n + unit for n, unit in parts) != value.strip().lower():
+        raise ValueError(f"{value!r} is not a length of time: write a number and a unit, as in 90s, 15m, 1h, 1d")
+    seconds = sum(int(n) * SECONDS[unit] for n, unit in parts)
+    if not 0 < seconds <= 366 * 86400:
+        raise ValueError(f"{value!r} must be longer than 0 s and no longer than a year")
+    return seconds
+
+
+def text(seconds: int) -> str:
+    """The shortest way to write `seconds`: 900 is `15m`."""
+    for unit in "dhm":
+        if seconds % SECONDS[unit] == 0:
+            return f"{seconds // SECONDS[unit]}{unit}"
+    return f"{seconds}s"
+
+
+class _Duration(click.ParamType):
+    """The click type of an option like `--window 15m`: seconds as int."""
+
+    name = "duration"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Seconds, or click's own usage error (exit code 2)."""
+        if isinstance(value, int):
+            return value
+        try:
+            return parse(value)
+        except ValueError as problem:
+            self.fail(str(problem), param, ctx)
+
+
+DURATION = _Duration()

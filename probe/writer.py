@@ -1,0 +1,169 @@
+"""xDR rows to partitioned Parquet: bounded buffers, whole files only, and a second run replaces its own.
+
+    DIR/<table>/date=YYYY-MM-DD/hour=HH/part-<run>-<window>-<number>.parquet
+
+A part is written under a name that begins with a dot and renamed when it is complete, so a reader never sees half a
+file. `<run>` is a digest of the run's inputs: the same run writes the same names, and on closing removes what an
+earlier run of that name left and this one did not write again.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from formats import xdr
+from probe.errors import WiregaugeError
+from probe.tables import Names, table_schema, to_arrow
+
+__all__ = ["TableWriter", "partition", "run_digest", "stamp", "write_part"]
+
+ROWS_PER_PART = 1 << 17
+SECOND = 10**9
+
+PLAIN = {"teid_up", "teid_down", "ue_port", "session_id", "bytes_up", "bytes_down"}
+"""Columns of mostly distinct values: a Parquet dictionary would be built and thrown away."""
+
+_PLAIN_TYPES = (pa.float64(), pa.timestamp("ns", tz="UTC"))
+
+
+def run_digest(inputs: Iterable[str]) -> str:
+    """A short name for a run, from what tells its inputs apart (names, sizes, options)."""
+    digest = hashlib.blake2b(digest_size=5)
+    for text in inputs:
+        digest.update(text.encode() + b"\0")
+    return digest.hexdigest()
+
+
+def stamp(time_ns: int) -> str:
+    """A time as it stands in file names: 20240131T001500."""
+    return datetime.fromtimestamp(time_ns // SECOND, UTC).strftime("%Y%m%dT%H%M%S")
+
+
+def partition(directory: Path, table: str, time_ns: int) -> Path:
+    """The folder for rows of the window that starts at `time_ns` (UTC)."""
+    at = datetime.fromtimestamp(time_ns // SECOND, UTC)
+    return directory / table / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
+
+
+def _dictionary_columns(schema: pa.Schema) -> list[str]:
+    return [f.name for f in schema if f.type not in _PLAIN_TYPES and f.name not in PLAIN]
+
+
+def cannot_write(path: Path, problem: OSError) -> WiregaugeError:
+    """The one error for a disk that is full, a folder that is not ours, and the like."""
+    return WiregaugeError(f"{path}: cannot be written: {problem.strerror or problem}.\nNothing half-written was left.")
+
+
+def write_part(path: Path, table: pa.Table) -> None:
+    """Write one Parquet file whole or not at all; WiregaugeError if that fails."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(
+            table,
+            unfinished,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=_dictionary_columns(table.schema),
+            write_statistics=[f.name for f in table.schema if pa.types.is_timestamp(f.type)],
+            row_group_size=ROWS_PER_PART,
+        )
+        os.replace(unfinished, path)
+    except OSError as problem:
+        unfinished.unlink(missing_ok=True)
+        raise cannot_write(path, problem) from problem
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+class TableWriter:
+    """Collects kernel rows of one table by window and writes them as parts. Memory: at most `rows_per_part` rows."""
+
+    def __init__(
+        self,
+        directory: str | Path,
+        table: xdr.Table,
+        run_id: str,
+        names: Names | None = None,
+        rows_per_part: int = ROWS_PER_PART,
+        window_ns: int = 1,
+    ) -> None:
+        """`window_ns`: what one step of a row's `window` field is; 1 where the field is the window's start in ns."""
+        self.directory, self.table, self.run_id, self.names = Path(directory), table, run_id, names
+        self.rows_per_part, self.window_ns = max(1, rows_per_part), window_ns
+        self.rows_written = self.octets_written = 0
+        self._waiting: dict[int, list[np.ndarray]] = {}
+        self._rows_waiting = 0
+        self._parts: dict[int, int] = {}
+        self._written: set[Path] = set()
+
+    def write(self, rows: np.ndarray) -> None:
+        """Take kernel rows (copied) of any windows; full parts are written at once."""
+        for first in range(0, rows.size, self.rows_per_part):
+            self._take(rows[first : first + self.rows_per_part])
+
+    def _take(self, rows: np.ndarray) -> None:
+        if self._rows_waiting + rows.size > self.rows_per_part:
+            self.flush()
+        windows = np.unique(rows["window"])
+        if rows.size == self.rows_per_part and windows.size == 1:  # a full part: no need to keep a copy
+            self._write_rows(rows, int(windows[0]))
+            return
+        for window in windows.tolist():
+            mine = rows.copy() if windows.size == 1 else rows[rows["window"] == window]
+            self._waiting.setdefault(window, []).append(mine)
+        self._rows_waiting += rows.size
+
+    def flush(self, window: int | None = None) -> None:
+        """Write what waits: all of it, or the rows of one `window` (which a live run has just closed)."""
+        for each in sorted(self._waiting) if window is None else [window]:
+            pieces = self._waiting.pop(each, [])
+            if not pieces:
+                continue
+            rows = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+            self._rows_waiting -= rows.size
+            self._write_rows(rows, each)
+
+    def _write_rows(self, rows: np.ndarray, window: int) -> None:
+        assert self.names is not None, "kernel rows need Names"
+        self.write_table(to_arrow(self.table, rows, self.names), window * self.window_ns)
+
+    def write_table(self, table: pa.Table, window_start: int) -> None:
+        """Write an Arrow table (schema of this table) as a part of the window that starts at `window_start` ns."""
+        number = self._parts.get(window_start, 0)
+        self._parts[window_start] = number + 1
+        name = f"part-{self.run_id}-{stamp(window_start)}-{number}.parquet"
+        path = partition(self.directory, self.table.name, window_start) / name
+        write_part(path, table.cast(table_schema(self.table)) if table.schema != table_schema(self.table) else table)
+        self._written.add(path)
+        self.rows_written += table.num_rows
+        self.octets_written += path.stat().st_size
+
+    def close(self) -> None:
+        """Write what waits and remove parts of an earlier run of the same name that this one did not write again."""
+        self.flush()
+        for path in self._own("part-*.parquet"):
+            if path not in self._written:
+                path.unlink(missing_ok=True)
+        self._remove_unfinished()
+
+    def abort(self) -> None:
+        """Forget what waits and remove unfinished files; whole parts stay."""
+        self._waiting.clear()
+        self._rows_waiting = 0
+        self._remove_unfinished()
+
+    def _own(self, pattern: str) -> list[Path]:
+        pattern = pattern.replace("part-", f"part-{self.run_id}-")
+        return sorted((self.directory / self.table.name).glob(f"date=*/hour=*/{pattern}"))
+
+    def _remove_unfinished(self) -> None:
+        for path in self._own(".part-*.tmp"):
+            path.unlink(missing_ok=True)

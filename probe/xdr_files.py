@@ -1,0 +1,145 @@
+"""xDR Parquet files to be read: which there are, what time they span, and the rows of one stretch of time.
+
+Files are chosen by the time span in their footers, so one stretch of windows is in memory at a time.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from formats.schema import TEXT, TIME
+from probe.errors import WiregaugeError
+
+__all__ = ["Group", "Stretch", "groups_of", "read", "table_files"]
+
+_FIRST, _LAST = -(2**62), 2**62
+
+
+class _Limits(NamedTuple):
+    min: Any
+    max: Any
+
+
+class Group(NamedTuple):
+    """A row group of a file: its rows, and the first and last time (ns) in any of the time columns asked for."""
+
+    path: Path
+    number: int
+    rows: int
+    first: int
+    last: int
+
+
+def table_files(directory: Path, table: str) -> list[Path]:
+    """The Parquet files of `table` under `directory`, in order of name; hidden (unfinished) ones left out."""
+    found = sorted((directory / table).glob("**/*.parquet"))
+    return [p for p in found if not p.name.startswith((".", "_"))]
+
+
+def _open(path: Path, text: Sequence[str] = ()) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, read_dictionary=list(text))
+    except (OSError, pa.ArrowInvalid) as problem:
+        raise WiregaugeError(
+            f"{path}: not a readable Parquet file: {problem}.\nRemove it, or write it again."
+        ) from problem
+
+
+def _ns(value: Any) -> int:
+    """A time of the statistics as ns since 1970."""
+    return int(pa.scalar(value, TIME).value)
+
+
+def _span(file: pq.ParquetFile, index: int, times: Sequence[str]) -> tuple[int, int]:
+    """First and last time of a row group, read from the column where the footer does not tell."""
+    meta = file.metadata.row_group(index)
+    first, last, columns = _LAST, _FIRST, file.schema_arrow.names
+    for name in times:
+        if name not in columns:
+            continue
+        chunk = meta.column(columns.index(name))
+        known = chunk.statistics
+        if known is None or not known.has_min_max:
+            known = _Limits(**pc.min_max(file.read_row_group(index, [name]).column(0)).as_py())
+        if known.min is not None:
+            first, last = min(first, _ns(known.min)), max(last, _ns(known.max))
+    return first, last
+
+
+def groups_of(directories: Iterable[Path], table: str, times: Sequence[str]) -> list[Group]:
+    """The row groups of `table` in all directories that hold rows, with their span over the columns `times`."""
+    found = []
+    for directory in directories:
+        for path in table_files(directory, table):
+            with _open(path) as file:
+                for index in range(file.metadata.num_row_groups):
+                    rows = file.metadata.row_group(index).num_rows
+                    if rows:
+                        found.append(Group(path, index, rows, *_span(file, index, times)))
+    return found
+
+
+class Stretch(NamedTuple):
+    """Rows are wanted of which one of the `times` columns lies in first <= time < end (ns)."""
+
+    times: tuple[str, ...]
+    first: int
+    end: int
+
+
+def read(groups: Sequence[Group], columns: Sequence[str], text: Sequence[str], stretch: Stretch) -> pa.Table:
+    """The rows of `groups` in `stretch`: `columns`, a missing one null, those in `text` dictionary-encoded."""
+    by_path: dict[Path, list[int]] = {}
+    for group in groups:
+        by_path.setdefault(group.path, []).append(group.number)
+    tables = []
+    for path, indices in by_path.items():
+        with _open(path, text) as file:
+            there = [c for c in columns if c in file.schema_arrow.names]
+            try:
+                whole = _complete(file.read_row_groups(indices, there, use_threads=False), columns, text)
+            except (OSError, pa.ArrowInvalid) as problem:
+                raise WiregaugeError(f"{path}: damaged: {problem}.\nRemove it, or write it again.") from problem
+        tables.append(_within(whole, stretch))
+    return pa.concat_tables(tables)
+
+
+def _within(table: pa.Table, stretch: Stretch) -> pa.Table:
+    """The rows of `table` that `stretch` asks for."""
+    wanted = np.zeros(table.num_rows, bool)
+    for name in stretch.times:
+        column = table.column(name).cast(pa.int64())
+        times = column.fill_null(_FIRST).to_numpy()
+        wanted |= (times >= stretch.first) & (times < stretch.end)
+    return table if wanted.all() else table.filter(pa.array(wanted))
+
+
+def _nothing(rows: int, text: bool) -> pa.Array:
+    if text:
+        return pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int32()), pa.array([], pa.string()))
+    return pa.nulls(rows, pa.int64())
+
+
+def _complete(table: pa.Table, columns: Sequence[str], text: Sequence[str]) -> pa.Table:
+    """`table` with all `columns`, in order, the text ones as dictionaries."""
+    out = []
+    for name in columns:
+        if name not in table.column_names:
+            out.append(pa.chunked_array([_nothing(table.num_rows, name in text)]))
+            continue
+        column = table.column(name)
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(TIME)
+        elif name in text and not pa.types.is_dictionary(column.type):
+            column = column.cast(pa.string()).dictionary_encode()
+        elif pa.types.is_dictionary(column.type) and name not in text:
+            column = pc.cast(column, column.type.value_type)
+        if name in text and column.type != TEXT:
+            column = column.cast(TEXT)
+        out.append(column)
+    return pa.Table.from_arrays(out, names=list(columns))

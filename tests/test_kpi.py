@@ -1,0 +1,439 @@
+"""KPI tables: against a naive twin, against DuckDB on the same Parquet, and unmoved by order, split and repetition."""
+
+import math
+import os
+from dataclasses import dataclass
+from itertools import pairwise
+
+import duckdb
+import numpy as np
+import pyarrow.dataset as ds
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from formats import kpi, xdr
+from formats.schema import kpi_schema
+from kernels.group import count_distinct, encode, last_by_group, slots_for
+from kernels.quantile import gather_by_group, quantile_by_group
+from probe.catalogue import check_catalogue, load_catalogue
+from probe.errors import WiregaugeError
+from probe.identity import Identities
+from probe.kpi import _stretches, compute, kpi_command
+from probe.tables import Names, to_arrow
+from probe.writer import TableWriter
+from probe.xdr_files import Group
+from tests import naive_kpi, xdr_rows
+from tests.xdr_rows import SECOND, START, WINDOW
+
+NAMES = Names(xdr_rows.APNS, Identities("clear"))
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
+FACTS = (xdr.FLOW, xdr.SESSION, xdr.PRESENCE, xdr.PROCEDURE)
+
+
+def write(directory, rows, run="r", rows_per_part=100_000):
+    for name, some in rows.items():
+        table = next(t for t in xdr.TABLES if t.name == name)
+        writer = TableWriter(directory, table, run, NAMES, rows_per_part)
+        writer.write(some)
+        writer.close()
+
+
+def make(n=150, seed=0):
+    return {t.name: xdr_rows.rows(t, n, seed) for t in FACTS}
+
+
+def read(directory, table):
+    """Rows of a KPI table by (window start, keys)."""
+    if not (directory / table).is_dir():
+        return {}
+    grain = next(g for g in kpi.GRAINS if g.table == table)
+    schema = kpi_schema(grain)
+    found = ds.dataset(directory / table, schema=schema).to_table()
+    starts = found.column("window_start").cast("int64").to_pylist()
+    rows = found.drop_columns(["window_start", "window_s"]).to_pylist()
+    keys = [k.name for k in grain.keys]
+    out = {(start, *(row.pop(k) for k in keys)): row for start, row in zip(starts, rows, strict=True)}
+    assert len(out) == len(rows), "a key occurs twice"
+    return out
+
+
+def same(found, expected):
+    assert found.keys() == expected.keys()
+    for key, row in expected.items():
+        assert found[key].keys() == row.keys()
+        for column, value in row.items():
+            mine = found[key][column]
+            if isinstance(value, float) and mine is not None:
+                assert math.isclose(mine, value, rel_tol=1e-9), (key, column, mine, value)
+            else:
+                assert mine == value, (key, column, mine, value)
+
+
+def as_dicts(rows):
+    """Kernel rows as plain dicts with times in ns."""
+    out = {}
+    for table in FACTS:
+        arrow = to_arrow(table, rows[table.name], NAMES)
+        for column in table.columns:
+            if column.kind == "time":
+                at = arrow.column_names.index(column.name)
+                arrow = arrow.set_column(at, column.name, arrow.column(column.name).cast("int64"))
+        out[table.name] = arrow.to_pylist()
+    return out
+
+
+GRAIN_COLUMNS = {
+    "cell": ("cell", "cell_last", (("rat", "rat"),)),
+    "subscriber": ("subscriber", "subscriber",
+                   (("home_plmn", "home_plmn"), ("device_tac", "device_tac"), ("cell_last", "cell"))),
+    "apn": ("apn", "apn", ()),
+    "device": ("device_tac", "device_tac", ()),
+    "gateway": ("gateway", "gateway", ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("grain", GRAIN_COLUMNS)
+@pytest.mark.parametrize("window_s", [900, 3600])
+def test_naive_twin(tmp_path, grain, window_s):
+    rows = make()
+    write(tmp_path / "xdr", rows)
+    summary = compute([tmp_path / "xdr"], tmp_path / "kpi", window_s, [grain])
+    key, session_key, carried = GRAIN_COLUMNS[grain]
+    expected = naive_kpi.kpi_table(as_dicts(rows), window_s * SECOND, key, session_key, carried)
+    same(read(tmp_path / "kpi", f"kpi_{grain}"), expected)
+    assert summary.rows_out == {f"kpi_{grain}": len(expected)}
+
+
+@pytest.mark.parametrize("missing", [t.name for t in FACTS])
+def test_a_table_that_is_absent_is_not_measured(tmp_path, missing):
+    rows = make(40)
+    write(tmp_path / "xdr", {name: some for name, some in rows.items() if name != missing})
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 900, ["cell"])
+    told = as_dicts(rows) | {missing: []}
+    same(read(tmp_path / "kpi", "kpi_cell"), naive_kpi.kpi_table(told, WINDOW, "cell", "cell_last", (("rat", "rat"),)))
+
+
+def test_causes(tmp_path):
+    rows = make()
+    write(tmp_path / "xdr", rows)
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 900, ["cause"])
+    expected = {}
+    for row in as_dicts(rows)["procedure"]:
+        if row["outcome"] in ("failure", "timeout"):
+            keys = [row[c] for c in ("cell", "gateway", "interface", "procedure", "outcome", "cause")]
+            record = expected.setdefault((row["start_time"] // WINDOW * WINDOW, *keys), {"failures": 0})
+            record["failures"] += 1
+    same(read(tmp_path / "kpi", "kpi_cause"), expected)
+
+
+# --- DuckDB, from the declarations ---------------------------------------------------------------------------------
+
+
+def sql_literal(value):
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(sql_literal, value)) + ")"
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def sql_condition(condition):
+    column, value = condition.column, sql_literal(condition.value)
+    return {
+        "eq": f"{column} = {value}", "ne": f"{column} <> {value}", "in": f"{column} IN {value}",
+        "not_in": f"{column} NOT IN {value}", "is_null": f"{column} IS NULL", "not_null": f"{column} IS NOT NULL",
+        "is_true": column, "at_least": f"{column} >= {value}",
+    }[condition.op]  # fmt: skip
+
+
+def sql_where(where):
+    return " OR ".join("(" + " AND ".join(map(sql_condition, a)) + ")" for a in where) or "true"
+
+
+def sql_counter(counter):
+    """The aggregate expression of a counter, over the rows of one group."""
+    where = f"FILTER (WHERE {sql_where(counter.where)})"
+    if counter.kind == "count":
+        return f"count(*) {where}"
+    if counter.kind == "distinct":
+        column = counter.columns[0]
+        return f"CASE WHEN count(*) > 0 AND count({column}) = 0 THEN NULL ELSE count(DISTINCT {column}) END"
+    if counter.unit == "ms":
+        summed = f"sum(round({counter.columns[0]} * 1e6)::HUGEINT) {where} / 1e6"
+    else:
+        summed = f"sum({' + '.join(counter.columns)}) {where}"
+    return f"CASE WHEN count(*) {where} = 0 THEN 0 ELSE {summed} END"
+
+
+@dataclass
+class Oracle:
+    """The KPI tables by SQL on the same Parquet files."""
+
+    directory: str
+    window_s: int
+
+    def rows_of(self, counter, grain):
+        """The rows that a counter may count, with window `w` and the grain's keys, as a relation."""
+        parts = []
+        names = {counter.time, *counter.columns, *(c.column for a in counter.where for c in a)}
+        for table in counter.tables:
+            keys = ", ".join(f"{k.column_of(table)} AS key_{k.name}" for k in grain.keys)
+            parts.append(
+                f"SELECT epoch_us({counter.time}::TIMESTAMPTZ) // {self.window_s}000000 AS w, {keys}, "
+                f"{', '.join(sorted(names))} "
+                f"FROM read_parquet('{self.directory}/{table}/**/*.parquet') WHERE {counter.time} IS NOT NULL"
+            )
+        return " UNION ALL ".join(parts)
+
+    def by_group(self, counter, expression, grain):
+        """{(w, keys): value of `expression`}."""
+        keys = ", ".join(f"key_{k.name}" for k in grain.keys)
+        found = duckdb.sql(
+            f"SELECT w, {keys}, {expression} FROM ({self.rows_of(counter, grain)}) GROUP BY w, {keys}"
+        ).fetchall()
+        return {row[:-1]: row[-1] for row in found}
+
+    def kpi_table(self, grain):
+        counters = kpi.CATALOGUE.counters_of(grain)
+        columns, groups = {}, set()
+        for counter in counters:
+            if counter.kind != "values":
+                columns[counter.name] = self.by_group(counter, sql_counter(counter), grain)
+                groups |= columns[counter.name].keys()
+        for one in kpi.CATALOGUE.kpis_of(grain):
+            if isinstance(one.formula, kpi.Quantile):
+                counter = next(c for c in counters if c.name == one.formula.values)
+                value = (
+                    f"quantile_cont({counter.columns[0]}, {one.formula.q}) FILTER (WHERE {sql_where(counter.where)})"
+                )
+                columns[one.id] = self.by_group(counter, value, grain)
+        out = {}
+        for group in groups:
+            row = {}
+            for name, values in columns.items():
+                zero = 0 if any(c.name == name for c in counters) else None
+                row[name] = values.get(group, zero)
+            for one in kpi.CATALOGUE.kpis_of(grain):
+                if isinstance(one.formula, kpi.Ratio):
+                    row[one.id] = naive_kpi.ratio(
+                        row[one.formula.numerator], row[one.formula.denominator], one.formula.scale
+                    )
+            if not grain.sparse or any(row.values()):
+                out[group[0] * self.window_s * SECOND, *group[1:]] = row
+        return out
+
+
+@pytest.mark.parametrize("grain", kpi.GRAINS, ids=lambda g: g.name)
+def test_duckdb(tmp_path, grain):
+    write(tmp_path / "xdr", make(200, seed=3))
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 600, [grain.name])
+    expected = Oracle(str(tmp_path / "xdr"), 600).kpi_table(grain)
+    found = read(tmp_path / "kpi", grain.table)
+    for row in found.values():
+        for key in grain.carried:
+            del row[key.name]
+    same(found, expected)
+    assert len(found) > 5
+
+
+# --- order, split, repetition ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The KPI tables of some rows, written in one go."""
+    folder = tmp_path_factory.mktemp("whole")
+    write(folder / "xdr", make(40, seed=7))
+    compute([folder / "xdr"], folder / "kpi", 900)
+    return {g.table: read(folder / "kpi", g.table) for g in kpi.GRAINS}
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**31), per_part=st.integers(1, 70), folders=st.integers(1, 3))
+def test_any_order_and_split_gives_the_same(tmp_path_factory, whole, seed, per_part, folders):
+    folder = tmp_path_factory.mktemp("split")
+    rng = np.random.default_rng(seed)
+    for i in range(folders):
+        some = {}
+        for name, rows in make(40, seed=7).items():
+            order = np.random.default_rng(seed).permutation(rows.size)
+            some[name] = rows[order[i::folders]]
+        write(folder / f"xdr{i}", some, rows_per_part=per_part)
+    if rng.random() < 0.5:
+        half = [START + i * WINDOW for i in range(-1, 4)]
+        for first, end in pairwise(half):
+            compute([folder / f"xdr{i}" for i in range(folders)], folder / "kpi", 900, between=(first, end))
+    else:
+        compute([folder / f"xdr{i}" for i in range(folders)], folder / "kpi", 900)
+    for grain in kpi.GRAINS:
+        assert read(folder / "kpi", grain.table) == whole[grain.table]
+
+
+def test_a_second_computation_replaces_the_first(tmp_path):
+    write(tmp_path / "xdr", make(50))
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 900, ["cell", "cause"])
+    before = {p: p.read_bytes() for p in (tmp_path / "kpi").glob("**/*.parquet")}
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 900, ["cell", "cause"])
+    assert {p: p.read_bytes() for p in (tmp_path / "kpi").glob("**/*.parquet")} == before
+    fewer = make(50)
+    fewer["procedure"]["outcome"] = 1
+    write(tmp_path / "xdr", fewer)
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 900, ["cell", "cause"])
+    assert read(tmp_path / "kpi", "kpi_cause") == {}
+
+
+def test_in_small_stretches(tmp_path, monkeypatch, whole):
+    write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
+    monkeypatch.setattr("probe.kpi.ROWS_AT_ONCE", 20)
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
+    assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.GRAINS} == whole
+
+
+def test_nothing_in_nothing_out(tmp_path):
+    (tmp_path / "xdr").mkdir()
+    summary = compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
+    assert summary.windows == 0
+    assert set(summary.rows_out.values()) == {0}
+
+
+@pytest.mark.parametrize("table", FACTS, ids=lambda t: t.name)
+def test_one_row(tmp_path, table):
+    rows = {table.name: xdr_rows.rows(table, 1)}
+    write(tmp_path / "xdr", rows)
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 900, ["apn"])
+    told = as_dicts({t.name: np.zeros(0, t.dtype) for t in FACTS} | rows)
+    same(read(tmp_path / "kpi", "kpi_apn"), naive_kpi.kpi_table(told, WINDOW, "apn", "apn"))
+
+
+def test_times_far_apart_are_read_in_few_stretches():
+    day = 86400 * SECOND
+    groups = [Group(None, 0, 10, 0, 20_000 * day), Group(None, 0, 10, 19_000 * day, 19_000 * day)]
+    stretches = _stretches(groups, WINDOW)
+    assert len(stretches) == 1
+    assert stretches[0][0] == 0
+    assert stretches[0][1] > 20_000 * day
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12), st.integers(1, 2**20)), min_size=1, max_size=20))
+def test_stretches_cover_each_window_once(spans):
+    groups = [Group(None, 0, rows, a * WINDOW, (a + b) * WINDOW + 5) for a, b, rows in spans]
+    stretches = _stretches(groups, WINDOW)
+    covered = [w for a, b in stretches for w in range(a // WINDOW, b // WINDOW)]
+    wanted = {w for a, b, _ in spans for w in range(a, a + b + 1)}
+    assert covered == sorted(set(covered))
+    assert wanted <= set(covered)
+
+
+# --- kernels against twins -----------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 9) | st.integers(0, 2**64 - 1), max_size=60))
+def test_encode(keys):
+    codes, found = np.empty(len(keys), np.int32), np.empty(len(keys), np.uint64)
+    count = encode(np.array(keys, np.uint64), np.full(slots_for(len(keys)), -1, np.int32), codes, found)
+    order = list(dict.fromkeys(keys))
+    assert found[:count].tolist() == order
+    assert codes.tolist() == [order.index(k) for k in keys]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 6), st.integers(0, 3)), max_size=60))
+def test_distinct_and_last(rows):
+    groups, codes, times = (np.array([r[i] for r in rows], np.int64) for i in range(3))
+    groups, codes = groups.astype(np.int32), codes.astype(np.int32)
+    counts = np.zeros(5, np.int64)
+    count_distinct(groups, codes, 7, np.full(slots_for(len(rows)), -1, np.int64), counts)
+    assert counts.tolist() == [len({c for g, c, _ in rows if g == k and c >= 0}) for k in range(5)]
+    last = np.full(5, -1, np.int32)
+    last_by_group(groups, times, codes, np.zeros(5, np.int64), last)
+    assert last.tolist() == [
+        max([(t, c) for g, c, t in rows if g == k and c >= 0], default=(0, -1))[1] for k in range(5)
+    ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(-1, 4), st.floats(-1e9, 1e9)), max_size=60), st.floats(0, 1))
+def test_quantile(rows, q):
+    rows = sorted(rows, key=lambda r: r[1])
+    groups, values = np.array([r[0] for r in rows], np.int32), np.array([r[1] for r in rows], np.float64)
+    starts, gathered, out = np.zeros(6, np.int64), np.empty(len(rows)), np.empty(5)
+    gather_by_group(groups, values, starts, gathered)
+    quantile_by_group(starts, gathered, q, out)
+    for k in range(5):
+        mine = [v for g, v in rows if g == k]
+        assert np.isnan(out[k]) if not mine else out[k] == pytest.approx(np.quantile(mine, q), rel=1e-9, abs=1e-6)
+
+
+# --- declarations and command --------------------------------------------------------------------------------------
+
+
+def test_declarations_hold_together():
+    assert check_catalogue(kpi.CATALOGUE) == []
+    for one in kpi.KPIS:
+        assert one.direction in kpi.DIRECTIONS
+        assert one.clause
+        assert one.meaning
+    for v2, v1 in kpi.CAUSE_CLASSES.values():
+        assert all(64 <= code < 240 for code in v2)
+        assert all(192 <= code < 256 for code in v1)
+    for version in (0, 1):
+        codes = [code for pair in kpi.CAUSE_CLASSES.values() for code in pair[version]]
+        assert len(codes) == len(set(codes)), "a cause is in two classes"
+
+
+def test_own_catalogue(tmp_path):
+    file = tmp_path / "more.toml"
+    file.write_text(
+        """
+        [[counter]]
+        name = "dns_flows"
+        kind = "count"
+        table = "flow"
+        where = [{column = "service", op = "in", value = ["dns"]}]
+        [[kpi]]
+        id = "dns_share_pct"
+        unit = "%"
+        numerator = "dns_flows"
+        denominator = "flows"
+        scale = 100
+        [[grain]]
+        name = "cell_service"
+        keys = ["cell", "service"]
+        """
+    )
+    catalogue = load_catalogue(file)
+    rows = make(80)
+    write(tmp_path / "xdr", rows)
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 3600, ["cell_service"], catalogue)
+    found = ds.dataset(tmp_path / "kpi" / "kpi_cell_service").to_table()
+    dns = sum(r["service"] == "dns" for r in as_dicts(rows)["flow"])
+    assert dns > 0
+    assert sum(v or 0 for v in found.column("dns_flows").to_pylist()) == dns
+    file.write_text('[[kpi]]\nid = "x"\nnumerator = "nothing"\ndenominator = "flows"\n')
+    with pytest.raises(WiregaugeError, match="no counter 'nothing'"):
+        load_catalogue(file)
+
+
+def test_command(tmp_path):
+    write(tmp_path / "xdr", make(30))
+    result = CliRunner().invoke(
+        kpi_command, [str(tmp_path / "xdr"), "--out", str(tmp_path / "kpi"), "--window", "1h", "--by", "cell,apn"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "30 flow" in result.output
+    assert sorted(os.listdir(tmp_path / "kpi")) == ["kpi_apn", "kpi_cell"]
+    result = CliRunner().invoke(kpi_command, [str(tmp_path / "xdr"), "--out", "x", "--window", "15 parsecs"])
+    assert result.exit_code == 2
+    assert "15m" in result.output
+
+
+def test_unknown_grain_and_damaged_file(tmp_path):
+    write(tmp_path / "xdr", make(10))
+    with pytest.raises(WiregaugeError, match="no grain 'planet'"):
+        compute([tmp_path / "xdr"], tmp_path / "kpi", 900, ["planet"])
+    victim = next((tmp_path / "xdr").glob("flow/**/*.parquet"))
+    victim.write_bytes(victim.read_bytes()[:200])
+    with pytest.raises(WiregaugeError, match="not a readable Parquet file"):
+        compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
