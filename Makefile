@@ -83,7 +83,7 @@ clean:
 # An argument each: the extras, and what to tell.
 define install
 @echo "== $(2)"
-@start=$$SECONDS; $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".$(1)" && \
+@start=$$SECONDS; $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable ".$(1)" && \
   echo "   done in $$((SECONDS - start)) s"
 @touch $@
 endef
