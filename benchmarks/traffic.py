@@ -127,7 +127,7 @@ class Dialogue:
             "pgw_u_teid": s.teid(4)[who], "pgw_u_ip": PGW_IP,
             "enb_u_teid": enodeb_teid[who], "enb_u_ip": enodeb[who],
         }  # fmt: skip
-        for field in set(values) & set(rows.dtype.names):
+        for field in set(values) & set(rows.dtype.names or ()):
             rows[field] = values[field]
         self.waves.append(Wave(name, usec, rows))
 
@@ -244,7 +244,7 @@ class Round:
                 flat = rows.view(np.uint8).reshape(len(rows), -1)
                 copy_rows(flat, np.minimum(lengths[where], flat.shape[1]), starts[where], noise)
             total = int(lengths.sum())
-            out.write(memoryview(noise)[:total])
+            out.write(noise.data[:total])
             written += total
         return wire, written
 
