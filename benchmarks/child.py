@@ -15,18 +15,27 @@ class Cost(NamedTuple):
     code: int
     seconds: float
     cpu_seconds: float
-    peak_rss: int  # octets, of the largest process; pages of a mapped file count
+    peak_rss: int  # octets, the peaks of all its processes added up; pages of a mapped file count, in each
     peak_anonymous: int  # octets, of all its processes together, without pages of files; sampled
     output: str  # the end of stdout and stderr
 
 
-def run(command: Sequence[str | Path], timeout: float = 1800, **variables: str) -> Cost:
-    """Run `command` with `variables` added to the environment; a command that takes too long is killed (code -9)."""
-    environment: Mapping[str, str] = os.environ | variables
+def run(
+    command: Sequence[object], timeout: float = 1800, discard: bool = False, variables: Mapping[str, str] | None = None
+) -> Cost:
+    """Run `command` with `variables` added to the environment; a command that takes too long is killed (code -9).
+
+    `discard` sends what it prints to /dev/null (its errors are kept).
+    """
+    environment: Mapping[str, str] = {**os.environ, **(variables or {})}
     reader, writer = os.pipe()
     began = monotonic()
     process = subprocess.Popen(
-        [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, env=environment
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if discard else writer,
+        stderr=writer,
+        env=environment,
     )
     os.close(writer)
     tail: list[str] = []
@@ -39,44 +48,60 @@ def run(command: Sequence[str | Path], timeout: float = 1800, **variables: str) 
     process.returncode = os.waitstatus_to_exitcode(status)
     watch.join()
     drain.join()
-    return Cost(
-        process.returncode, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, watch.peak, tail[-1]
-    )
+    used = usage.ru_utime + usage.ru_stime
+    return Cost(process.returncode, seconds, used, sum(watch.highest.values()), watch.peak, tail[-1])
 
 
 def _drain(reader: int, tail: list[str]) -> None:
     with open(reader, "rb") as stream:
         kept = b""
-        while part := stream.read1(1 << 16):  # type: ignore[attr-defined]
+        while part := stream.read1(1 << 16):
             kept = (kept + part)[-20_000:]
     tail.append(kept.decode(errors="replace"))
 
 
 class _Watch(threading.Thread):
-    """Samples the memory of a process and its children; ends it when its time is over."""
+    """Samples the memory of a process and its children; ends it when its time is over.
+
+    Peaks are read from /proc, because ru_maxrss of a child begins with the size of the process that started it.
+    """
 
     def __init__(self, process: "subprocess.Popen[bytes]", deadline: float) -> None:
         super().__init__(daemon=True)
         self.process, self.deadline, self.peak = process, deadline, 0
+        self.highest: dict[int, int] = {}
 
     def run(self) -> None:
         while self.process.returncode is None:
-            self.peak = max(self.peak, anonymous_octets(self.process.pid))
+            anonymous = 0
+            for pid in family(self.process.pid):
+                memory = memory_of(pid)
+                anonymous += memory.get("RssAnon", 0) + memory.get("RssShmem", 0)
+                self.highest[pid] = max(self.highest.get(pid, 0), memory.get("VmHWM", 0))
+            self.peak = max(self.peak, anonymous)
             if monotonic() > self.deadline:
                 self.process.kill()
                 return
-            sleep(0.02)
+            sleep(0.01)
 
 
-def anonymous_octets(pid: int) -> int:
-    """Memory of a process and its children that is no file's: RssAnon and RssShmem of /proc/PID/status."""
-    total = 0
+def family(pid: int) -> list[int]:
+    """A process and all that it started."""
+    found = [pid]
     try:
-        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith(("RssAnon:", "RssShmem:")):
-                total += int(line.split()[1]) * 1024
         for task in Path(f"/proc/{pid}/task").iterdir():
-            total += sum(anonymous_octets(int(child)) for child in (task / "children").read_text().split())
-    except (OSError, ValueError):
+            for child in (task / "children").read_text(encoding="utf-8").split():
+                found += family(int(child))
+    except OSError:
         pass  # it has ended meanwhile
-    return total
+    return found
+
+
+def memory_of(pid: int) -> dict[str, int]:
+    """The memory lines of /proc/PID/status, in octets; empty for a process that has ended."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    pairs = (line.split(":", 1) for line in text.splitlines() if line.endswith(" kB"))
+    return {name: int(value.split()[0]) * 1024 for name, value in pairs}

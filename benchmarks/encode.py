@@ -32,8 +32,8 @@ _TCP = [("src_port", ">u2"), ("dst_port", ">u2"), ("seq", ">u4"), ("ack", ">u4")
 _INNER_UDP = [("src_port", ">u2"), ("dst_port", ">u2"), ("length", ">u2"), ("sum", ">u2"), ("tail", "u1", (18,))]
 
 _TUNNEL = _RECORD + _ETHERNET + _ipv4("o_") + _UDP + _GTPU + _ipv4("i_")
-TCP_ROW = np.dtype(_TUNNEL + _TCP)  # type: ignore[operator]
-UDP_ROW = np.dtype(_TUNNEL + _INNER_UDP)  # type: ignore[operator]
+TCP_ROW = np.dtype(_TUNNEL + _TCP)
+UDP_ROW = np.dtype(_TUNNEL + _INNER_UDP)
 RECORD_OCTETS = 16
 TUNNEL_OCTETS = 14 + 20 + 8 + 8
 """In front of the subscriber's IP packet."""
@@ -164,7 +164,7 @@ def message_template(name: str) -> np.ndarray:
     ]  # fmt: skip
     names = [field[0] or f"_{number}" for number, field in enumerate(head + body)]
     message = [(label, form) for label, (_, form, _) in zip(names, head + body, strict=True)]
-    row = np.zeros(1, np.dtype(_RECORD + _ETHERNET + _ipv4("o_") + _UDP + message))  # type: ignore[operator]
+    row = np.zeros(1, np.dtype(_RECORD + _ETHERNET + _ipv4("o_") + _UDP + message))
     for label, (_, form, default) in zip(names, head + body, strict=True):
         row[label] = np.frombuffer(default, form)[0] if isinstance(default, bytes) else default
     _link_template(row)

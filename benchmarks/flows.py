@@ -23,10 +23,10 @@ class Flows(NamedTuple):
 
 
 class Packets(NamedTuple):
-    """One row a packet, in order of flow and then of its index within the flow."""
+    """One row a packet, in order of flow and then of its place within the flow."""
 
     flow: np.ndarray  # int64[p]
-    index: np.ndarray  # int64[p]
+    ordinal: np.ndarray  # int64[p] within the flow
     usec: np.ndarray  # int64[p] within the round
     down: np.ndarray  # bool[p]
     length: np.ndarray  # int64[p] octets of the subscriber's IP packet

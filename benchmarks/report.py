@@ -20,7 +20,8 @@ class Target(NamedTuple):
         told = "not measured" if self.value is None else f"{self.value:.3g} {self.unit}"
         met = self.value is not None and (self.value <= self.bound if self.most else self.value >= self.bound)
         verdict = "" if self.value is None else ("met" if met else "**short**")
-        return f"| {self.what} | {told} | {'at most' if self.most else 'at least'} {self.bound:g} {self.unit} | {verdict} |"
+        wanted = f"at {'most' if self.most else 'least'} {self.bound:g} {self.unit}"
+        return f"| {self.what} | {told} | {wanted} | {verdict} |"
 
 
 def table(about: Row, rows: list[Row]) -> str:

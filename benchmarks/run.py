@@ -81,7 +81,8 @@ def facts(path: Path) -> Row:
 def measure_machine(bench: Bench, files: dict[str, Path]) -> None:
     """Memory of one core, and what it takes to only read the files."""
     octets = (64 << 20) if bench.smoke else (1 << 30)
-    bench.add("machine", "memory", octets=octets, **machine.measure_memory(octets))
+    found: Row = dict(machine.measure_memory(octets))
+    bench.add("machine", "memory", octets=octets, **found)
     for form, path in files.items():
         seconds = machine.best_of(3, lambda path=path: os.system(f"cat '{path}' > /dev/null"))  # type: ignore[misc]
         bench.add("machine", "cat", form, seconds=seconds, bytes=path.stat().st_size, packets=facts(path)["packets"])
@@ -108,11 +109,11 @@ def measure_core(bench: Bench, files: dict[str, Path]) -> None:
         bench.add("kernels", "wiregauge kernels", form, **found)
 
 
-def wiregauge(path: Path, workers: int, **variables: str) -> child.Cost:
+def wiregauge(path: Path, workers: int, cache: str | None = None) -> child.Cost:
     """`wiregauge run` into a folder that is thrown away."""
     with tempfile.TemporaryDirectory(dir=DATA) as out:
         words = [*WIREGAUGE, "run", path, "--out", out, "--workers", str(workers)]
-        cost = child.run(words, timeout=3600, **variables)
+        cost = child.run(words, timeout=3600, variables={"WIREGAUGE_CACHE": cache} if cache else None)
     if cost.code:
         say(f"wiregauge run failed ({cost.code}): {cost.output[-500:]}")
     return cost
@@ -169,8 +170,8 @@ def measure_start(bench: Bench) -> None:
         return
     path = DATA / tiny()
     with tempfile.TemporaryDirectory() as cache:
-        first = wiregauge(path, 1, WIREGAUGE_CACHE=cache)
-        warm = min((wiregauge(path, 1, WIREGAUGE_CACHE=cache) for _ in range(3)), key=lambda one: one.seconds)
+        first = wiregauge(path, 1, cache)
+        warm = min((wiregauge(path, 1, cache) for _ in range(3)), key=lambda one: one.seconds)
         shown = min((child.run([*WIREGAUGE, "--help"]) for _ in range(3)), key=lambda one: one.seconds)
     for who, cost in (("first use", first), ("warm start", warm), ("--help", shown)):
         if cost.code == 0:

@@ -169,7 +169,7 @@ def user_rows(packets: Packets, flows: Flows, pick: np.ndarray, s: Subscribers, 
     rows["o_sum"] = encode.ipv4_checksum(rows, "o_")
     server, device = SERVER_IP + flows.server[flow], UE_IP + who
     rows["i_src"], rows["i_dst"] = np.where(down, server, device), np.where(down, device, server)
-    rows["i_length"], rows["i_ttl"], rows["i_id"] = length, np.where(down, 56, 64), packets.index[pick] + flow
+    rows["i_length"], rows["i_ttl"], rows["i_id"] = length, np.where(down, 56, 64), packets.ordinal[pick] + flow
     udp = flows.udp[flow]
     rows["i_protocol"] = np.where(udp, 17, 6)
     rows["i_sum"] = encode.ipv4_checksum(rows, "i_")
@@ -182,7 +182,7 @@ def user_rows(packets: Packets, flows: Flows, pick: np.ndarray, s: Subscribers, 
     rows["tail"][:, 5] = (length - 45) & 0xFF
     syn = np.flatnonzero(packets.flags[pick] & 2)
     rows["data_offset"][syn], rows["tail"][syn] = 0x60, encode.MSS_OPTION
-    _udp(rows.view(encode.UDP_ROW), np.flatnonzero(udp), length, packets.index[pick])
+    _udp(rows.view(encode.UDP_ROW), np.flatnonzero(udp), length, packets.ordinal[pick])
     return rows
 
 
