@@ -15,7 +15,7 @@ COVERAGE := --cov=probe --cov=kernels --cov=formats --cov=tools
 PYTEST := $(BIN)/python -m pytest $(if $(CAPTURES),--captures "$(CAPTURES)")
 # A test file that imports a kernel is a kernel test: all of them must also pass interpreted.
 KERNEL_TESTS = $(shell grep -lE '^(from|import) kernels' tests/test_*.py)
-HOSTILE := hostile or truncat or flip or fuzz
+HOSTILE := hostile or truncat or flip or fuzz or cut or damage or random or each_octet
 
 .PHONY: help demo test test-slow lint format bench bench-smoke wheel debian debian-bench clean
 
