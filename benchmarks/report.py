@@ -1,0 +1,92 @@
+"""Rows to text: every figure, then the ratios with the targets beside them."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+Row = dict[str, Any]
+
+
+class Target(NamedTuple):
+    """A ratio or limit: `least` or `most` of `value`."""
+
+    what: str
+    value: float | None
+    bound: float
+    most: bool = False
+    unit: str = "x"
+
+    def line(self) -> str:
+        """A row of a Markdown table."""
+        told = "not measured" if self.value is None else f"{self.value:.3g} {self.unit}"
+        met = self.value is not None and (self.value <= self.bound if self.most else self.value >= self.bound)
+        verdict = "" if self.value is None else ("met" if met else "**short**")
+        wanted = f"at {'most' if self.most else 'least'} {self.bound:g} {self.unit}"
+        return f"| {self.what} | {told} | {wanted} | {verdict} |"
+
+
+def table(about: Row, rows: list[Row]) -> str:
+    """All rows as two Markdown tables."""
+    lines = ["", f"{about['commit']} on {about['cpu']}, {about['cores']} cores, {about['date']}", ""]
+    lines += [f"load before: {about['load_before']}; Python {about['python']}, numba {about['numba']}", ""]
+    lines += [
+        "| part | who | form | packets | seconds | CPU s | Mpps | ns/packet | peak MiB | of it no file's | note |"
+    ]
+    lines += ["| --- | --- | --- | --: | --: | --: | --: | --: | --: | --: | --- |"]
+    lines += [_figures(row) for row in rows]
+    lines += ["", "| target | measured | wanted | |", "| --- | --: | --: | --- |"]
+    return "\n".join([*lines, *(target.line() for target in targets(rows))])
+
+
+def _figures(row: Row) -> str:
+    note = row.get("note", "")
+    if row["who"] == "memory":
+        note = (
+            f"read {row['read_gb_s']:.1f} GB/s; a miss {row['dependent_miss_ns']:.0f} ns where the next waits for it, "
+            f"{row['independent_miss_ns']:.0f} ns where not"
+        )
+    cells = [
+        row["part"], row["who"], row["form"], _cell(row, "packets", ",d"), _cell(row, "seconds", ".3f"),
+        _cell(row, "cpu_seconds", ".2f"), _cell(row, "mpps", ".3f"), _cell(row, "ns_per_packet", ",.0f"),
+        _cell(row, "peak_rss", ",.0f", 1 << 20), _cell(row, "peak_anonymous", ",.0f", 1 << 20), note,
+    ]  # fmt: skip
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(row: Row, name: str, form: str, divisor: int = 1) -> str:
+    value = row.get(name)
+    if value is None:
+        return ""
+    return format(value / divisor if divisor > 1 else int(value) if form == ",d" else value, form)
+
+
+def targets(rows: list[Row]) -> Iterator[Target]:
+    """What was promised, against what these rows say."""
+    for form in ("headers", "full"):
+        core, one = rate(rows, "wiregauge kernels", form), rate(rows, "wiregauge run --workers 1", form)
+        two = rate(rows, "wiregauge run --workers 2", form)
+        yield Target(f"kernels / NFStream, {form}", ratio(core, rate(rows, "nfstream", form)), 100)
+        yield Target(f"kernels / nfpcapd, {form}", ratio(core, rate(rows, "nfpcapd", form)), 2)
+        yield Target(f"kernels / softflowd, {form}", ratio(core, rate(rows, "softflowd", form)), 2)
+        yield Target(f"run, 1 worker / NFStream, {form}", ratio(one, rate(rows, "nfstream", form)), 30)
+        yield Target(f"run, 1 worker / tshark, {form}", ratio(one, rate(rows, "tshark", form)), 150)
+        yield Target(f"run, 2 workers / 1, {form}", ratio(two, one), 1.6)
+        yield Target(f"run, 2 workers / nfpcapd, {form}", ratio(two, rate(rows, "nfpcapd", form)), 1)
+        if form == "full":
+            yield Target(f"run, 2 workers, in times of cat, {form}", ratio(rate(rows, "cat", form), two), 3, True)
+    memory = {row["who"]: row["peak_anonymous"] / (1 << 20) for row in rows if row["part"] == "memory"}
+    yield Target("memory at 1x, without pages of files", memory.get("1x"), 1024, True, "MiB")
+    longest = max(memory, key=lambda who: int(who[:-1]), default="16x")
+    yield Target(f"memory at {longest} / at 1x", ratio(memory.get(longest), memory.get("1x")), 1.15, True)
+    for who, bound in (("--help", 1.5), ("warm start", 1.5), ("first use", 60)):
+        seconds = next((row["seconds"] for row in rows if row["part"] == "start" and row["who"] == who), None)
+        yield Target(f"start: {who}", seconds, bound, True, "s")
+
+
+def rate(rows: list[Row], who: str, form: str) -> float | None:
+    """Mpps of a contestant on a form."""
+    return next((row["mpps"] for row in rows if row["who"] == who and row["form"] == form and "mpps" in row), None)
+
+
+def ratio(over: float | None, under: float | None) -> float | None:
+    """over / under where both were measured."""
+    return over / under if over and under else None

@@ -1,0 +1,222 @@
+"""The benchmark: the machine, the kernels, the whole command and its peers, on the same files in the same run.
+
+    python -m benchmarks.run [--smoke] [--no-record] [--headers FILE] [--full FILE] [--only PART,...] [--scales 1,4,16]
+
+Parts: machine, peers, kernels, command, memory, start. Rows go to benchmarks/results/, one JSON object a line.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import child, machine, peers, traffic
+from benchmarks.kernels import measure_kernels
+from benchmarks.report import table
+
+HERE = Path(__file__).resolve().parent
+DATA = HERE / "data"
+RESULTS = HERE / "results"
+PARTS = ("machine", "peers", "kernels", "command", "memory", "start")
+WIREGAUGE = [sys.executable, "-c", "from probe.cli import main; main()"]
+FULL_SIZE = traffic.Size(4_000_000, 300_000, 50_000)
+SMOKE_SIZE = traffic.Size(40_000, 3_000, 500)
+
+Row = dict[str, Any]
+
+
+class Bench:
+    """One run: what it measures on, and the rows it has gathered."""
+
+    def __init__(self, smoke: bool, record: bool) -> None:
+        self.smoke = smoke
+        self.size = SMOKE_SIZE if smoke else FULL_SIZE
+        self.about = machine.description()
+        self.rows: list[Row] = []
+        self.file = RESULTS / "bench.jsonl" if record and not smoke else None
+
+    def add(self, part: str, who: str, form: str = "", **figures: Any) -> None:
+        """Keep a row; packets and seconds give the rates."""
+        row: Row = {"part": part, "who": who, "form": form, **figures}
+        if row.get("packets") and row.get("seconds"):
+            row["mpps"] = row["packets"] / row["seconds"] / 1e6
+            row["ns_per_packet"] = row["seconds"] / row["packets"] * 1e9
+        row = {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
+        self.rows.append(row)
+        if self.file is not None:
+            self.file.parent.mkdir(exist_ok=True)
+            with self.file.open("a", encoding="utf-8") as out:
+                out.write(json.dumps(self.about | row) + "\n")
+
+    def capture(self, form: str, scale: int = 1) -> Path:
+        """The capture of this form and length, made if it is not there yet."""
+        name = f"{'smoke' if self.smoke else 'bench'}-{form}{'' if scale == 1 else f'-{scale}x'}.pcap"
+        path = DATA / name
+        if not path.exists():
+            DATA.mkdir(exist_ok=True)
+            needed = self.size.packets * scale * (760 if form == "full" else 120)
+            if shutil.disk_usage(DATA).free < needed + (2 << 30):
+                raise SystemExit(f"benchmark: {name} needs {needed >> 20} MiB and 2 GiB to spare in {DATA}")
+            say(f"making {name}")
+            traffic.make(path, self.size, form, scale)
+        return path
+
+
+def say(text: str) -> None:
+    """Progress, on stderr."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def facts(path: Path) -> Row:
+    """What the generator wrote about a capture."""
+    known: Row = json.loads(Path(f"{path}.json").read_text(encoding="utf-8"))
+    return known
+
+
+def measure_machine(bench: Bench, files: dict[str, Path]) -> None:
+    """Memory of one core, and what it takes to only read the files."""
+    octets = (64 << 20) if bench.smoke else (1 << 30)
+    found: Row = dict(machine.measure_memory(octets))
+    bench.add("machine", "memory", octets=octets, **found)
+    for form, path in files.items():
+        seconds = machine.best_of(3, lambda path=path: os.system(f"cat '{path}' > /dev/null"))  # type: ignore[misc]
+        bench.add("machine", "cat", form, seconds=seconds, bytes=path.stat().st_size, packets=facts(path)["packets"])
+
+
+def measure_peers(bench: Bench, files: dict[str, Path]) -> None:
+    """Every peer on every file."""
+    for form, path in files.items():
+        for figure in peers.figures(path, facts(path)["packets"]):
+            if isinstance(figure, str):
+                say(f"left out: {figure}")
+            else:
+                say(f"{figure.name} {form}: {figure.seconds:.2f} s")
+                bench.add("peers", figure.name, form, **{k: v for k, v in figure._asdict().items() if k != "name"})
+
+
+def measure_core(bench: Bench, files: dict[str, Path]) -> None:
+    """Decode, join and flows on data in memory, one core."""
+    for form, path in files.items():
+        found = measure_kernels(path)
+        if found is None:
+            say("left out: the kernels have no pipeline yet")
+            return
+        bench.add("kernels", "wiregauge kernels", form, **found)
+
+
+def wiregauge(path: Path, workers: int, cache: str | None = None) -> child.Cost:
+    """`wiregauge run` into a folder that is thrown away."""
+    with tempfile.TemporaryDirectory(dir=DATA) as out:
+        words = [*WIREGAUGE, "run", path, "--out", out, "--workers", str(workers)]
+        cost = child.run(words, timeout=3600, variables={"WIREGAUGE_CACHE": cache} if cache else None)
+    if cost.code:
+        say(f"wiregauge run failed ({cost.code}): {cost.output[-500:]}")
+    return cost
+
+
+def has_command() -> bool:
+    """Whether there is a command to measure."""
+    if (HERE.parent / "probe" / "cli.py").exists():
+        return True
+    say("left out: there is no command wiregauge yet")
+    return False
+
+
+def measure_command(bench: Bench, files: dict[str, Path]) -> None:
+    """From file to Parquet, one worker and two, warm."""
+    if not has_command():
+        return
+    wiregauge(bench.capture("headers") if bench.smoke else DATA / tiny(), 1)  # compiles
+    for form, path in files.items():
+        for workers in (1, 2):
+            cost = min((wiregauge(path, workers) for _ in range(2)), key=lambda one: one.seconds)
+            say(f"wiregauge run, {workers} workers, {form}: {cost.seconds:.2f} s")
+            if cost.code == 0:
+                bench.add("command", f"wiregauge run --workers {workers}", form, packets=facts(path)["packets"],
+                          seconds=cost.seconds, cpu_seconds=cost.cpu_seconds, peak_rss=cost.peak_rss,
+                          peak_anonymous=cost.peak_anonymous, bytes=path.stat().st_size)  # fmt: skip
+
+
+def measure_memory(bench: Bench, scales: list[int]) -> None:
+    """Peak memory as the capture gets longer with as many subscribers and flows alive."""
+    if not has_command():
+        return
+    for scale in scales:
+        path = bench.capture("headers", scale)
+        cost = wiregauge(path, 1)
+        if cost.code == 0:
+            bench.add("memory", f"{scale}x", "headers", packets=facts(path)["packets"], seconds=cost.seconds,
+                      peak_rss=cost.peak_rss, peak_anonymous=cost.peak_anonymous)  # fmt: skip
+        if scale > 4 and not bench.smoke:
+            path.unlink()
+
+
+def tiny() -> str:
+    """The name of a capture of 2,000 packets, made if it is not there yet."""
+    if not (DATA / "tiny.pcap").exists():
+        DATA.mkdir(exist_ok=True)
+        traffic.make(DATA / "tiny.pcap", traffic.Size(2_000, 150, 25))
+    return "tiny.pcap"
+
+
+def measure_start(bench: Bench) -> None:
+    """How long a person waits: the first use compiles, later starts do not."""
+    if not has_command():
+        return
+    path = DATA / tiny()
+    with tempfile.TemporaryDirectory() as cache:
+        first = wiregauge(path, 1, cache)
+        warm = min((wiregauge(path, 1, cache) for _ in range(3)), key=lambda one: one.seconds)
+        shown = min((child.run([*WIREGAUGE, "--help"]) for _ in range(3)), key=lambda one: one.seconds)
+    for who, cost in (("first use", first), ("warm start", warm), ("--help", shown)):
+        if cost.code == 0:
+            bench.add("start", who, seconds=cost.seconds, cpu_seconds=cost.cpu_seconds, peak_rss=cost.peak_rss)
+
+
+def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scales: list[int]) -> None:
+    """All the parts that were asked for, in order."""
+    files = {}
+    if {"machine", "peers", "kernels", "command"} & set(parts):
+        files = {form: path or bench.capture(form) for form, path in given.items()}
+    jobs = {
+        "machine": lambda: measure_machine(bench, files),
+        "peers": lambda: measure_peers(bench, files),
+        "kernels": lambda: measure_core(bench, files),
+        "command": lambda: measure_command(bench, files),
+        "memory": lambda: measure_memory(bench, scales),
+        "start": lambda: measure_start(bench),
+    }
+    for part in parts:
+        say(f"== {part}")
+        jobs[part]()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; see the module."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Measure wiregauge and its peers.")
+    parser.add_argument("--smoke", action="store_true", help="a tiny capture, to see that everything runs")
+    parser.add_argument("--no-record", action="store_true", help="append nothing to benchmarks/results/")
+    parser.add_argument("--headers", type=Path, help="a capture of benchmarks.traffic to use instead of making one")
+    parser.add_argument("--full", type=Path)
+    parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--scales", help="lengths of capture for the memory part: 1,4,16; smoke: 1,4")
+    given = parser.parse_args(arguments)
+    parts = given.only.split(",")
+    if set(parts) - set(PARTS):
+        parser.error(f"--only takes {', '.join(PARTS)}")
+    bench = Bench(given.smoke, not given.no_record)
+    scales = [int(scale) for scale in (given.scales or ("1,4" if given.smoke else "1,4,16")).split(",")]
+    measure(bench, parts, {"headers": given.headers, "full": given.full}, scales)
+    print(table(bench.about, bench.rows))
+    if bench.file is not None:
+        say(f"rows appended to {bench.file}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
