@@ -136,7 +136,7 @@ def _optional(data, at, cut, hi, flags, depth, row):  # type: ignore[no-untyped-
     if flags & GTPU_E == 0:
         return 0, inner
     extension = octet(data, at + GTPU_NEXT_EXTENSION)
-    for _ in range(EXTENSIONS + 1):
+    for _ in range(EXTENSIONS):
         if extension == EXTENSION_NONE:
             return 0, inner
         if inner >= hi:
@@ -152,7 +152,7 @@ def _optional(data, at, cut, hi, flags, depth, row):  # type: ignore[no-untyped-
             _container(data, inner + 1, row)
         extension = octet(data, behind - 1)
         inner = behind
-    return GTPU_MALFORMED, inner
+    return 0 if extension == EXTENSION_NONE else GTPU_MALFORMED, inner
 
 
 @inlined

@@ -131,7 +131,7 @@ def _extensions(data, at, end, hi, protocol):  # type: ignore[no-untyped-def]
     """Past the extension headers: (reason, at, protocol, fragment, identification). A later fragment ends the chain."""
     fragment = 0
     identification = 0
-    for _ in range(IPV6_EXTENSIONS + 1):
+    for _ in range(IPV6_EXTENSIONS):
         if not _is_extension(protocol):
             return 0, at, protocol, fragment, identification
         if hi - at < 8:
@@ -151,7 +151,7 @@ def _extensions(data, at, end, hi, protocol):  # type: ignore[no-untyped-def]
         at += size
         if fragment >= FRAGMENT_LATER:
             return 0, at, protocol, fragment, identification
-    return IP_EXTENSIONS, at, protocol, fragment, identification
+    return IP_EXTENSIONS if _is_extension(protocol) else 0, at, protocol, fragment, identification
 
 
 @inlined
