@@ -33,7 +33,7 @@ def scatter(value):  # type: ignore[no-untyped-def]
 
 @inlined
 def mix(first, second):  # type: ignore[no-untyped-def]
-    """A uint64 of two, in this order. What differs in the upper bits of both (ports) must not cancel out: hence the fold."""
+    """A uint64 of two, in this order. The fold keeps differences in the upper bits (ports) from cancelling out."""
     return scatter((first ^ (first >> _29)) * _GOLDEN + second)
 
 

@@ -156,16 +156,7 @@ def _extensions(data, at, end, hi, protocol):  # type: ignore[no-untyped-def]
 
 @inlined
 def _is_extension(protocol):  # type: ignore[no-untyped-def]
-    return (
-        protocol == HOP_BY_HOP
-        or protocol == ROUTING
-        or protocol == FRAGMENT_HEADER
-        or protocol == AUTHENTICATION
-        or protocol == DESTINATION_OPTIONS
-        or protocol == MOBILITY
-        or protocol == HIP
-        or protocol == SHIM6
-    )
+    return protocol in (HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION_OPTIONS, MOBILITY, HIP, SHIM6)
 
 
 @part

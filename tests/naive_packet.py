@@ -1,4 +1,4 @@
-"""What `kernels.packet.parse` does, once more in plain Python: exceptions, slices and bytes objects, nothing shared but codes.
+"""What `kernels.packet.parse` does, once more in plain Python: exceptions and slices, nothing shared but the codes.
 
 `parse_frame` returns a dict of every PACKET field, and the piece that is kept (a dict) or None. GTP-C itself is not
 decoded: such a frame has reason None and kind None.

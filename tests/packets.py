@@ -6,11 +6,11 @@
 from typing import Any, NamedTuple
 
 from scapy.contrib.gtp import (
+    IE_TEIDI,
     GTP_U_Header,
     GTPErrorIndication,
     GTPPDUSessionContainer,
     IE_GSNAddress,
-    IE_TEIDI,
 )
 from scapy.contrib.mpls import MPLS
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_NOP, IPOption_RR
@@ -282,7 +282,7 @@ def _tunnels() -> list[tuple[str, int, Any]]:
         ("gtpc in tunnel", gtpu(USER4 / UDP(sport=2123, dport=2123) / Raw(b"\x40\1\0\4" + bytes(4)))),
         ("gtp0 in tunnel", gtpu(USER4 / UDP(sport=3386, dport=3386) / Raw(b"\x1e\1" + bytes(18)))),
         ("inner later fragment", gtpu(IP(frag=20, proto=17, src="10.1.1.1") / Raw(bytes(40)))),
-        ("inner first fragment", gtpu(IP(flags="MF", src="10.1.1.1") / UDP(sport=9, dport=10, len=900) / Raw(bytes(40)))),
+        ("inner first fragment", gtpu(IP(flags="MF", src="10.1.1.1") / UDP(sport=9, dport=9, len=900) / Raw(bytes(9)))),
         ("inner malformed", gtpu(IP(ihl=3, src="10.1.1.1") / Raw(bytes(40)))),
         ("inner options", gtpu(IP(src="10.1.1.1", options=[IPOption_NOP()] * 4) / SYN)),
         ("inner v6 chain", gtpu(USER6 / IPv6ExtHdrHopByHop() / IPv6ExtHdrFragment(m=1, id=3) / ACK / Raw(bytes(16)))),
