@@ -417,27 +417,28 @@ def parse_frame(frame: bytes, wire: int, link: int) -> tuple[dict, dict | None]:
 # ---------------------------------------------------------------- hashes
 
 
-def scatter(value: int) -> int:
-    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & M64
-    value = (value ^ value >> 27) * 0x94D049BB133111EB & M64
-    return value ^ value >> 31
+GOLDEN, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
+def fold(first: int, second: int) -> int:
+    high, low = divmod(first * second, 1 << 64)
+    return high ^ low
 
 
 def mix(first: int, second: int) -> int:
-    return scatter((first ^ first >> 29) * 0x9E3779B97F4A7C15 + second & M64)
+    return fold(fold(first ^ GOLDEN, second ^ FIRST) ^ GOLDEN, SECOND)
 
 
 def set_hashes(row: dict) -> None:
-    golden = 0x9E3779B97F4A7C15
     ends = [(row[f"{side}_hi"], row[f"{side}_lo"], row[f"{side}_port"]) for side in ("src", "dst")]
     if row["kind"] is None:
         return
     v6 = any(hi for hi, _, _ in ends)
-    keys = sorted((lo ^ port << 48) ^ (scatter(hi + golden & M64) if v6 else 0) for hi, lo, port in ends)
+    keys = sorted((lo ^ port << 47) ^ (fold(hi ^ GOLDEN, SECOND) if v6 else 0) for hi, lo, port in ends)
     row["flow_hash"] = mix(keys[0], keys[1] ^ row["ip_protocol"] << 40)
-    here, there = ((lo + hi * golden) & M64 for hi, lo, _ in ends)
+    here, there = ((lo + hi * GOLDEN) & M64 for hi, lo, _ in ends)
     row["shard_hash"] = mix(here + there & M64, here ^ there) >> 32
     if row["teid"] >= 0:
         who = "src" if row["gtpu_type"] == 26 else "outer_dst"
-        key = (row[f"{who}_lo"] + row[f"{who}_hi"] * golden) & M64
-        row["tunnel_hash"] = mix(key, row["teid"] << 29) or 1
+        key = (row[f"{who}_lo"] + row[f"{who}_hi"] * GOLDEN) & M64
+        row["tunnel_hash"] = mix(key, row["teid"]) or 1
