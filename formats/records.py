@@ -27,11 +27,11 @@ KIND_USER = 1  # an IP packet of a subscriber (in a tunnel) or of a plain link
 KIND_MESSAGES = 2  # GTP-C: rows first_message .. first_message + message_count of the MESSAGE array
 # GTP-U without a user packet: echo, error indication, end marker, an empty G-PDU (gtpu_type). outer_* are the addresses
 # and src_port, dst_port the ports of the message; src, dst the same addresses. teid is that of its header, tunnel_hash
-# is over outer_dst and teid; seq is the sequence number of an echo. In an error indication (26) teid is the TEID that is
-# unknown, src the address that had received it (GTP-U Peer Address), and tunnel_hash is over these two.
+# is over outer_dst and teid; seq is the sequence number of an echo. In an error indication (26) teid is the TEID that
+# is unknown, src the address that had received it (GTP-U Peer Address), and tunnel_hash is over these two.
 KIND_TUNNEL = 3
-# a fragment that may carry signalling: row first_message of the PIECE array. Reason GTPC_FRAGMENT for a first one on the
-# GTP-C port; FRAGMENT for a later one, which only the packets before it can tell apart from user data (`fragment` is 1).
+# A fragment that may carry signalling: row first_message of the PIECE array. Reason GTPC_FRAGMENT for a first one on
+# the GTP-C port; FRAGMENT for a later one, which only the first can tell apart from user data (`fragment` is 1).
 KIND_PIECE = 4
 
 NO_TEID = -1

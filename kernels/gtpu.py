@@ -77,12 +77,8 @@ def _known(message, depth):  # type: ignore[no-untyped-def]
     if message == G_PDU:
         return True
     return depth == 0 and (
-        message == ECHO_REQUEST
-        or message == ECHO_RESPONSE
-        or message == ERROR_INDICATION
-        or message == SUPPORTED_EXTENSION_HEADERS
-        or message == TUNNEL_STATUS
-        or message == END_MARKER
+        message
+        in (ECHO_REQUEST, ECHO_RESPONSE, ERROR_INDICATION, SUPPORTED_EXTENSION_HEADERS, TUNNEL_STATUS, END_MARKER)
     )
 
 
@@ -136,7 +132,7 @@ def _optional(data, at, cut, hi, flags, depth, row):  # type: ignore[no-untyped-
     if flags & GTPU_E == 0:
         return 0, inner
     extension = octet(data, at + GTPU_NEXT_EXTENSION)
-    for _ in range(EXTENSIONS + 1):
+    for _ in range(EXTENSIONS):
         if extension == EXTENSION_NONE:
             return 0, inner
         if inner >= hi:
@@ -152,7 +148,7 @@ def _optional(data, at, cut, hi, flags, depth, row):  # type: ignore[no-untyped-
             _container(data, inner + 1, row)
         extension = octet(data, behind - 1)
         inner = behind
-    return GTPU_MALFORMED, inner
+    return 0 if extension == EXTENSION_NONE else GTPU_MALFORMED, inner
 
 
 @inlined
@@ -169,7 +165,7 @@ def _control(data, at, inner, cut, hi, message, row):  # type: ignore[no-untyped
     """A message without a user packet: the reason code."""
     if message == ERROR_INDICATION:
         return _error_indication(data, inner, cut, hi, row)
-    if (message == ECHO_REQUEST or message == ECHO_RESPONSE) and octet(data, at) & GTPU_S != 0:
+    if (message in (ECHO_REQUEST, ECHO_RESPONSE)) and octet(data, at) & GTPU_S != 0:
         row.seq = be16(data, at + GTPU_SEQUENCE)
     return GTPU_CONTROL
 

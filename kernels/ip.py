@@ -131,7 +131,7 @@ def _extensions(data, at, end, hi, protocol):  # type: ignore[no-untyped-def]
     """Past the extension headers: (reason, at, protocol, fragment, identification). A later fragment ends the chain."""
     fragment = 0
     identification = 0
-    for _ in range(IPV6_EXTENSIONS + 1):
+    for _ in range(IPV6_EXTENSIONS):
         if not _is_extension(protocol):
             return 0, at, protocol, fragment, identification
         if hi - at < 8:
@@ -151,21 +151,12 @@ def _extensions(data, at, end, hi, protocol):  # type: ignore[no-untyped-def]
         at += size
         if fragment >= FRAGMENT_LATER:
             return 0, at, protocol, fragment, identification
-    return IP_EXTENSIONS, at, protocol, fragment, identification
+    return IP_EXTENSIONS if _is_extension(protocol) else 0, at, protocol, fragment, identification
 
 
 @inlined
 def _is_extension(protocol):  # type: ignore[no-untyped-def]
-    return (
-        protocol == HOP_BY_HOP
-        or protocol == ROUTING
-        or protocol == FRAGMENT_HEADER
-        or protocol == AUTHENTICATION
-        or protocol == DESTINATION_OPTIONS
-        or protocol == MOBILITY
-        or protocol == HIP
-        or protocol == SHIM6
-    )
+    return protocol in (HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION_OPTIONS, MOBILITY, HIP, SHIM6)
 
 
 @part

@@ -56,17 +56,20 @@ def kernel(function: F) -> F:
     return compiled
 
 
+_BORROWING: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+
+
 def part(function: F) -> F:
     """A kernel that only kernels call: it borrows its arrays, so it neither counts references nor can it allocate.
 
     Numba counts a reference to every array at every call that LLVM does not inline; for a parse of ten calls a packet
     that was half of its time.
     """
-    compiled: F = numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
+    compiled: F = numba.njit(**_BORROWING)(function)
     return compiled
 
 
 def inlined(function: F) -> F:
     """A `part` that always becomes a piece of its caller: for the steps that every packet takes, no others."""
-    compiled: F = numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False, forceinline=True)(function)
+    compiled: F = numba.njit(**_BORROWING, forceinline=True)(function)
     return compiled

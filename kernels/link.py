@@ -77,7 +77,7 @@ def find_ip(data, at, end, link):  # type: ignore[no-untyped-def]
         if end - at < ETHERNET_HEADER:
             return LINK_TRUNCATED, at, FAMILY_ANY
         return _behind_ethertype(data, at + ETHERNET_HEADER, end, be16(data, at + ETHERNET_TYPE))
-    if link == LINKTYPE_RAW or link == LINKTYPE_RAW_BSD or link == LINKTYPE_RAW_OPENBSD:
+    if link in (LINKTYPE_RAW, LINKTYPE_RAW_BSD, LINKTYPE_RAW_OPENBSD):
         return 0, at, FAMILY_ANY
     if link == LINKTYPE_IPV4:
         return 0, at, FAMILY_IPV4
@@ -87,9 +87,9 @@ def find_ip(data, at, end, link):  # type: ignore[no-untyped-def]
         return _cooked(data, at, end, SLL_HEADER, SLL_TYPE)
     if link == LINKTYPE_LINUX_SLL2:
         return _cooked(data, at, end, SLL2_HEADER, SLL2_TYPE)
-    if link == LINKTYPE_NULL or link == LINKTYPE_LOOP:
+    if link in (LINKTYPE_NULL, LINKTYPE_LOOP):
         return _loopback(data, at, end, link)
-    if link == LINKTYPE_PPP or link == LINKTYPE_PPP_SERIAL:
+    if link in (LINKTYPE_PPP, LINKTYPE_PPP_SERIAL):
         return _serial(data, at, end)
     if link == LINKTYPE_PPP_ETHER:
         return _pppoe(data, at, end)
@@ -124,7 +124,7 @@ def _behind_tags(data, at, end, ethertype):  # type: ignore[no-untyped-def]
         if _is_tag(ethertype):
             tags += 1
             reason, at, ethertype = _tag(data, at, end, tags)
-        elif ethertype == ETHERTYPE_MPLS or ethertype == ETHERTYPE_MPLS_MULTICAST:
+        elif ethertype in (ETHERTYPE_MPLS, ETHERTYPE_MPLS_MULTICAST):
             reason, at, labels = _labels(data, at, end, labels)
             if reason == 0:
                 reason, at, ethertype = _bottom(data, at, end)
@@ -136,12 +136,7 @@ def _behind_tags(data, at, end, ethertype):  # type: ignore[no-untyped-def]
 
 @part
 def _is_tag(ethertype):  # type: ignore[no-untyped-def]
-    return (
-        ethertype == ETHERTYPE_VLAN
-        or ethertype == ETHERTYPE_SERVICE_VLAN
-        or ethertype == ETHERTYPE_OLD_QINQ
-        or ethertype == ETHERTYPE_OLD_QINQ_2
-    )
+    return ethertype in (ETHERTYPE_VLAN, ETHERTYPE_SERVICE_VLAN, ETHERTYPE_OLD_QINQ, ETHERTYPE_OLD_QINQ_2)
 
 
 @part
@@ -240,7 +235,7 @@ def _serial(data, at, end):  # type: ignore[no-untyped-def]
     if end - at < 2:
         return LINK_TRUNCATED, at, FAMILY_ANY
     first = octet(data, at)
-    if first == C_HDLC_UNICAST or first == C_HDLC_BROADCAST:
+    if first in (C_HDLC_UNICAST, C_HDLC_BROADCAST):
         return _cisco(data, at, end)
     if be16(data, at) == PPP_ADDRESS_CONTROL:
         at += 2
@@ -281,11 +276,6 @@ def _loopback(data, at, end, link):  # type: ignore[no-untyped-def]
     at += FAMILY_HEADER
     if family == AF_INET:
         return 0, at, FAMILY_IPV4
-    if (
-        family == AF_INET6_LINUX
-        or family == AF_INET6_NETBSD
-        or family == AF_INET6_FREEBSD
-        or family == AF_INET6_DARWIN
-    ):
+    if family in (AF_INET6_LINUX, AF_INET6_NETBSD, AF_INET6_FREEBSD, AF_INET6_DARWIN):
         return 0, at, FAMILY_IPV6
     return NOT_IP, at, FAMILY_ANY

@@ -62,8 +62,8 @@ def parse(data, records, first, out_packets, out):  # type: ignore[no-untyped-de
     """Parse records[first:] into out_packets[0:]; returns how many (int64).
 
     data: uint8[n]; records: RECORD[m]; out_packets: PACKET[k]; out: `kernels.signalling.Signalling`, appended to.
-    Stops where out_packets is full, or `out` lacks room for what one more packet may add: the caller empties it and goes
-    on from `first` + the result. With room for one datagram at the start, at least one record is parsed.
+    Stops where out_packets is full, or `out` lacks room for what one more packet may add: the caller empties it and
+    goes on from `first` + the result. With room for one datagram at the start, at least one record is parsed.
     """
     count = min(len(records) - first, len(out_packets))
     last = len(records) - 1
@@ -142,7 +142,7 @@ def _finish(reason, row):  # type: ignore[no-untyped-def]
         kind = KIND_MESSAGES
     elif reason == GTPU_CONTROL:
         kind = KIND_TUNNEL
-    elif reason == GTPC_FRAGMENT or reason == FRAGMENT:
+    elif reason in (GTPC_FRAGMENT, FRAGMENT):
         kind = KIND_PIECE
     else:
         _clear(row)

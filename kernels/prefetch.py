@@ -40,7 +40,7 @@ def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:
     return types.none(array, types.intp), generate
 
 
-if numba.config.DISABLE_JIT:
+if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
 
     def prefetch_row(array, index):  # type: ignore[no-untyped-def]
         """Nothing to ask for: there is no machine code."""
@@ -53,10 +53,10 @@ else:
     @inlined
     def prefetch_row(array, index):  # type: ignore[no-untyped-def]
         """Ask for the first cache line of `array[index]`, 0 <= index < len(array); array: any dtype, one dimension."""
-        _prefetch(array, index)
+        _prefetch(array, index)  # type: ignore[call-arg]
 
     @inlined
     def prefetch_octet(data, at):  # type: ignore[no-untyped-def]
         """Ask for the cache line of `data[at]`; data: uint8[n]. An offset outside of the array asks for nothing."""
         if 0 <= at < len(data):
-            _prefetch(data, at)
+            _prefetch(data, at)  # type: ignore[call-arg]

@@ -85,8 +85,8 @@ def _syn_options(data, at, end, row):  # type: ignore[no-untyped-def]
 def udp(data, at, cut, hi, fragment, row):  # type: ignore[no-untyped-def]
     """A UDP header (RFC 768): (reason or 0, src port, dst port, end of the datagram by its header).
 
-    A length of 0 reaches to the end of the packet (RFC 2675). Only a first fragment may announce more than its IP packet
-    holds; `row.payload` counts what this fragment holds.
+    A length of 0 reaches to the end of the packet (RFC 2675). Only a first fragment may announce more than its IP
+    packet holds; `row.payload` counts what this fragment holds.
     """
     if hi - at < UDP_HEADER:
         return TRANSPORT_MALFORMED, 0, 0, hi
@@ -107,11 +107,11 @@ def udp(data, at, cut, hi, fragment, row):  # type: ignore[no-untyped-def]
 
 @inlined
 def quic(data, at, cut):  # type: ignore[no-untyped-def]
-    """1 where the UDP payload data[at:cut] begins with a QUIC long header of a known version (RFC 9000 §17.2), else 0."""
+    """1 where the UDP payload data[at:cut] begins with a QUIC long header of a known version, else 0."""
     if cut - at < QUIC_LEAST or octet(data, at) & QUIC_LONG_HEADER != QUIC_LONG_HEADER:
         return 0
     version = be32(data, at + QUIC_VERSION)
-    if version == QUIC_1 or version == QUIC_2 or QUIC_DRAFT_FIRST <= version <= QUIC_DRAFT_LAST:
+    if version in (QUIC_1, QUIC_2) or QUIC_DRAFT_FIRST <= version <= QUIC_DRAFT_LAST:
         return 1
     return 1 if version >> 16 == QUIC_GOOGLE else 0
 
