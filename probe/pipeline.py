@@ -1,0 +1,148 @@
+"""The one path: blocks -> packets -> xDR rows, in rounds.
+
+In each round the records of a batch are parsed in lanes, one a worker, and each put into order; then every shard takes the
+packets of all lanes, lane by lane. Lanes share nothing while they parse, shards nothing while they update, so both run
+as threads without a lock (kernels hold no GIL), and what is written does not depend on how many there are.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from formats.records import PACKET
+from kernels import signalling
+from kernels.order import arrange
+from kernels.packet import parse
+from kernels.shard import FLOW_ROWS, PRESENCE_ROWS, PROCEDURE_ROWS, SESSION_ROWS, Limits, Shard
+from kernels.update import drain, update
+from probe.accounts import Accounts
+from probe.merge import Batch, batches
+from probe.sources import Source
+
+__all__ = ["Lane", "Pipeline"]
+
+LANE_PACKETS = 8192
+
+Put = Callable[[str, np.ndarray, list[str]], None]
+Work = Callable[[Any], None]
+
+_ROWS = (("flow", FLOW_ROWS), ("session", SESSION_ROWS), ("presence", PRESENCE_ROWS), ("procedure", PROCEDURE_ROWS))
+
+
+class Lane:
+    """Room to parse a stretch of records into."""
+
+    def __init__(self, packets: int = LANE_PACKETS) -> None:
+        self.packets = np.zeros(packets, PACKET)
+        self.order = np.zeros(packets, np.int32)
+        self.spare = np.zeros(packets, np.int32)
+        self.signalling = signalling.allocate(packets)
+        self.count = 0
+
+    def parse(self, batch: Batch, first: int, end: int) -> None:
+        """Parse records [first, end) of a batch, or as many as there is room for."""
+        self.signalling.used[:] = 0
+        self.count = parse(batch.data, batch.records[:end], first, self.packets, self.signalling)
+        arrange(self.packets, 0, self.count, self.signalling, self.order, self.spare)
+
+
+class Worker:
+    """One shard, and the scratch that it decodes reassembled datagrams in."""
+
+    def __init__(self, shard: Shard, put: Put) -> None:
+        self.shard, self.put = shard, put
+        self.scratch = signalling.allocate(8)
+
+    def take(self, lanes: Sequence[Lane]) -> None:
+        """Update the shard with the packets of all lanes."""
+        words = self.shard.words
+        for lane in lanes:
+            at = 0
+            while True:
+                at = update(words, lane.packets, lane.order, at, lane.count, lane.signalling, self.scratch)
+                if at >= lane.count:
+                    break
+                self.hand_over()
+
+    def hand_over(self) -> None:
+        """Pass on the rows that are ready."""
+        apns = self.shard.apns()
+        for table, word in _ROWS:
+            count = int(self.shard.words[word])
+            if count:
+                self.put(table, getattr(self.shard, table)[:count], apns)
+                self.shard.words[word] = 0
+
+    def finish(self, _: object = None) -> None:
+        """End of input: end everything."""
+        while not drain(self.shard.words):
+            self.hand_over()
+        self.hand_over()
+
+
+class Pipeline:
+    """All stages from batches to rows; `put` takes the rows of a table."""
+
+    def __init__(self, window_ns: int, put: Put, workers: int = 1, limits: Limits | None = None) -> None:
+        self.accounts = Accounts()
+        self.packets = 0
+        self.workers = [Worker(Shard(window_ns, limits, k, workers), put) for k in range(workers)]
+        self.lanes = [Lane() for _ in range(workers)]
+        self._pool = ThreadPoolExecutor(workers, "worker") if workers > 1 else None
+
+    def _all(self, function: Work, items: Iterable[Any]) -> None:
+        """Do `function` for each item, side by side where there are several workers."""
+        if self._pool is None:
+            for item in items:
+                function(item)
+        else:
+            for future in [self._pool.submit(function, item) for item in items]:
+                future.result()
+
+    def _bounds(self, ts: np.ndarray, first: int) -> list[tuple[int, int]]:
+        """Stretches of a round, one a lane: of like length, and not between packets of the same time."""
+        share = min(LANE_PACKETS, -(-(len(ts) - first) // len(self.lanes)))
+        bounds: list[tuple[int, int]] = []
+        for _ in self.lanes:
+            end = min(first + share, len(ts))
+            while end < len(ts) and end > first + share // 2 and ts[end] == ts[end - 1]:
+                end -= 1
+            if end > first:
+                bounds.append((first, end))
+            first = end
+        return bounds
+
+    def take(self, batch: Batch) -> None:
+        """Everything that a batch of packets gives rise to."""
+        first, ts = 0, batch.records["ts"]
+        while first < len(ts):
+            bounds = self._bounds(ts, first)
+            lanes = self.lanes[: len(bounds)]
+            self._all(lambda job: job[0].parse(batch, *job[1]), list(zip(lanes, bounds, strict=True)))
+            whole = 0
+            for lane, (begin, end) in zip(lanes, bounds, strict=True):
+                whole += 1
+                first = begin + lane.count
+                if first < end:
+                    break
+            self._all(lambda worker: worker.take(lanes[:whole]), self.workers)
+        self.packets += len(ts)
+        self.accounts.collect(self.workers[0].shard)
+
+    def run(self, sources: Sequence[Source], progress: Callable[[int], None] | None = None) -> None:
+        """Read all sources to their end; `progress` is told the packets so far."""
+        try:
+            for batch in batches(sources):
+                self.take(batch)
+                batch.release()
+                if progress:
+                    progress(self.packets)
+            self._all(lambda worker: worker.finish(), self.workers)
+            self.accounts.collect(self.workers[0].shard, always=True)
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)
+            for source in sources:
+                source.close()
