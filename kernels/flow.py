@@ -293,7 +293,7 @@ def emit(shard, f, reason):  # type: ignore[no-untyped-def]
         emit_outcome(shard, f)
     if f.packets[0] + f.packets[1] == 0:
         return
-    at = new_row(shard, f, f.row_start, f.row_end, f.window, reason)
+    at = new_row(shard, f, f.row_start, max(f.row_start, f.last_ts), f.window, reason)
     r = own.out_flow(shard, 0)[at]
     write_counters(r, f)
     if f.outcome != 0:
@@ -306,7 +306,6 @@ def begin_row(shard, f, ts):  # type: ignore[no-untyped-def]
     """Start the next row of a connection."""
     clear_row(f)
     f.row_start = ts
-    f.row_end = ts
     f.window = window_of(shard, ts)
 
 
@@ -453,8 +452,6 @@ def account(f, p, d):  # type: ignore[no-untyped-def]
     f.packets[d] += 1
     if ts > f.last_ts:
         f.last_ts = ts
-    if ts > f.row_end:
-        f.row_end = ts
     if ts < f.row_start:
         f.row_start = ts
     if p.payload > 0:

@@ -91,7 +91,6 @@ def sweep_flow(shard, row, now, draining):  # type: ignore[no-untyped-def]
         flow.emit(shard, f, WINDOW_END)
         flow.clear_row(f)
         f.row_start = -NONE
-        f.row_end = NONE
 
 
 @part
