@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import llvmlite
 import numba
@@ -47,13 +47,13 @@ def compiled_before() -> bool:
 
 
 CACHE = cache_folder()
-numba.config.CACHE_DIR = str(CACHE)
+numba.config.CACHE_DIR = str(CACHE)  # type: ignore[attr-defined]
 
 
 def kernel(function: F) -> F:
     """Compile `function` on first call: no GIL, cached on disk, no fast-math."""
-    compiled: F = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    return compiled
+    compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    return cast(F, compiled)
 
 
 _BORROWING: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
@@ -65,11 +65,11 @@ def part(function: F) -> F:
     Numba counts a reference to every array at every call that LLVM does not inline; for a parse of ten calls a packet
     that was half of its time.
     """
-    compiled: F = numba.njit(**_BORROWING)(function)
-    return compiled
+    compiled: Any = numba.njit(**_BORROWING)(function)
+    return cast(F, compiled)
 
 
 def inlined(function: F) -> F:
     """A `part` that always becomes a piece of its caller: for the steps that every packet takes, no others."""
-    compiled: F = numba.njit(**_BORROWING, forceinline=True)(function)
-    return compiled
+    compiled: Any = numba.njit(**_BORROWING, forceinline=True)(function)
+    return cast(F, compiled)
