@@ -20,7 +20,7 @@ def terminal() -> bool:
     return sys.stderr.isatty()
 
 
-class _Compilation(event.TimingListener):  # type: ignore[misc]
+class _Compilation(event.TimingListener):
     """Counts kernels that were compiled (not those found in the cache) and the seconds that it took."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class _Compilation(event.TimingListener):  # type: ignore[misc]
 
 
 class RunProgress:
-    """A line of progress for a run: `with RunProgress(sources) as told: pipeline.run(sources, told)`.
+    """A line of progress for a run: `with RunProgress(sources) as told: pipeline.run(sources, told.packets_done)`.
 
     A thread looks at the counters a few times a second, so packets cost nothing.
     """
@@ -57,6 +57,7 @@ class RunProgress:
         self._compilation = _Compilation()
         self._begun = 0.0
         self._first = 0.0  # when the first packets were through
+        self._rows = (0, 0)
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -74,11 +75,15 @@ class RunProgress:
         if self._thread is not None:
             self._thread.join()
 
-    def __call__(self, packets: int) -> None:
+    def packets_done(self, packets: int) -> None:
         """Packets so far."""
         if not self.packets:
             self._first = time.perf_counter()
         self.packets = packets
+
+    def rows_done(self, done: int, total: int) -> None:
+        """Rows of the KPI stage so far, and in all."""
+        self._rows = done, total
 
     @property
     def compiled_s(self) -> float:
@@ -101,6 +106,9 @@ class RunProgress:
             done, total = self._compilation.compiled, _kernels()
             description = "compiling kernels (first use, about a minute)"
             return {"description": description, "completed": done, "total": total, "told": f"{done} of {total}"}
+        if self._rows[1]:
+            done, total = self._rows
+            return {"description": "KPIs", "completed": done, "total": total, "told": f"{done:,} of {total:,} rows"}
         return {"description": "reading", **self._reading()}
 
     def _reading(self) -> dict[str, Any]:

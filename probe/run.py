@@ -64,19 +64,20 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
     sources, refusals = open_sources(arguments)
     sink = Sink(out, _run_id(sources, refusals), Identities.from_option(options.identities, options.identity_key))
     pipeline = Pipeline(options.window_s * SECOND, sink.put, options.workers, options.limits)
-    try:
-        with RunProgress(sources, progress) as told:
-            pipeline.run(sources, told)
-        ledger = list(pipeline.accounts.entries(sources))
-        sink.close([*ledger, *_problem_entries(ledger, sources, refusals)])
-    except BaseException:
-        sink.abort()
-        raise
-    rows = sink.rows_written()
-    span = _span(ledger, options.window_s * SECOND)
-    if span is not None:
-        rows |= compute([out], out, options.window_s, options.grains, between=span).rows_out
-    return Outcome(_summary(out, options, pipeline, rows, begun, told), _problems(sources, refusals))
+    with RunProgress(sources, progress) as told:
+        try:
+            pipeline.run(sources, told.packets_done)
+            ledger = list(pipeline.accounts.entries(sources))
+            sink.close([*ledger, *_problem_entries(ledger, sources, refusals)])
+        except BaseException:
+            sink.abort()
+            raise
+        rows = sink.rows_written()
+        span = _span(ledger, options.window_s * SECOND)
+        if span is not None:
+            kpis = compute([out], out, options.window_s, options.grains, progress=told.rows_done, between=span)
+            rows |= kpis.rows_out
+    return Outcome(_summary(out, options, pipeline, rows, begun, told.compiled_s), _problems(sources, refusals))
 
 
 def _check_out(out: Path) -> None:
@@ -150,7 +151,7 @@ def _problem_entries(
 
 
 def _summary(
-    out: Path, options: RunOptions, pipeline: Pipeline, rows: dict[str, int], begun: float, told: RunProgress
+    out: Path, options: RunOptions, pipeline: Pipeline, rows: dict[str, int], begun: float, compiled_s: float
 ) -> RunSummary:
     accounts, shards = pipeline.accounts, [worker.shard for worker in pipeline.workers]
     refused = {name: sum(int(shard.words[pool + REFUSED]) for shard in shards) for name, pool in POOLS.items()}
@@ -165,7 +166,7 @@ def _summary(
         rows=rows,
         refused_rows={name: count for name, count in refused.items() if count},
         seconds=time.perf_counter() - begun,
-        compiled_s=told.compiled_s,
+        compiled_s=compiled_s,
         peak_octets=peak_memory(),
     )
 
