@@ -1,7 +1,7 @@
 """Names for the octet ranges of one frame, for `wiregauge inspect`: link, tags, IP, UDP, TCP, GTP-U; see `layers_gtpc`.
 
-Nothing else is computed from this: what a run counts is what the kernels decode. The walk follows the same headers by the
-offsets that `formats` declares, so that a person sees where each value stands. It stops where a header does not hold.
+Nothing else is computed from this: what a run counts is what the kernels decode. The walk follows the same headers, by
+the numbers that `formats` declares, so that one sees where each value stands. It stops where a header does not hold.
 """
 
 import ipaddress
@@ -302,6 +302,10 @@ def _ipv6(w: Walk) -> None:
         if offset:
             return _transport(w, header, offset)
     raise Stop("too many IPv6 extension headers")
+
+
+def _fragment_v6(value: int) -> str:
+    return f"{value & ~7}" + (", more follow" if value & 1 else "")
 
 
 def _transport(w: Walk, protocol: int, offset: int) -> None:
