@@ -2,6 +2,7 @@
 
 import importlib
 import ipaddress
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,13 +57,11 @@ class Decoded(NamedTuple):
 
 def find_packet(capture: str, number: int) -> Found:
     """Packet `number` of a file, counted from 1 as other tools do; InputError where it has fewer."""
+    if os.path.isdir(capture):
+        raise InputError(capture, "a folder", remedy="Name a capture file: the number of a packet counts within it.")
     sources, refusals = open_sources([capture])
     if refusals:
         raise InputError(refusals[0].source, f"not read: {refusals[0].reason}")
-    if len(sources) != 1:
-        raise InputError(
-            capture, f"{len(sources)} captures", remedy="Name one of them: a packet's number counts in a file."
-        )
     source, seen = sources[0], 0
     try:
         while block := source.read():

@@ -97,24 +97,23 @@ def _check_out(out: Path) -> None:
 
 def _run_id(sources: Sequence[Source], refusals: Sequence[Refusal]) -> str:
     """A name for the run by what the inputs hold, whatever their order and folder, and however they are cut."""
-    inputs = sorted(_content(source.name) for source in sources)
+    inputs = sorted(_content(source) for source in sources)
     return run_digest(inputs or sorted(refusal.source for refusal in refusals))
 
 
-def _content(name: str) -> str:
-    """What tells one capture file from another: its size, and both its ends. A pipe only has a name."""
+def _content(source: Source) -> str:
+    """What tells one capture from another: a file's size and both its ends, a pipe's first packet."""
+    if source.size is None:
+        return f"{source.name} {source.first_ts} {source.first_digest}"
+    digest = hashlib.blake2b(digest_size=16)
     try:
-        if not os.path.isfile(name):
-            return name
-        digest = hashlib.blake2b(digest_size=16)
-        with open(name, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        with open(source.name, "rb") as file:
             digest.update(file.read(EDGE))
-            file.seek(max(size - EDGE, 0))
+            file.seek(max(source.size - EDGE, 0))
             digest.update(file.read(EDGE))
     except OSError:
-        return name
-    return f"{size} {digest.hexdigest()}"
+        return source.name
+    return f"{source.size} {digest.hexdigest()}"
 
 
 # --- what the ledger and people are told -------------------------------------------------------------------------
@@ -243,10 +242,16 @@ def run_command(
     """
     limits = Limits(flows=max_flows, sessions=max_sessions)
     options = RunOptions(rest["window"], rest["identities"], rest["identity_key"], rest["workers"], by, limits)
-    outcome = run(source, out, options)
+    try:
+        outcome = run(source, out, options)
+    except KeyboardInterrupt:
+        raise WiregaugeError(
+            f"interrupted: what stands in {out} is not complete; run it again to replace it."
+        ) from None
     for line in summary_lines(outcome.summary):
         click.echo(line)
-    click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out} kpi_cell")
+    table = " kpi_cell" if outcome.summary.rows.get("kpi_cell") else ""
+    click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out}{table}")
     for problem in outcome.problems:
         click.echo(f"wiregauge: {problem}", err=True)
     if outcome.problems:
