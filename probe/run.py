@@ -14,7 +14,7 @@ from kernels.shard import Limits
 from kernels.table import REFUSED
 from probe.config import config_option
 from probe.duration import DURATION
-from probe.errors import OutputError
+from probe.errors import OutputError, WiregaugeError
 from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM, Identities
 from probe.kpi import compute
 from probe.pipeline import Pipeline
