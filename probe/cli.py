@@ -84,12 +84,23 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; whatever goes wrong is one or two lines and an exit code."""
+        if not args and kwargs.get("args") is None:  # as a program, not from Python
+            sys.meta_path.insert(0, _NoPandas())
         try:
             return super().main(*args, **kwargs)
         except Exception as problem:
             if os.environ.get(DEBUG):
                 raise
             sys.exit(_tell(problem))
+
+
+class _NoPandas:
+    """Arrow imports pandas wherever it is installed, for half a second, and we have no use for it."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        """No pandas here; everything else is for others to find."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError("not needed", name=fullname)
 
 
 def _tell(problem: Exception) -> int:
