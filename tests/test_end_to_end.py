@@ -1,0 +1,315 @@
+"""What the path makes of a generated capture equals what the generator knows to have happened in it.
+
+The meanings are those of `tools.scenario.truth`; where the probe can say less, the comparison says so.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from tests import pipeline_tools as tools
+from tests.pipeline_tools import SECOND, key
+from tools.scenario import PRESETS, CaptureOptions, Truth, generate
+
+pytestmark = pytest.mark.compiled
+
+WINDOW_S = 10
+FIVE_TUPLE = ("ue_ip", "ue_port", "server_ip", "server_port", "ip_protocol")
+Row = dict[str, Any]
+
+
+class Made:
+    """A preset's truth and what a run over its capture gave."""
+
+    def __init__(self, name: str, window_s: int) -> None:
+        with TemporaryDirectory() as folder:
+            options = CaptureOptions()
+            self.truth: Truth = generate(replace(PRESETS[name], window_s=window_s), Path(folder), options)
+            self.run = tools.run([Path(folder) / name for name in self.truth.files], window_s=window_s)
+        self.window_ns = window_s * SECOND
+        self.dict = self.truth.as_dict()
+        self.sessions = {s["number"]: s for s in self.dict["sessions"]}
+        by_start = {(s["imsi"], s["start"]): s["number"] for s in self.dict["sessions"] if s["captured"]}
+        self.number = {
+            row["session_id"]: by_start.get(key(row, "subscriber", "start_time")) for row in self.run.session
+        }
+
+    def window(self, ts: int) -> int:
+        return ts - ts % self.window_ns
+
+
+@lru_cache(maxsize=4)
+def made(name: str, window_s: int = WINDOW_S) -> Made:
+    return Made(name, window_s)
+
+
+@pytest.fixture(params=sorted(PRESETS))
+def preset(request: pytest.FixtureRequest) -> Made:
+    return made(request.param)
+
+
+def differences(told: dict[Any, Any], true: dict[Any, Any]) -> list[str]:
+    """What two dicts do not agree on, in words; empty when they are equal."""
+    out = [f"only in the run: {k} = {told[k]}" for k in told if k not in true]
+    out += [f"missing in the run: {k} = {true[k]}" for k in true if k not in told]
+    for k in true:
+        if k in told and told[k] != true[k]:
+            if isinstance(true[k], dict):
+                parts = {n: (told[k].get(n), v) for n, v in true[k].items() if told[k].get(n) != v}
+                out.append(f"{k}: run, truth = {parts}")
+            else:
+                out.append(f"{k}: run {told[k]}, truth {true[k]}")
+    return out
+
+
+def check(told: dict[Any, Any], true: dict[Any, Any]) -> None:
+    found = differences(told, true)
+    assert not found, f"{len(found)} of {len(true)}:\n" + "\n".join(found[:12])
+
+
+# --- sessions ----------------------------------------------------------------------------------------------------
+
+
+def session_told(row: Row) -> Row:
+    names = ("subscriber", "home_plmn", "apn", "rat", "start_time", "end_reason", "cause_code", "dropped", "gateway",
+             "bytes_up", "bytes_down", "packets_up", "packets_down", "cell_first", "cell_last", "qos_class")  # fmt: skip
+    told = {name: row[name] for name in names}
+    told["device_tac"] = row["device_tac"]
+    told["addresses"] = (row["ue_ip"], row["ue_ipv6"])
+    told["end_time"] = row["end_time"] if row["end_reason"] != "drained" else None
+    told["setup_ms"] = row["setup_ms"]
+    return told
+
+
+def session_true(s: Row) -> Row:
+    v4, v6 = s["ue_ipv4"], s["ue_ipv6"]
+    return {
+        "subscriber": s["imsi"], "home_plmn": s["home_plmn"], "apn": s["apn"], "rat": s["rat"],
+        "start_time": s["start"], "end_reason": s["end_reason"] or "drained", "cause_code": s["cause_code"],
+        "dropped": s["dropped"], "gateway": s["gateway"],
+        "bytes_up": s["bytes_up"], "bytes_down": s["bytes_down"], "packets_up": s["packets_up"],
+        "packets_down": s["packets_down"], "cell_first": s["cells"][0], "cell_last": s["cells"][-1],
+        "qos_class": s["qci"], "device_tac": s["imeisv"][:8], "end_time": s["end"],
+        "addresses": (v4 or v6, v6 if v4 else None), "setup_ms": max(0.0, s["setup_ms"]),
+    }  # fmt: skip
+
+
+def test_sessions(preset: Made) -> None:
+    told = {preset.number[row["session_id"]]: session_told(row) for row in preset.run.session if row["subscriber"]}
+    true = {number: session_true(s) for number, s in preset.sessions.items() if s["captured"]}
+    check(told, true)
+    strangers = [row for row in preset.run.session if not row["subscriber"]]
+    assert len(strangers) <= sum(not s["captured"] for s in preset.sessions.values())
+
+
+# --- procedures --------------------------------------------------------------------------------------------------
+
+
+def procedure_told(preset: Made, row: Row) -> Row:
+    return {
+        "outcome": row["outcome"], "cause_code": row["cause_code"], "attempts": row["attempts"],
+        "latency_ms": row["latency_ms"], "imsi": row["subscriber"], "cell": row["cell"], "apn": row["apn"],
+        "session": preset.number.get(row["session_id"]),
+    }  # fmt: skip
+
+
+def procedure_true(p: Row) -> Row:
+    names = ("outcome", "cause_code", "attempts", "imsi", "cell", "apn", "session")
+    true = {name: p[name] for name in names}
+    true["latency_ms"] = None if p["latency_ms"] is None else max(0.0, p["latency_ms"])
+    return true
+
+
+def test_procedures(preset: Made) -> None:
+    """GTP-U echo is counted in the ledger, not paired."""
+    which = ("interface", "procedure", "start", "requester", "responder")
+    rows = [row | {"start": row["start_time"]} for row in preset.run.procedure]
+    assert max(Counter(key(row, *which) for row in rows).values(), default=1) == 1
+    told = {key(row, *which): procedure_told(preset, row) for row in rows}
+    true = {key(p, *which): procedure_true(p) for p in preset.dict["procedures"] if p["procedure"] != "gtpu_echo"}
+    check(told, true)
+
+
+def test_procedures_seen_on_two_interfaces_count_once(preset: Made) -> None:
+    for row in preset.run.procedure:
+        if row["subscriber"] and row["interface"] in ("s11", "gn"):
+            assert row["counted"], row
+        elif row["subscriber"]:
+            assert not row["counted"], row
+
+
+# --- flows -------------------------------------------------------------------------------------------------------
+
+COUNTED = {
+    "bytes": "bytes", "packets": "packets", "tcp_packets": "tcp_packets", "out_of_order": "tcp_out_of_order",
+    "duplicate": "tcp_duplicate", "holes": "tcp_holes", "zero_window": "tcp_zero_window", "resets": "tcp_resets",
+    "retransmitted": "tcp_retransmitted_packets",
+}  # fmt: skip
+
+
+def tuple_told(row: Row) -> tuple[Any, ...]:
+    return (row["ue_ip"], row["ue_port"] or 0, row["server_ip"], row["server_port"] or 0, row["ip_protocol"])
+
+
+def tuple_true(flow: Row) -> tuple[Any, ...]:
+    return (flow["ue_ip"], flow["ue_port"], flow["server_ip"], flow["server_port"], flow["protocol"])
+
+
+def flow_rows_told(preset: Made) -> dict[Any, Row]:
+    out: dict[Any, Row] = {}
+    for row in preset.run.flow:
+        if row["packets_up"] + row["packets_down"] == 0:
+            continue
+        where = (tuple_told(row), preset.window(row["start_time"]), row["cell"])
+        sums = out.setdefault(where, {"imsi": row["subscriber"], "start": row["start_time"], "end": row["end_time"]})
+        sums["start"], sums["end"] = min(sums["start"], row["start_time"]), max(sums["end"], row["end_time"])
+        assert sums["imsi"] == row["subscriber"]
+        assert preset.window(row["start_time"]) == preset.window(row["end_time"])
+        for way in ("up", "down"):
+            for name, column in COUNTED.items():
+                sums[f"{name}_{way}"] = sums.get(f"{name}_{way}", 0) + (row[f"{column}_{way}"] or 0)
+            sums[f"active_ns_{way}"] = sums.get(f"active_ns_{way}", 0) + round((row[f"active_{way}"] or 0) * 1e6)
+    return out
+
+
+def flow_rows_true(preset: Made) -> dict[Any, Row]:
+    out: dict[Any, Row] = {}
+    for flow in preset.dict["flows"]:
+        for row in flow["rows"]:
+            true = {"imsi": flow["imsi"], "start": row["start"], "end": row["end"]}
+            for way in ("up", "down"):
+                for name in COUNTED:
+                    if name != "retransmitted":
+                        true[f"{name}_{way}"] = row[f"{name}_{way}"]
+                seen = row[f"retransmitted_seen_{way}"]
+                true[f"retransmitted_{way}"] = seen + row[f"retransmitted_unseen_{way}"]
+                true[f"active_ns_{way}"] = row[f"active_ns_{way}"]
+            out[tuple_true(flow), row["window_start"], row["cell"]] = true
+    return out
+
+
+def test_flow_rows(preset: Made) -> None:
+    check(flow_rows_told(preset), flow_rows_true(preset))
+
+
+CONNECT = ("connect", "connect_ts", "rtt_client_ms", "rtt_server_ms", "first_byte_ms")
+
+
+def test_connections(preset: Made) -> None:
+    """Connect outcome, round trips, first byte: told once each, in whichever row of the flow."""
+    columns = ("connect_outcome", "connect_time", "rtt_client_ms", "rtt_server_ms", "first_byte_ms")
+    told: dict[Any, Row] = defaultdict(lambda: dict.fromkeys(CONNECT) | {"begun": 0})
+    for row in preset.run.flow:
+        flow = told[tuple_told(row)]
+        flow["begun"] += row["begun"]
+        for name, column in zip(CONNECT, columns, strict=True):
+            if row[column] is not None:
+                assert flow[name] is None, f"{column} told twice for {tuple_told(row)}"
+                flow[name] = row[column]
+    true = {tuple_true(flow): {name: flow[name] for name in CONNECT} | {"begun": 1} for flow in preset.dict["flows"]}
+    check(told, true)
+
+
+def test_a_connect_counts_in_its_window_and_cell(preset: Made) -> None:
+    told = Counter(
+        (preset.window(row["connect_time"]), row["cell"]) for row in preset.run.flow if row["connect_outcome"]
+    )
+    true = Counter(
+        (preset.window(flow.connect_ts), flow.first[1])
+        for flow in preset.truth.flows
+        if flow.connect_ts is not None and flow.first is not None
+    )
+    check(told, true)
+
+
+# --- presence ----------------------------------------------------------------------------------------------------
+
+
+def connected_true(preset: Made) -> dict[Any, int]:
+    """ns connected by (session, window, cell), of default bearers; sessions still there at the end last until then."""
+    out: Counter[Any] = Counter()
+    end = last_packet(preset)
+    for number, s in preset.sessions.items():
+        for cell, since, until in s["stays"] if s["captured"] else ():
+            until = end if until is None else until
+            while since < until:
+                cut = min(until, preset.window(since) + preset.window_ns)
+                out[number, preset.window(since), cell] += cut - since
+                since = cut
+    return {k: v for k, v in out.items() if v}
+
+
+def last_packet(preset: Made) -> int:
+    return max(
+        [row["end_time"] for row in preset.run.flow + preset.run.session]
+        + [row["end_time"] for row in preset.run.procedure if row["end_time"]]
+    )
+
+
+def test_connected_time(preset: Made) -> None:
+    told: Counter[Any] = Counter()
+    for row in preset.run.presence:
+        assert preset.window(row["start_time"]) + preset.window_ns >= row["end_time"]
+        if row["subscriber"] and row["connected_ms"] and row["ebi"] < 7:
+            where = (preset.number[row["session_id"]], preset.window(row["start_time"]), row["cell"])
+            told[where] += round(row["connected_ms"] * 1e6)
+    check(told, connected_true(preset))
+
+
+def test_volume_by_bearer(preset: Made) -> None:
+    """Presence rows hold the same bytes and packets as the flow rows of their session, window and cell."""
+    names = ("bytes_up", "bytes_down", "packets_up", "packets_down")
+    sums: dict[str, dict[Any, Row]] = {"presence": {}, "flow": {}}
+    for table, out in sums.items():
+        for row in preset.run.tables[table]:
+            where = (row["session_id"], preset.window(row["start_time"]), row["cell"])
+            if row["session_id"] and row["packets_up"] + row["packets_down"]:
+                total = out.setdefault(where, dict.fromkeys(names, 0))
+                for name in names:
+                    total[name] += row[name]
+    check(sums["presence"], sums["flow"])
+
+
+def test_dropped_presence(preset: Made) -> None:
+    """Each dropped session ends with a dropped row of its default bearer, in the cell and window of the release."""
+    told = Counter(
+        (preset.number[row["session_id"]], row["end_time"], row["cell"])
+        for row in preset.run.presence
+        if row["dropped"] and row["ebi"] < 7 and row["subscriber"]
+    )
+    true = Counter(
+        (number, s["end"], s["cells"][-1]) for number, s in preset.sessions.items() if s["dropped"] and s["captured"]
+    )
+    check(told, true)
+
+
+# --- ledger ------------------------------------------------------------------------------------------------------
+
+
+def test_ledger(preset: Made) -> None:
+    entries = list(preset.run.accounts.entries(preset.run.sources))
+    total: Counter[str] = Counter()
+    stage: Counter[str] = Counter()
+    octets = 0
+    for entry in entries:
+        if entry.packets is not None:
+            stage[entry.stage] += entry.packets
+            if entry.stage in ("decoded", "rejected", "dropped", "duplicate"):
+                total[entry.reason] += entry.packets
+            if entry.stage == "in":
+                octets += entry.bytes or 0
+    true = {name: count for name, count in preset.truth.ledger.items() if count and not name.startswith("in")}
+    check(dict(total), true)
+    assert stage["in"] == preset.truth.ledger["in"] == preset.run.packets
+    assert octets == preset.truth.ledger["in_bytes"]
+    assert stage["in"] == stage["decoded"] + stage["rejected"] + stage["dropped"] + stage["duplicate"]
+    assert stage["joined"] + stage["unjoined"] == total["user_plane"]
+    joined = sum(row["packets_up"] + row["packets_down"] for row in preset.run.flow if row["session_id"])
+    assert stage["joined"] == joined
+    known = sum(s["packets_up"] + s["packets_down"] for s in preset.sessions.values() if s["captured"])
+    assert stage["joined"] >= known
