@@ -120,7 +120,7 @@ class Grain(NamedTuple):
 
 _SETUP = (
     Condition("procedure", "in", ("create_session", "create_pdp_context")),
-    Condition("session_id", "not_null"),
+    Condition("counted", "is_true"),
 )
 """The procedure that defined a session: one row, however many interfaces it was seen on."""
 
