@@ -42,7 +42,7 @@ def quantile(values, q):
 
 def setup_kpis(rows):
     rows = [
-        r for r in rows if r["procedure"] in ("create_session", "create_pdp_context") and r["session_id"] is not None
+        r for r in rows if r["procedure"] in ("create_session", "create_pdp_context") and r["counted"]
     ]
     good = [r for r in rows if r["outcome"] == "success"]
     bad = [r for r in rows if r["outcome"] == "failure"]

@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pytest
 
 from formats import xdr
-from kernels.shard import Limits, Shard
+from kernels.shard import MARGIN, OUT_ROOM, Limits
 from probe import kpi
+from probe import pipeline as stage
 from probe.accounts import Accounts
 from probe.identity import CLEAR, Identities
-from probe.pipeline import Lane, Pipeline, Worker
+from probe.pipeline import Pipeline
 from probe.sink import Sink
 from probe.sources import Source, open_sources
 from probe.tables import Names, to_arrow
@@ -75,12 +77,23 @@ def pipeline(
     lane_packets: int | None = None,
 ) -> Pipeline:
     """A Pipeline; `rows`: how many wait per table before a write; `lane_packets`: room of a lane."""
-    line = Pipeline(window_s * SECOND, put, workers, limits)
-    if rows is not None:
-        line.workers = [Worker(Shard(window_s * SECOND, limits, k, workers, rows=rows), put) for k in range(workers)]
     if lane_packets is not None:
-        line.lanes = [Lane(lane_packets) for _ in range(workers)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stage.Lane.__init__, "__defaults__", (lane_packets,))
+            line = Pipeline(window_s * SECOND, put, workers, limits)
+    else:
+        line = Pipeline(window_s * SECOND, put, workers, limits)
+    if rows is not None:
+        for worker in line.workers:
+            worker.shard.words[OUT_ROOM] = MARGIN + rows
     return line
+
+
+def drive(line: Pipeline, sources: list[Source], lane_packets: int | None = None) -> None:
+    """Run it; a lane's room is also what a round takes at most."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "LANE_PACKETS", lane_packets or stage.LANE_PACKETS)
+        line.run(sources)
 
 
 def run(paths: Sequence[str | Path], *, block_bytes: int = 1 << 22, **options: Any) -> Run:
@@ -94,7 +107,7 @@ def run(paths: Sequence[str | Path], *, block_bytes: int = 1 << 22, **options: A
     sources, refusals = open_sources([str(path) for path in paths], block_bytes=block_bytes)
     assert not refusals
     line = pipeline(put, **options)
-    line.run(sources)
+    drive(line, sources, options.get("lane_packets"))
     return Run(tables, line.accounts, sources, line.packets)
 
 
@@ -105,7 +118,7 @@ def write(paths: Sequence[str | Path], out: Path, *, run_id: str = "test", block
     sources, refusals = open_sources([str(path) for path in paths], block_bytes=block_bytes)
     assert not refusals
     line = pipeline(sink.put, **options)
-    line.run(sources)
+    drive(line, sources, options.get("lane_packets"))
     sink.close(line.accounts.entries(sources))
     return line
 
