@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from formats import xdr
-from kernels.shard import MARGIN, OUT_ROOM, Limits
+from kernels.shard import MARGIN, OUT_ROOM, SWEEP_NOW, Limits
 from probe import kpi
 from probe import pipeline as stage
 from probe.accounts import Accounts
@@ -46,6 +46,8 @@ class Run(NamedTuple):
     accounts: Accounts
     sources: list[Source]
     packets: int
+    end: int
+    """Time at which the capture ended, ns."""
 
     @property
     def flow(self) -> list[dict[str, Any]]:
@@ -108,7 +110,7 @@ def run(paths: Sequence[str | Path], *, block_bytes: int = 1 << 22, **options: A
     assert not refusals
     line = pipeline(put, **options)
     drive(line, sources, options.get("lane_packets"))
-    return Run(tables, line.accounts, sources, line.packets)
+    return Run(tables, line.accounts, sources, line.packets, int(line.workers[0].shard.words[SWEEP_NOW]))
 
 
 def write(paths: Sequence[str | Path], out: Path, *, run_id: str = "test", block_bytes: int = 1 << 22,
