@@ -98,6 +98,8 @@ FLOW = np.dtype(
         ("reordering", "i8"),  # how long a hole may stay open and still be reordering, ns
         ("rtt_handshake", "i8", (2,)),  # [0] initiator to responder (SYN to SYN-ACK), [1] SYN-ACK to ACK; -1 unknown
         ("connect_ts", "i8"),  # first SYN, with `outcome`
+        ("connect_cell", "u8"),  # where it was sent
+        ("connect_rat", "u1"),
         ("first_byte", "i8"),  # -1 unknown or written
         ("hole_start", "u4", (8,)),  # direction * HOLES + k
         ("hole_end", "u4", (8,)),
@@ -128,8 +130,7 @@ UE = np.dtype(
         ("hash", "u8"),
         ("last_ts", "i8"),
         ("bearer", "i4", (16,)),  # by EBI or NSAPI, NO_ROW where none
-        ("control", "i4", (UE_CONTROLS,)),  # its rows in the CONTROL table, a ring
-        ("control_next", "i4"),
+        ("control", "i4", (UE_CONTROLS,)),  # its rows in the CONTROL table
         ("sessions", "i4"),  # live or lingering
         ("used", "u1"),
         ("rat", "u1"),
@@ -214,6 +215,9 @@ BEARER = np.dtype(
         ("cell", "u8"),
         ("connected_since", "i8"),
         ("connected_time", "i8"),  # of the presence row in the making, ns
+        ("cause", "i4"),  # told ahead of its end (Delete Bearer Command), or with it; -1 none
+        ("cause_family", "u1"),
+        ("dropped", "i1"),  # 1, 0: it ended before its session, abnormally or not; -1: it did not
         ("tunnel", "i4", (BEARER_TUNNELS,)),  # its rows in the TUNNEL table
         ("spare", "u1", (BEARER_SPARE,)),
     ],
@@ -252,6 +256,9 @@ CONTROL = np.dtype(
         ("lo", "u8"),
         ("teid", "i8"),
         ("hash", "u8"),
+        ("bound_ts", "i8"),  # when a message last named it
+        ("session_id", "i8"),  # the one session that it is about (S5/S8), with its row; 0 none
+        ("session", "i4"),
         ("ue", "i4"),
         ("interface", "u1"),
         ("superseded", "u1"),  # another node took this role over: its deletions end nothing
@@ -278,6 +285,7 @@ TRANSACTION = np.dtype(
         ("session_id", "i8"),
         ("sequence", "i4"),
         ("session", "i4"),
+        ("bearer", "i4"),  # that a GTPv1 request is about: its answer does not say
         ("ue", "i4"),
         ("apn", "i4"),
         ("qos", "i4"),

@@ -34,7 +34,7 @@ from kernels.shard import (
 )
 from kernels.table import HIGH, candidate, index_of, give, link, tag_of, take, unlink
 
-TCP, UDP = 6, 17
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 IDLE = END_REASONS.index("idle")
 FIN = END_REASONS.index("fin")
 RST = END_REASONS.index("rst")
@@ -279,19 +279,21 @@ def new_row(shard, f, start, end, window, reason):  # type: ignore[no-untyped-de
 
 @part
 def emit_outcome(shard, f):  # type: ignore[no-untyped-def]
-    """The outcome of a connect attempt of an earlier window: a row without packets in the window of the attempt."""
+    """The outcome of a connect attempt of an earlier window or cell: a row without packets in those of the attempt."""
     at = new_row(shard, f, f.connect_ts, f.connect_ts, window_of(shard, f.connect_ts), LATE)
     r = own.out_flow(shard, 0)[at]
     r.connect_time, r.connect_outcome = f.connect_ts, f.outcome
+    r.cell, r.rat = f.connect_cell, f.connect_rat
     f.outcome = 0
 
 
 @part
 def emit(shard, f, reason):  # type: ignore[no-untyped-def]
     """Write the row in the making, if it holds packets."""
-    if f.outcome != 0 and window_of(shard, f.connect_ts) != f.window:
+    empty = f.packets[0] + f.packets[1] == 0
+    if f.outcome != 0 and (empty or f.connect_cell != f.cell or window_of(shard, f.connect_ts) != f.window):
         emit_outcome(shard, f)
-    if f.packets[0] + f.packets[1] == 0:
+    if empty:
         return
     at = new_row(shard, f, f.row_start, max(f.row_start, f.last_ts), f.window, reason)
     r = own.out_flow(shard, 0)[at]
@@ -454,7 +456,7 @@ def account(f, p, d):  # type: ignore[no-untyped-def]
         f.last_ts = ts
     if ts < f.row_start:
         f.row_start = ts
-    if p.payload > 0:
+    if p.payload > 0 and p.ip_protocol != ICMP and p.ip_protocol != ICMPV6:
         f.data_packets[d] += 1
         last = f.last_data_ts[d]
         if last == 0:

@@ -127,6 +127,7 @@ def account(shard, bearer, p, direction):  # type: ignore[no-untyped-def]
 def connect(shard, bearer, ts):  # type: ignore[no-untyped-def]
     """The radio side of the bearer is there."""
     bearer.radio_known = 1
+    roll(shard, bearer, ts)
     if bearer.connected == 0:
         bearer.connected = 1
         bearer.connected_since = ts

@@ -155,6 +155,7 @@ def syn(f, d, p):  # type: ignore[no-untyped-def]
         if f.handshake == HANDSHAKE_NONE:
             f.handshake = HANDSHAKE_SYN
             f.first_syn_ts = p.ts
+            f.connect_cell, f.connect_rat = f.cell, f.rat
             f.initiator = d
         if f.handshake == HANDSHAKE_SYN and d == f.initiator:
             f.syn_ts = p.ts
