@@ -1,8 +1,8 @@
 """Flow rows, told plainly: the twin of `kernels.flow` for a link without tunnels.
 
-A connection is silent too long, or closed and opened anew: then the next packet begins another one. Rows are cut where the
-window changes; a packet of a window that the connection has left is a row of its own. Rows are dicts of the columns of
-the flow table, null as in kernel rows, so that both can be compared as sets.
+A connection is silent too long, or closed and opened anew: then the next packet begins another one. Rows are cut where
+the window changes; a packet of a window that the connection has left is a row of its own. Rows are dicts of the columns
+of the flow table, null as in kernel rows, so that both can be compared as sets.
 """
 
 import math

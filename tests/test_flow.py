@@ -45,7 +45,9 @@ def assert_same(packets: list[Packet], window: int) -> None:
     expected, got = comparable(ref, columns), comparable(comp, columns)
     if expected != got:
         missing, extra = [dict(r) for r in expected - got], [dict(r) for r in got - expected]
-        differ = {k: (missing[0][k], extra[0][k]) for k in columns if missing and extra and missing[0][k] != extra[0][k]}
+        differ = {
+            k: (missing[0][k], extra[0][k]) for k in columns if missing and extra and missing[0][k] != extra[0][k]
+        }
         pytest.fail(f"{len(missing)} rows of the twin are missing, {len(extra)} are not its own; first: {differ}")
 
 
@@ -74,7 +76,10 @@ def test_any_time_stamps_lose_and_double_nothing(
 ) -> None:
     """Hostile times, in a table that is too small: sums are kept, and every byte is in its own window."""
     random = np.random.default_rng(seed)
-    packets = [p._replace(ts=int(p.ts + random.choice((0, -(10**12), 10**12, 10**15)))) for p in spoken(connections, events, True)]
+    packets = [
+        p._replace(ts=int(p.ts + random.choice((0, -(10**12), 10**12, 10**15))))
+        for p in spoken(connections, events, True)
+    ]
     many = [p._replace(src=(p.src[0], p.src[1] + k), dst=p.dst) for k, p in enumerate(packets)] + packets
     rows = flow_rows(many, window, limits=TINY._replace(flows=capacity))
     for volume, each in (("bytes", lambda p: p.length), ("packets", lambda p: 1)):
@@ -87,7 +92,9 @@ def test_any_time_stamps_lose_and_double_nothing(
         assert +got == +expected
 
 
-def handshake(syns: list[float], answers: list[float], acks: list[float], rest: list[Packet] | None = None) -> list[Packet]:
+def handshake(
+    syns: list[float], answers: list[float], acks: list[float], rest: list[Packet] | None = None
+) -> list[Packet]:
     """A connection whose steps are taken at these seconds."""
     at = lambda s: EPOCH + int(s * SECOND)  # noqa: E731
     out = [Packet(at(s), UE, SERVER, flags=SYN, seq=99) for s in syns]
@@ -131,7 +138,12 @@ def test_outcome_is_told_once_in_the_window_of_its_attempt(
 
 @examples(40)
 @given(CONNECTIONS, EVENTS, WINDOWS, st.lists(st.integers(0, 600), max_size=40))
-@example([Connection((UE, SERVER), 6, (0, 0))], [Event(0, s, "fin", 58 * SECOND, 0, 1) for s in (0, 1)], 60 * SECOND, [0, 60, 70])
+@example(
+    [Connection((UE, SERVER), 6, (0, 0))],
+    [Event(0, s, "fin", 58 * SECOND, 0, 1) for s in (0, 1)],
+    60 * SECOND,
+    [0, 60, 70],
+)
 def test_rows_do_not_depend_on_other_traffic(
     connections: list[Connection], events: list[Event], window: int, clock: list[int]
 ) -> None:
@@ -155,7 +167,15 @@ def test_rows_do_not_depend_on_other_traffic(
 
 def test_the_row_of_a_closed_connection_says_how() -> None:
     packets = handshake([1], [1.1], [1.2])
-    packets += [Packet(EPOCH + 58 * SECOND + k, *((UE, SERVER) if k % 2 else (SERVER, UE)), flags=FIN | ACK, seq=100 + 400 * (1 - k % 2)) for k in range(2)]
+    packets += [
+        Packet(
+            EPOCH + 58 * SECOND + k,
+            *((UE, SERVER) if k % 2 else (SERVER, UE)),
+            flags=FIN | ACK,
+            seq=100 + 400 * (1 - k % 2),
+        )
+        for k in range(2)
+    ]
     rows = [r for r in flow_rows(packets + CLOCK, 60 * SECOND) if r["ip_protocol"] == 6]
     assert [END_REASONS[r["end_reason"]] for r in rows] == ["fin"]
 
@@ -170,11 +190,12 @@ def test_a_port_used_again_after_close_is_another_connection() -> None:
 
 def test_a_packet_of_a_window_left_behind_is_a_row_of_its_own() -> None:
     times = (59.0, 60.5, 59.9)
-    packets = [Packet(EPOCH + int(t * SECOND), UE, SERVER, flags=ACK, seq=k * 10, payload=10) for k, t in enumerate(times)]
+    packets = [
+        Packet(EPOCH + int(t * SECOND), UE, SERVER, flags=ACK, seq=k * 10, payload=10) for k, t in enumerate(times)
+    ]
     rows = flow_rows(packets, 60 * SECOND)
-    assert sorted((END_REASONS[r["end_reason"]], int(r["window"] - EPOCH) // SECOND, int(r["packets_up"])) for r in rows) == [
-        ("drained", 60, 1), ("late", 0, 1), ("window", 0, 1),
-    ]  # fmt: skip
+    said = [(END_REASONS[r["end_reason"]], int(r["window"] - EPOCH) // SECOND, int(r["packets_up"])) for r in rows]
+    assert sorted(said) == [("drained", 60, 1), ("late", 0, 1), ("window", 0, 1)]
 
 
 def test_first_byte_is_told_in_the_row_of_the_answer() -> None:
