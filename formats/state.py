@@ -332,7 +332,8 @@ ASSEMBLY = np.dtype(
         ("pieces", "i4"),
         ("signalling", "u1"),  # the first fragment is there, and is GTP-C
         ("used", "u1"),
-        ("start", "i4", (ASSEMBLY_PIECES,)),
+        ("start", "i4", (ASSEMBLY_PIECES,)),  # octets that each kept fragment holds: start <= octet < end
+        ("end", "i4", (ASSEMBLY_PIECES,)),
     ],
     align=True,
 )

@@ -215,12 +215,10 @@ def move_bearer(shard, b, cell, rat, ts):  # type: ignore[no-untyped-def]
 
 @part
 def end_bearer(shard, row, ts):  # type: ignore[no-untyped-def]
-    """The bearer ends at `ts`; its rows wait for late packets."""
+    """The bearer ends at `ts`; its rows wait for late packets, and for a sweep: many bearers may end by one message."""
     b = own.bearers(shard, 0)[row]
     if b.ended:
         return
-    presence.roll(shard, b, ts)
-    presence.disconnect(b, ts)
     tunnels.unbind(shard, b, row, ALL_INTERFACES, ts)
     b.ended, b.end = 1, ts
 
@@ -259,6 +257,7 @@ def finish_bearer(shard, row, reason):  # type: ignore[no-untyped-def]
     b = own.bearers(shard, 0)[row]
     s = own.sessions(shard, 0)[b.session]
     end = b.end if b.ended else max(s.last_ts, b.last_ts)
+    presence.roll(shard, b, end)
     at = presence.close_row(shard, b, end, DELETED if b.dropped >= 0 else reason)
     if at >= 0 and b.dropped >= 0:
         r = own.out_presence(shard, 0)[at]
