@@ -131,7 +131,7 @@ def counted(packets: list[Row]) -> list[Headers]:
         if first and not packet.told:
             waiting[key] = len(found)
         whole = headers(_unfragmented(row)) if later and key in waiting else None
-        if whole is not None and whole.told:
+        if whole is not None and (whole.told or whole.depth):
             begun = found[waiting.pop(key)]
             ports = {name: getattr(whole, name) for name in ("protocol", "sport", "dport", "behind", "layers")}
             found[found.index(begun)] = whole if whole.depth else begun._replace(**ports)
