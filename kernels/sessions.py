@@ -149,6 +149,8 @@ def name_bearer(shard, row, ebi):  # type: ignore[no-untyped-def]
     """Give a bearer its EPS bearer identity; whoever had it is no longer found by it."""
     if 0 <= ebi < 16:
         b = own.bearers(shard, 0)[row]
+        if 0 <= b.ebi < 16 and own.ues(shard, 0)[b.ue].bearer[b.ebi] == row:
+            own.ues(shard, 0)[b.ue].bearer[b.ebi] = NO_ROW
         b.ebi = ebi
         own.ues(shard, 0)[b.ue].bearer[ebi] = row
 
@@ -215,12 +217,10 @@ def move_bearer(shard, b, cell, rat, ts):  # type: ignore[no-untyped-def]
 
 @part
 def end_bearer(shard, row, ts):  # type: ignore[no-untyped-def]
-    """The bearer ends at `ts`; its rows wait for late packets."""
+    """The bearer ends at `ts`; its rows wait for late packets. Writes none: a restarted peer ends any number at once."""
     b = own.bearers(shard, 0)[row]
     if b.ended:
         return
-    presence.roll(shard, b, ts)
-    presence.disconnect(b, ts)
     tunnels.unbind(shard, b, row, ALL_INTERFACES, ts)
     b.ended, b.end = 1, ts
     ue = own.ues(shard, 0)[b.ue]
@@ -262,6 +262,7 @@ def finish_bearer(shard, row, reason):  # type: ignore[no-untyped-def]
     b = own.bearers(shard, 0)[row]
     s = own.sessions(shard, 0)[b.session]
     end = b.end if b.ended else max(s.last_ts, b.last_ts)
+    presence.roll(shard, b, end)
     at = presence.close_row(shard, b, end, reason)
     if at >= 0 and s.dropped >= 0:
         r = own.out_presence(shard, 0)[at]

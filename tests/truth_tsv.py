@@ -64,21 +64,33 @@ class Headers(NamedTuple):
         return self.protocol >= 0 and (self.later or self.behind == PORTS.get(self.protocol, self.behind))
 
 
-def _at(row: Row, column: str, index: int) -> str:
+def at(row: Row, column: str, index: int) -> str:
+    """The value of a cell at `index`, empty where it has fewer."""
     cell = values(row, column)
     return cell[index] if index < len(cell) else ""
 
 
-NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "icmpv6": 58, "icmp": 1, "ip": 4, "ipv6": 41, "esp": 50, "ah": 51, "gre": 47}
+NUMBERS = {
+    "tcp": 6,
+    "udp": 17,
+    "sctp": 132,
+    "icmpv6": 58,
+    "icmp": 1,
+    "ip": 4,
+    "ipv6": 41,
+    "esp": 50,
+    "ah": 51,
+    "gre": 47,
+}
 PORTS = {6: "tcp", 17: "udp", 132: "sctp"}
 
 
 def outermost_fragment(row: Row) -> tuple[bool, bool]:
     """Whether the outermost IP packet of a frame is a first fragment of several, and whether it is a later one."""
     if next((layer for layer in row["frame.protocols"].split(":") if layer in ("ip", "ipv6")), "") == "ip":
-        more, offset = _at(row, "ip.flags.mf", 0) == "1", number(_at(row, "ip.frag_offset", 0))
+        more, offset = at(row, "ip.flags.mf", 0) == "1", number(at(row, "ip.frag_offset", 0))
     else:
-        more, offset = _at(row, "ipv6.fraghdr.more", 0) == "1", number(_at(row, "ipv6.fraghdr.offset", 0))
+        more, offset = at(row, "ipv6.fraghdr.more", 0) == "1", number(at(row, "ipv6.fraghdr.offset", 0))
     return more and offset == 0, offset > 0
 
 
@@ -99,18 +111,18 @@ def headers(row: Row) -> Headers | None:
     six = kinds[:depth].count("ipv6")
     if kinds[depth] == "ip":
         four = depth - six
-        src, dst = _at(row, "ip.src", four), _at(row, "ip.dst", four)
-        length, protocol = number(_at(row, "ip.len", four)), number(_at(row, "ip.proto", four))
+        src, dst = at(row, "ip.src", four), at(row, "ip.dst", four)
+        length, protocol = number(at(row, "ip.len", four)), number(at(row, "ip.proto", four))
         if depth:
-            first, later = _at(row, "ip.flags.mf", four) == "1", number(_at(row, "ip.frag_offset", four)) > 0
+            first, later = at(row, "ip.flags.mf", four) == "1", number(at(row, "ip.frag_offset", four)) > 0
             first = first and not later
     else:
-        src, dst = _at(row, "ipv6.src", six), _at(row, "ipv6.dst", six)
-        length, protocol = 40 + number(_at(row, "ipv6.plen", six)), NUMBERS.get(behind, -1)
+        src, dst = at(row, "ipv6.src", six), at(row, "ipv6.dst", six)
+        length, protocol = 40 + number(at(row, "ipv6.plen", six)), NUMBERS.get(behind, -1)
     sport = dport = 0
     if protocol in PORTS and not later:
         nth = depth if protocol == 17 else 0
-        sport, dport = (number(_at(row, f"{PORTS[protocol]}.{end}", nth)) for end in ("srcport", "dstport"))
+        sport, dport = (number(at(row, f"{PORTS[protocol]}.{end}", nth)) for end in ("srcport", "dstport"))
     return Headers(
         nanoseconds(row["frame.time_epoch"]), depth, src, dst, length, later, first, protocol, sport, dport,
         behind, layers, row,
@@ -126,8 +138,8 @@ def counted(packets: list[Row]) -> list[Headers]:
         if packet is None or not packet.src or not packet.dst:
             continue
         first, later = outermost_fragment(row)
-        outer = _at(row, "ip.src", 0) or _at(row, "ipv6.src", 0), _at(row, "ip.dst", 0) or _at(row, "ipv6.dst", 0)
-        key = (*outer, _at(row, "ip.id", 0) or _at(row, "ipv6.fraghdr.ident", 0))
+        outer = at(row, "ip.src", 0) or at(row, "ipv6.src", 0), at(row, "ip.dst", 0) or at(row, "ipv6.dst", 0)
+        key = (*outer, at(row, "ip.id", 0) or at(row, "ipv6.fraghdr.ident", 0))
         if first and not packet.told:
             waiting[key] = len(found)
         whole = headers(_unfragmented(row)) if later and key in waiting else None
