@@ -828,6 +828,15 @@ def apply_answer(shard, sig, m, t, accepted):  # type: ignore[no-untyped-def]
 
 
 @part
+def forget_idle(shard, t):  # type: ignore[no-untyped-def]
+    """Forget a UE that was made for a session for which there was no room, or no bearer: nothing else would."""
+    row = np.int64(t.ue)
+    if row >= 0 and own.ues(shard, 0)[row].used and own.ues(shard, 0)[row].sessions <= 0:
+        sessions.free_ue(shard, row)
+        t.ue = -1
+
+
+@part
 def request(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
     """A request: new, seen again, or that of an answer seen before it."""
     row, hashed = transactions.of_request(shard, m, procedure)
@@ -852,6 +861,7 @@ def request(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
     if m.imsi != NO_DIGITS:
         t.imsi = m.imsi
     apply_request(shard, sig, m, t)
+    forget_idle(shard, t)
     answer_command(shard, m, procedure)
     return np.int64(t.session_id != 0)
 
@@ -873,6 +883,7 @@ def late_request(shard, sig, m, row):  # type: ignore[no-untyped-def]
                 sessions.discard_session(shard, refused, m.ts)
     else:
         apply_request(shard, sig, m, t)
+    forget_idle(shard, t)
     transactions.write_kept(shard, row)
 
 
@@ -910,6 +921,7 @@ def response(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
     t.interface = interface_of(shard, sig, m, procedure)
     transactions.keep(t, m)
     apply_answer(shard, sig, m, t, accepted)
+    forget_idle(shard, t)
     return np.int64(t.session_id != 0)
 
 

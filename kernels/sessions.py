@@ -149,6 +149,8 @@ def name_bearer(shard, row, ebi):  # type: ignore[no-untyped-def]
     """Give a bearer its EPS bearer identity; whoever had it is no longer found by it."""
     if 0 <= ebi < 16:
         b = own.bearers(shard, 0)[row]
+        if 0 <= b.ebi < 16 and own.ues(shard, 0)[b.ue].bearer[b.ebi] == row:
+            own.ues(shard, 0)[b.ue].bearer[b.ebi] = NO_ROW
         b.ebi = ebi
         own.ues(shard, 0)[b.ue].bearer[ebi] = row
 

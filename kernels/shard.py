@@ -47,7 +47,8 @@ NONE = -(2**62)  # no time yet
 APN_OCTETS = 104
 LEDGER_ENTRIES = 4096
 ASSEMBLIES = 64
-MARGIN = 2048  # rows that 32 packets or one swept row may add at most, per table: each may roll 33 windows
+MARGIN = 2048  # rows that a few packets or one swept row may add at most, per table
+# The most: 32 packets, each of another bearer that has `presence.ROLLS` windows to catch up with.
 
 _APN_ROW = np.dtype([("hash", "u8")], align=True)
 
