@@ -261,7 +261,7 @@ PROCEDURE = Table(
         Column("cause_code", "small", "", "cause number in its family"),
         _CAUSE,
         Column("latency_ms", "ms", "ms", "first request to first answer"),
-        Column("attempts", "small", "", "times the request was seen: 1 and its retransmissions"),
+        Column("attempts", "small", "", "times the request was seen until its answer: 1 and its retransmissions"),
         *_WHO, _CELL, _RAT, _APN, _QOS,
         Column("requester", "ip", "", "address of the requesting node"),
         Column("responder", "ip", "", "address of the answering node"),

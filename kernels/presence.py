@@ -57,8 +57,9 @@ def close_row(shard, bearer, ts, reason):  # type: ignore[no-untyped-def]
     bearer.present = 0
     if not owns(shard, bearer.session):
         return np.int64(-1)
-    if bearer.connected and ts > bearer.connected_since:
-        bearer.connected_time += ts - bearer.connected_since
+    until = min(ts, bearer.end) if bearer.ended else ts
+    if bearer.connected and until > bearer.connected_since:
+        bearer.connected_time += until - bearer.connected_since
     if bearer.last_ts != 0:
         bearer.active += max(0, min(ts - bearer.last_ts, ACTIVE_TAIL))
     session = own.sessions(shard, 0)[bearer.session]
@@ -126,18 +127,10 @@ def account(shard, bearer, p, direction):  # type: ignore[no-untyped-def]
 @part
 def connect(shard, bearer, ts):  # type: ignore[no-untyped-def]
     """The radio side of the bearer is there."""
-    bearer.radio_known = 1
     if bearer.connected == 0:
+        roll(shard, bearer, ts)
         bearer.connected = 1
         bearer.connected_since = ts
+    bearer.radio_known = 1
     if bearer.present == 0:
         open_row(shard, bearer, ts)
-
-
-@part
-def disconnect(bearer, ts):  # type: ignore[no-untyped-def]
-    """The radio side of the bearer is gone; its presence row may stay open for late packets."""
-    if bearer.connected:
-        if bearer.present and ts > bearer.connected_since:
-            bearer.connected_time += ts - bearer.connected_since
-        bearer.connected = 0
