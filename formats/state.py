@@ -10,8 +10,8 @@
     PEER         a GTP-C node and its restart counter
     ASSEMBLY     a signalling datagram of which fragments are missing
 
-`used` is 1 while a row is live. `context` numbers name one state of a bearer (session, cell, RAT, QoS class): a flow row
-belongs to exactly one.
+`used` is 1 while a row is live. `context` numbers name one state of a bearer (session, cell, RAT, QoS class): a flow
+row belongs to exactly one.
 """
 
 import numpy as np

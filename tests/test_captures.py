@@ -83,7 +83,7 @@ def test_a_second_run_gives_the_same_rows(captures: Path) -> None:
 
 
 def not_user_plane(packet: Headers) -> bool:
-    """Signalling, and later fragments of UDP outside of tunnels: if they are of a tunnel, the first told their volume."""
+    """Signalling, and later fragments of UDP outside of tunnels: of a tunnel, the first told their volume."""
     if packet.depth > 0:
         return False
     signalling = packet.protocol == 17 and 2123 in (packet.sport, packet.dport)
@@ -93,7 +93,7 @@ def not_user_plane(packet: Headers) -> bool:
 
 
 def tshark_ways(packets: list[Headers]) -> tuple[Volume, set[tuple[str, str]]]:
-    """Packets and octets of each way as tshark tells them, and the pairs of hosts of which it does not tell all ports."""
+    """Packets and octets of each way as tshark tells them, and pairs of hosts of which it does not tell all ports."""
     volume: dict[Way, list[int]] = defaultdict(lambda: [0, 0])
     coarse = set()
     for packet in packets:
@@ -139,7 +139,7 @@ def test_packets_and_octets_of_each_conversation(captures: Path) -> None:
 
 
 VOLUME_DIFFERS = {
-    "OISF__suricata-verify/sctp-pkt-too-small__input.pcap": "ports of an SCTP header cut short: tshark reads none of it",
+    "OISF__suricata-verify/sctp-pkt-too-small__input.pcap": "ports of an SCTP header cut short: tshark reads none",
     "seladb__PcapPlusPlus/ipv4-options.pcap": "source route: tshark shows the last hop as destination",
     "seladb__PcapPlusPlus/ipv6-frag.pcap": "later fragments of UDP, whose protocol tshark does not show",
     "seladb__PcapPlusPlus/ipv6_opt_fragments.pcap": "later fragments of UDP, whose protocol tshark does not show",
@@ -256,7 +256,9 @@ def test_tcp_segments_as_tshark_names_them(captures: Path) -> None:
     for name in names(captures):
         history: dict[tuple[int, End], list[tuple[int, int]]] = defaultdict(list)
         for frame, packet, analysis, kind, connection in streams(captures, name).frames:
-            seq, length, flags = (number(packet.row[f"tcp.{field}"].split("|")[0]) for field in ("seq_raw", "len", "flags"))
+            seq, length, flags = (
+                number(packet.row[f"tcp.{field}"].split("|")[0]) for field in ("seq_raw", "len", "flags")
+            )
             sent = history[id(connection), (packet.src, packet.sport)]
             rule = rule_of(kind, tshark_kind(analysis), seq, length, flags, sent, analysis)
             sent.append((seq, length))
@@ -303,7 +305,9 @@ def test_tcp_handshakes(captures: Path) -> None:
         ours: Counter = Counter()
         legs = defaultdict(set)
         for row in result.rows["flow"]:
-            key = frozenset(((address(row, "ue_ip"), int(row["ue_port"])), (address(row, "server_ip"), int(row["server_port"]))))
+            key = frozenset(
+                ((address(row, "ue_ip"), int(row["ue_port"])), (address(row, "server_ip"), int(row["server_port"])))
+            )
             if CONNECT_OUTCOMES[row["connect_outcome"]] in ("success", "refused", "client_abort"):
                 ours[key, CONNECT_OUTCOMES[row["connect_outcome"]]] += 1
             if row["rtt_client_ms"] >= 0 and row["rtt_server_ms"] >= 0:
@@ -329,5 +333,5 @@ def test_tcp_handshakes(captures: Path) -> None:
 
 
 HANDSHAKES_DIFFER = {
-    "bro__bro/ipv6-http-atomic-frag.trace": "ports of packets with a fragment header that tshark shows only as IPv6 data",
+    "bro__bro/ipv6-http-atomic-frag.trace": "ports behind a fragment header that tshark shows only as IPv6 data",
 }

@@ -1,6 +1,7 @@
 """Hostile input through the whole path: no crash, no hang, every packet accounted for, memory and rows bounded.
 
-With NUMBA_BOUNDSCHECK=1 (in a fresh cache) every index of every kernel is checked, those into a shard's tables included.
+With NUMBA_BOUNDSCHECK=1 (in a fresh cache) every index of every kernel is checked, those into a shard's tables
+included.
 """
 
 import faulthandler
@@ -361,7 +362,7 @@ def test_hostile_flood_of_fragments(tmp_path: Path) -> None:
 
 
 def test_hostile_restart_of_a_peer_at_the_end_of_a_window(tmp_path: Path) -> None:
-    """All sessions of a node end at once, each with a presence row of the window before: more rows than wait at a time."""
+    """All sessions of a node end at once, each with a presence row of the window before: more than wait at a time."""
     limits = Limits(flows=64, sessions=1 << 14, transactions=1 << 16, apns=8)
     subscribers = 12_000
     frames = [f for n in range(subscribers) for f in attach(START + n * 4000, n, recovery=1)]

@@ -1,4 +1,4 @@
-"""Requests and answers against their twin: retransmissions, answers ahead of their request, silence, numbers used again."""
+"""Requests and answers against their twin: retransmissions, answers ahead of their request, silence, re-use."""
 
 from collections import Counter
 
