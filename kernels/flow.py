@@ -28,13 +28,15 @@ from kernels.shard import (
     IDLE_OTHER,
     IDLE_TCP,
     LINGER,
+    NONE,
     SECOND,
     WATERMARK,
+    WINDOW,
     window_of,
 )
 from kernels.table import HIGH, candidate, index_of, give, link, tag_of, take, unlink
 
-TCP, UDP = 6, 17
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 IDLE = END_REASONS.index("idle")
 FIN = END_REASONS.index("fin")
 RST = END_REASONS.index("rst")
@@ -279,21 +281,27 @@ def new_row(shard, f, start, end, window, reason):  # type: ignore[no-untyped-de
 
 @part
 def emit_outcome(shard, f):  # type: ignore[no-untyped-def]
-    """The outcome of a connect attempt of an earlier window: a row without packets in the window of the attempt."""
+    """The outcome of a connect attempt of an earlier window or cell: a row without packets in those of the attempt."""
     at = new_row(shard, f, f.connect_ts, f.connect_ts, window_of(shard, f.connect_ts), LATE)
     r = own.out_flow(shard, 0)[at]
     r.connect_time, r.connect_outcome = f.connect_ts, f.outcome
+    r.cell, r.rat = f.connect_cell, f.connect_rat
     f.outcome = 0
 
 
 @part
 def emit(shard, f, reason):  # type: ignore[no-untyped-def]
-    """Write the row in the making, if it holds packets."""
-    if f.outcome != 0 and window_of(shard, f.connect_ts) != f.window:
+    """Write the row in the making, if it holds packets. Once the connection is closed its rows say how."""
+    empty = f.packets[0] + f.packets[1] == 0
+    if f.outcome != 0 and (empty or f.connect_cell != f.cell or window_of(shard, f.connect_ts) != f.window):
         emit_outcome(shard, f)
-    if f.packets[0] + f.packets[1] == 0:
+    if empty:
         return
-    at = new_row(shard, f, f.row_start, f.row_end, f.window, reason)
+    if f.closed == CLOSED_FIN:
+        reason = FIN
+    elif f.closed == CLOSED_RST:
+        reason = RST
+    at = new_row(shard, f, f.row_start, max(f.row_start, f.last_ts), f.window, reason)
     r = own.out_flow(shard, 0)[at]
     write_counters(r, f)
     if f.outcome != 0:
@@ -306,7 +314,6 @@ def begin_row(shard, f, ts):  # type: ignore[no-untyped-def]
     """Start the next row of a connection."""
     clear_row(f)
     f.row_start = ts
-    f.row_end = ts
     f.window = window_of(shard, ts)
 
 
@@ -320,22 +327,31 @@ def give_up(f, now):  # type: ignore[no-untyped-def]
 
 
 @part
-def finish(shard, f, now, reason):  # type: ignore[no-untyped-def]
-    """The connection ends: its last row."""
-    give_up(f, now)
-    if f.closed == CLOSED_FIN:
-        reason = FIN
-    elif f.closed == CLOSED_RST:
-        reason = RST
-    emit(shard, f, reason)
-
-
-@part
 def idle_time(shard, f):  # type: ignore[no-untyped-def]
     """How long the connection may be silent before it has ended, ns."""
     if f.closed:
         return np.int64(LINGER)
     return shard[IDLE_TCP] if f.protocol == TCP else shard[IDLE_OTHER]
+
+
+@part
+def cut(shard, f):  # type: ignore[no-untyped-def]
+    """The window of the row in the making ends, the connection goes on: write the row, and begin none yet."""
+    give_up(f, f.window + shard[WINDOW])
+    emit(shard, f, WINDOW_END)
+    clear_row(f)
+    f.row_start = -NONE
+    f.row_end = NONE
+
+
+@part
+def finish(shard, f, now, reason):  # type: ignore[no-untyped-def]
+    """The connection ends: its last row."""
+    silence = idle_time(shard, f)
+    if reason == IDLE and f.window + shard[WINDOW] - f.last_ts <= silence:
+        cut(shard, f)  # it was not yet silent for so long when its window ended
+    give_up(f, min(now, f.last_ts + silence))
+    emit(shard, f, reason)
 
 
 @part
@@ -453,11 +469,9 @@ def account(f, p, d):  # type: ignore[no-untyped-def]
     f.packets[d] += 1
     if ts > f.last_ts:
         f.last_ts = ts
-    if ts > f.row_end:
-        f.row_end = ts
     if ts < f.row_start:
         f.row_start = ts
-    if p.payload > 0:
+    if p.payload > 0 and p.ip_protocol != ICMP and p.ip_protocol != ICMPV6:
         f.data_packets[d] += 1
         last = f.last_data_ts[d]
         if last == 0:
@@ -537,12 +551,13 @@ def update(shard, p, bearer_row, direction):  # type: ignore[no-untyped-def]
     if p.ts < f.window:
         late(shard, f, p, d)
     else:
-        if p.ts >= f.window + shard[0]:
-            emit(shard, f, WINDOW_END)
+        if p.ts >= f.window + shard[WINDOW]:
+            cut(shard, f)
             begin_row(shard, f, p.ts)
         note_tunnel(f, p, d)
         account(f, p, d)
     if f.protocol == TCP and p.fragment == 0:
+        give_up(f, p.ts)
         tcp.segment(f, d, p)
         if f.handshake == HANDSHAKE_DONE and f.outcome != 0 and window_of(shard, f.connect_ts) != f.window:
             emit_outcome(shard, f)

@@ -47,18 +47,18 @@ def compiled_before() -> bool:
 
 
 CACHE = cache_folder()
-numba.config.CACHE_DIR = str(CACHE)
+numba.config.CACHE_DIR = str(CACHE)  # type: ignore[attr-defined]
 
 
 # None of these loops gains from vector instructions, and none but `kernel` counts references: passes that only cost.
-numba.config.LOOP_VECTORIZE = 0
-numba.config.SLP_VECTORIZE = 0
+numba.config.LOOP_VECTORIZE = 0  # type: ignore[attr-defined]
+numba.config.SLP_VECTORIZE = 0  # type: ignore[attr-defined]
 
 
 def _compiled(function: F, **options: Any) -> F:
     """Numba's dispatcher, which takes constants for what they are of: one overload for all integers, not one each."""
     dispatcher = numba.njit(nogil=True, cache=True, error_model="numpy", **options)(function)
-    if not numba.config.DISABLE_JIT:
+    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         template = dispatcher.get_call_template
 
         def plain(args: Any, kws: Any) -> Any:

@@ -35,6 +35,8 @@ def _interpreted(dtype: np.dtype, address: int, length: int, columns: int) -> Ca
         size = count * (columns or 1) * dtype.itemsize
         memory = (ctypes.c_char * size).from_address(int(words[base + address]))
         array = np.frombuffer(memory, dtype)
+        if dtype.fields:
+            array = array.view(np.recarray)  # fields by attribute, as in compiled code
         return array.reshape(count, columns) if columns else array
 
     return rows

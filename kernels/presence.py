@@ -128,9 +128,10 @@ def account(shard, bearer, p, direction):  # type: ignore[no-untyped-def]
 @part
 def connect(shard, bearer, ts):  # type: ignore[no-untyped-def]
     """The radio side of the bearer is there."""
-    bearer.radio_known = 1
     if bearer.connected == 0:
+        roll(shard, bearer, ts)
         bearer.connected = 1
         bearer.connected_since = ts
+    bearer.radio_known = 1
     if bearer.present == 0 and own.sessions(shard, 0)[bearer.session].phase != PENDING:
         open_row(shard, bearer, ts)

@@ -1,7 +1,8 @@
 """Fragments of GTP-C datagrams put together (RFC 791 §3.2, RFC 8200 §4.5), in bounded memory.
 
 A later fragment does not say what it belongs to, so fragments of any UDP datagram are kept for a while; the first one tells
-whether the datagram is signalling. The slot used longest ago makes room.
+whether the datagram is signalling. The slot used longest ago makes room. A datagram whose fragments overlap, other than by
+being the same, is given up (RFC 8200 §4.5, RFC 5722).
 """
 
 import numpy as np
@@ -15,6 +16,7 @@ from kernels.shard import ASSEMBLIES, SECOND
 TIMEOUT = 30 * SECOND
 GTPC_PORT = 2123
 
+NOTHING, SAME, PARTS = 0, 1, 2
 OTHER, KEPT, COMPLETE = 0, 1, 2
 """What `add` says of a fragment: not signalling as far as known, part of a signalling datagram, the last missing part."""
 
@@ -49,12 +51,42 @@ def slot_of(shard, piece):  # type: ignore[no-untyped-def]
 
 
 @part
-def new_to(a, offset):  # type: ignore[no-untyped-def]
-    """Whether no fragment at `offset` was kept before."""
+def known(a, start, end):  # type: ignore[no-untyped-def]
+    """What of [start, end) was kept before: NOTHING, the SAME fragment, or PARTS of it."""
     for k in range(a.pieces):
-        if a.start[k] == offset:
+        if a.start[k] == start and a.end[k] == end:
+            return SAME
+        if start < a.end[k] and a.start[k] < end:
+            return PARTS
+    return NOTHING
+
+
+@part
+def whole(a):  # type: ignore[no-untyped-def]
+    """Whether no octet is missing. Kept fragments do not overlap, so it is enough that none lies beyond the last."""
+    if a.length < 8 or a.received != a.length:
+        return False
+    for k in range(a.pieces):
+        if a.end[k] > a.length:
             return False
     return True
+
+
+@part
+def keep(shard, slot, piece, offset, length):  # type: ignore[no-untyped-def]
+    """Copy a fragment to its place."""
+    a = own.assemblies(shard, 0)[slot]
+    data = own.assembly_data(shard, 0)[slot]
+    octets = piece["data"]
+    for k in range(length):
+        data[offset + k] = octets[k]
+    a.start[a.pieces], a.end[a.pieces] = offset, offset + length
+    a.pieces += 1
+    a.received += length
+    if piece.more == 0:
+        a.length = offset + length
+    if offset == 0 and length >= 8:
+        a.signalling = be16(data, 0) == GTPC_PORT or be16(data, 2) == GTPC_PORT
 
 
 @part
@@ -65,20 +97,14 @@ def add(shard, piece):  # type: ignore[no-untyped-def]
     offset, length = np.int64(piece.offset), np.int64(piece.length)
     if a.pieces >= ASSEMBLY_PIECES or offset + length > ASSEMBLY_OCTETS or length <= 0:
         return np.int64(OTHER), slot
-    if new_to(a, offset):
-        data = own.assembly_data(shard, 0)[slot]
-        for k in range(length):
-            data[offset + k] = piece.data[k]
-        a.start[a.pieces] = offset
-        a.pieces += 1
-        a.received += length
-        if piece.more == 0:
-            a.length = offset + length
-        if offset == 0 and length >= 8:
-            a.signalling = be16(data, 0) == GTPC_PORT or be16(data, 2) == GTPC_PORT
+    before = known(a, offset, offset + length)
+    if before == PARTS:
+        a.pieces, a.signalling = ASSEMBLY_PIECES, 0  # takes no more
+    elif before == NOTHING:
+        keep(shard, slot, piece, offset, length)
     if a.signalling == 0:
         return np.int64(OTHER), slot
-    if a.length >= 8 and a.received == a.length:
+    if whole(a):
         a.used = 0
         return np.int64(COMPLETE), slot
     return np.int64(KEPT), slot

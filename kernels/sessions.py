@@ -97,7 +97,6 @@ def create_ue(shard, imsi, ts):  # type: ignore[no-untyped-def]
     ue.used, ue.imsi, ue.imei, ue.cell, ue.rat, ue.sessions = 1, NO_DIGITS, NO_DIGITS, 0, 0, 0
     ue.hash = 0
     ue.last_ts = ts
-    ue.control_next = 0
     for k in range(16):
         ue.bearer[k] = NO_ROW
     for k in range(UE_CONTROLS):
@@ -123,7 +122,7 @@ def renew_contexts(shard, ue):  # type: ignore[no-untyped-def]
     """The sessions of the UE are in a new state: flow rows will be cut."""
     context = next_context(shard)
     for k in range(16):
-        if ue.bearer[k] >= 0:
+        if ue.bearer[k] >= 0 and own.bearers(shard, 0)[ue.bearer[k]].ended == 0:
             own.bearers(shard, 0)[ue.bearer[k]].context = context + np.int64(own.bearers(shard, 0)[ue.bearer[k]].session) * 0x1_0000_0000
 
 
@@ -146,6 +145,7 @@ def create_bearer(shard, session_row, ue_row, ebi, qos, ts):  # type: ignore[no-
     b.cell, b.rat = ue.cell, ue.rat
     b.leg, b.leg_ts, b.present, b.connected, b.radio_known, b.ended = -1, 0, 0, 0, 0, 0
     b.end = 0
+    b.cause, b.cause_family, b.dropped = -1, 0, -1
     for k in range(BEARER_TUNNELS):
         b.tunnel[k] = NO_ROW
     b.context = next_context(shard) + np.int64(session_row) * 0x1_0000_0000
@@ -231,15 +231,12 @@ def move_bearer(shard, b, cell, rat, ts):  # type: ignore[no-untyped-def]
 
 @part
 def end_bearer(shard, row, ts):  # type: ignore[no-untyped-def]
-    """The bearer ends at `ts`; its rows wait for late packets. Writes none: a restarted peer ends any number at once."""
+    """The bearer ends at `ts`; its rows wait for late packets, and for a sweep: many bearers may end by one message."""
     b = own.bearers(shard, 0)[row]
     if b.ended:
         return
     tunnels.unbind(shard, b, row, ALL_INTERFACES, ts)
     b.ended, b.end = 1, ts
-    ue = own.ues(shard, 0)[b.ue]
-    if b.ebi >= 0 and ue.bearer[b.ebi] == row:
-        ue.bearer[b.ebi] = NO_ROW
 
 
 @part
@@ -277,8 +274,11 @@ def finish_bearer(shard, row, reason):  # type: ignore[no-untyped-def]
     s = own.sessions(shard, 0)[b.session]
     end = b.end if b.ended else max(s.last_ts, b.last_ts)
     presence.roll(shard, b, end)
-    at = presence.close_row(shard, b, end, reason)
-    if at >= 0 and s.dropped >= 0:
+    at = presence.close_row(shard, b, end, DELETED if b.dropped >= 0 else reason)
+    if at >= 0 and b.dropped >= 0:
+        r = own.out_presence(shard, 0)[at]
+        r.dropped, r.cause_family, r.cause_code = b.dropped, b.cause_family, b.cause
+    elif at >= 0 and s.dropped >= 0:
         r = own.out_presence(shard, 0)[at]
         r.dropped, r.cause_family, r.cause_code = s.dropped, s.cause_family, s.cause
     for k in range(BEARER_TUNNELS):

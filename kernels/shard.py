@@ -140,7 +140,7 @@ out_procedure = view(xdr.PROCEDURE.dtype, OUT_PROCEDURE, OUT_ROOM)
 @inlined
 def owns(shard, row):  # type: ignore[no-untyped-def]
     """Whether this shard writes what row number `row` of a replicated table gives rise to."""
-    return row % shard[SHARDS] == shard[SHARD]
+    return shard[SHARDS] == 1 or row % shard[SHARDS] == shard[SHARD]
 
 
 @inlined

@@ -33,7 +33,6 @@ from kernels.table import HIGH
 
 IDLE = END_REASONS.index("idle")
 DRAINED = END_REASONS.index("drained")
-WINDOW_END = END_REASONS.index("window")
 AT_REST, FLOWS, TRANSACTIONS, BEARERS, SESSIONS = range(5)
 
 
@@ -81,17 +80,12 @@ def sweep_flow(shard, row, now, draining):  # type: ignore[no-untyped-def]
     if f.used == 0:
         return
     safe = now - shard[LATENESS]
-    if safe - f.last_ts > flow.idle_time(shard, f):
-        flow.finish(shard, f, now, IDLE)
+    idle = safe - f.last_ts > flow.idle_time(shard, f)
+    if not idle and f.window + shard[WINDOW] <= safe and f.packets[0] + f.packets[1] > 0:
+        flow.cut(shard, f)
+    if idle or draining:
+        flow.finish(shard, f, now, IDLE if idle else DRAINED)
         flow.remove(shard, row)
-    elif draining:
-        flow.finish(shard, f, now, DRAINED)
-        flow.remove(shard, row)
-    elif f.window + shard[WINDOW] <= safe and f.packets[0] + f.packets[1] > 0:
-        flow.emit(shard, f, WINDOW_END)
-        flow.clear_row(f)
-        f.row_start = -NONE
-        f.row_end = NONE
 
 
 @part

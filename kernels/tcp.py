@@ -161,6 +161,7 @@ def syn(f, d, p):  # type: ignore[no-untyped-def]
         if f.handshake == HANDSHAKE_NONE:
             f.handshake = HANDSHAKE_SYN
             f.first_syn_ts = p.ts
+            f.connect_cell, f.connect_rat = f.cell, f.rat
             f.initiator = d
         if f.handshake == HANDSHAKE_SYN and d == f.initiator:
             f.syn_ts = p.ts
@@ -175,14 +176,17 @@ def syn(f, d, p):  # type: ignore[no-untyped-def]
 
 @part
 def handshake(f, d, p):  # type: ignore[no-untyped-def]
-    """Packets without SYN while the handshake is open: its third step, or its failure."""
+    """Packets without SYN while the handshake is open: its third step, or its failure.
+
+    An ACK of the initiator shows that it was answered, even where the answer was not captured.
+    """
     if p.tcp_flags & RST:
         decide(f, CLIENT_ABORT if d == f.initiator else REFUSED)
-    elif f.handshake == HANDSHAKE_SYN_ACK and d == f.initiator and p.tcp_flags & ACK:
+    elif d == f.initiator and p.tcp_flags & ACK:
         if f.syn_ack_count == 1 and p.ts >= f.syn_ack_ts:
             f.rtt_handshake[1] = p.ts - f.syn_ack_ts
-            if f.rtt_handshake[0] >= 0:
-                f.reordering = f.rtt_handshake[0] + f.rtt_handshake[1]
+            if f.syn_count == 1 and f.syn_ack_ts >= f.syn_ts:
+                f.reordering = p.ts - f.syn_ts
         decide(f, SUCCESS)
 
 

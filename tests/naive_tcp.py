@@ -1,130 +1,207 @@
-"""A plain twin of the TCP rules, over one connection: sets of octets instead of a few remembered holes.
+"""TCP at a probe, told plainly: the twin of `kernels.tcp`, from the rules in its docstring and from RFC 9293.
 
-A segment that starts below what was seen is a keep-alive (at most one octet, just below), out of order (its first octet
-was not seen, in a gap younger than the reordering time), a duplicate (the last segment again, same IP identification), or a
-retransmission.
+A connection keeps for each direction what was seen; each packet adds to the counts of the row that it falls into.
 """
 
-from collections import Counter
+from dataclasses import dataclass, field
 
-REORDERING = 3_000_000
-BEFORE = 1 << 20
-Gap = tuple[int, int, int]
-"""First octet, octet behind the last, time since when."""
+from tests.rows import ACK, FIN, RST, SYN, Packet
 
-
-def ahead(a: int, b: int) -> int:
-    """How far sequence number `a` lies ahead of `b`, both modulo 2^32."""
-    distance = (a - b) & 0xFFFFFFFF
-    return distance - (1 << 32) if distance >= 1 << 31 else distance
+MOD = 2**32
+UNKNOWN_REORDERING = 3_000_000
+MOST_HOLES = 4
+OUTCOMES = ("", "success", "refused", "no_answer", "client_abort", "half_open")
 
 
+def diff(a: int, b: int) -> int:
+    """a - b on the circle of sequence numbers."""
+    return (a - b + MOD // 2) % MOD - MOD // 2
+
+
+@dataclass
+class Counts:
+    """What a row tells of one direction."""
+
+    retransmitted: int = 0
+    retransmitted_bytes: int = 0
+    out_of_order: int = 0
+    duplicate: int = 0
+    holes: int = 0
+    zero_window: int = 0
+    resets: int = 0
+    round_trips: list[int] = field(default_factory=list)
+
+
+@dataclass
 class Side:
-    """What one end has sent, its octets numbered from the first one seen."""
+    """What was seen of one direction."""
 
-    def __init__(self) -> None:
-        self.base: int | None = None
-        self.next = 0
-        self.gaps: list[Gap] = []
-        self.sent: list[tuple[int, int]] = []
-        self.last: tuple[int, int, int] | None = None
-        self.acknowledged: int | None = None
-        self.counts: Counter[str] = Counter()
-
-    def first_seen(self, start: int) -> bool:
-        """Whether octet `start` is in none of the segments so far."""
-        return not any(low <= start < high for low, high in self.sent)
+    next: int | None = None
+    acknowledged: int | None = None
+    missing: list[tuple[int, int, int]] = field(default_factory=list)  # start, end, when it was passed over
+    timed: tuple[int, int] | None = None  # end of a segment whose acknowledgement is awaited, and its time
+    last: tuple[int, int, int] | None = None  # IP identification, sequence number, payload
+    fin: bool = False
 
 
-class Connection:
-    """One connection: feed its packets to `take` in order."""
+@dataclass
+class Handshake:
+    """How far the opening of the connection is."""
 
-    def __init__(self, now: int) -> None:
-        self.sides: dict[object, Side] = {}
-        self.last_ts = now
+    state: str = "none"  # none, syn, syn_ack, done
+    syns: list[int] = field(default_factory=list)
+    syn_acks: list[int] = field(default_factory=list)
+
+
+class Tcp:
+    """One connection; `counts` are those of the row in the making, put there by whoever cuts rows."""
+
+    def __init__(self, initiator: int) -> None:
+        self.initiator = initiator
+        self.sides = (Side(), Side())
+        self.handshake = Handshake()
+        self.reordering = UNKNOWN_REORDERING
         self.closed = ""
-        self.reordering = REORDERING
-        self.state, self.opener = "", None
-        self.syns: list[int] = []
-        self.syn_acks: list[int] = []
+        self.outcome = ""  # known, and not yet written
+        self.legs: list[int | None] = [None, None]  # of the row: SYN to SYN-ACK, SYN-ACK to ACK
+        self.counts = (Counts(), Counts())
+
+    @property
+    def connect_time(self) -> int:
+        return self.handshake.syns[0]
+
+    def new_row(self) -> None:
+        """Counts start anew; the connection lives on."""
+        self.counts = (Counts(), Counts())
+        self.legs = [None, None]
         self.outcome = ""
-        self.legs: tuple[int, int] | None = None
-        self.finished: set[object] = set()
 
-    def over(self, now: int, flags: int) -> bool:
-        """Whether the connection had ended before a packet: silent too long, or closed and opened anew."""
-        silence = now - self.last_ts
-        return silence > (5 if self.closed else 300) * 10**9 or bool(self.closed and flags & 0x12 == 2)
+    def decide(self, outcome: str) -> None:
+        self.handshake.state, self.outcome = "done", outcome
 
-    def take(self, me: object, you: object, ts: int, flags: int, seq: int, ack: int, length: int, window: int, ident: int) -> str:
-        """What this packet is: "", syn, keep, out_of_order, duplicate or retransmitted."""
-        side, other = self.sides.setdefault(me, Side()), self.sides.setdefault(you, Side())
-        kind = ""
-        if flags & 2:
-            kind = "syn"
-            self._syn(side, me, ts, flags, seq, length)
+    def give_up(self, now: int, patience: int) -> None:
+        """Nobody waits for an answer for ever."""
+        if self.handshake.state == "syn" and now - self.handshake.syns[-1] >= patience:
+            self.decide("no_answer")
+        elif self.handshake.state == "syn_ack" and now - self.handshake.syn_acks[-1] >= patience:
+            self.decide("half_open")
+
+    def packet(self, d: int, p: Packet) -> None:
+        """One packet of direction `d`."""
+        if p.flags & SYN:
+            self._opening(d, p)
         else:
-            self._handshake(me, ts, flags)
-            if length or flags & 1:
-                kind = self._octets(side, ts, seq, length, flags & 1, ident)
-            if window == 0 and not flags & 5:
-                side.counts["zero_window"] += 1
-        if length:
-            side.last = (ident, seq, length)
-        if flags & 16:
-            other.acknowledged = ack if other.acknowledged is None or ahead(ack, other.acknowledged) > 0 else other.acknowledged
-        if flags & 4:
-            side.counts["resets"] += 1
+            self._answer_to_opening(d, p)
+            if p.payload or p.flags & FIN:
+                self._octets(d, p)
+            if p.window == 0 and not p.flags & (RST | FIN):
+                self.counts[d].zero_window += 1
+        if p.flags & ACK:
+            self._acknowledge(d, p)
+        if p.payload:
+            self.sides[d].last = (p.ip_id, p.seq, p.payload)
+        if p.flags & RST:
+            self.counts[d].resets += 1
             self.closed = "rst"
-        elif flags & 1:
-            self.finished.add(me)
-            if len(self.finished) == 2:
-                self.closed = self.closed or "fin"
-        side.counts[kind] += 1
-        self.last_ts = max(ts, self.last_ts)
-        return kind
+        elif p.flags & FIN and not p.flags & RST:
+            self.sides[d].fin = True
+            if self.sides[1 - d].fin and not self.closed:
+                self.closed = "fin"
 
-    def _syn(self, side: Side, me: object, ts: int, flags: int, seq: int, length: int) -> None:
-        if side.base is None or not 0 <= side.next - ahead(seq + 1 + length, side.base) < 1 << 24:
-            side.base, side.next, side.gaps, side.sent = seq + 1 + length, 0, [], []
-        if not flags & 16:
-            if not self.state:
-                self.state, self.opener = "syn", me
-            if self.state == "syn" and me == self.opener:
-                self.syns.append(ts)
-        elif me != self.opener and self.state in ("syn", "syn_ack"):
-            self.state = "syn_ack"
-            self.syn_acks.append(ts)
+    def _opening(self, d: int, p: Packet) -> None:
+        self.sides[d].next = (p.seq + 1 + p.payload) % MOD
+        h = self.handshake
+        if not p.flags & ACK:
+            if h.state == "none":
+                h.state, self.initiator = "syn", d
+            if h.state == "syn" and d == self.initiator:
+                h.syns.append(p.ts)
+        elif d != self.initiator and h.state in ("syn", "syn_ack"):
+            if h.state == "syn" and len(h.syns) == 1 and p.ts >= h.syns[0]:
+                self.legs[0] = p.ts - h.syns[0]
+            h.state = "syn_ack"
+            h.syn_acks.append(p.ts)
 
-    def _handshake(self, me: object, ts: int, flags: int) -> None:
-        if self.state in ("syn", "syn_ack") and flags & 4:
-            self.outcome, self.state = "client_abort" if me == self.opener else "refused", "done"
-        elif self.state == "syn_ack" and me == self.opener and flags & 16:
-            self.outcome, self.state = "success", "done"
-            if len(self.syns) == len(self.syn_acks) == 1:
-                self.legs = self.syn_acks[0] - self.syns[0], ts - self.syn_acks[0]
-                self.reordering = sum(self.legs)
+    def _answer_to_opening(self, d: int, p: Packet) -> None:
+        h = self.handshake
+        if h.state not in ("syn", "syn_ack"):
+            return
+        if p.flags & RST:
+            self.decide("client_abort" if d == self.initiator else "refused")
+        elif p.flags & ACK and d == self.initiator:
+            # an acknowledgement of the opener shows that it was answered, seen or not
+            if len(h.syn_acks) == 1 and p.ts >= h.syn_acks[0]:
+                self.legs[1] = p.ts - h.syn_acks[0]
+                if len(h.syns) == 1 and h.syn_acks[0] >= h.syns[0]:
+                    self.reordering = p.ts - h.syns[0]
+            self.decide("success")
 
-    def _octets(self, side: Side, ts: int, seq: int, length: int, fin: int, ident: int) -> str:
-        if side.base is None:
-            side.base = seq
-            side.gaps.append((-BEFORE, 0, ts))
-        start = ahead(seq, side.base)
-        end = start + length + fin
-        new = side.first_seen(start)
-        side.sent.append((start, end))
-        if start >= side.next:
-            if start > side.next:
-                side.gaps.append((side.next, start, ts))
-                side.counts["holes"] += 1
+    def _octets(self, d: int, p: Packet) -> None:
+        side, counts = self.sides[d], self.counts[d]
+        end = (p.seq + p.payload + (1 if p.flags & FIN else 0)) % MOD
+        if side.next is None:
             side.next = end
-            return ""
-        if length == 0 or (length == 1 and start == side.next - 1):
-            return "keep"
-        gap = next((gap for gap in side.gaps if gap[0] <= start < gap[1]), None) if new else None
-        side.next = max(side.next, end)
-        if gap is not None and ts - gap[2] < self.reordering:
-            return "out_of_order"
-        if gap is None and ident and side.last == (ident, seq, length):
-            return "duplicate"
-        return "retransmitted"
+            return
+        step = diff(p.seq, side.next)
+        if step >= 0:
+            if step > 0:
+                counts.holes += 1
+                self._remember(side, (side.next, p.seq, p.ts))
+            side.next = end
+            if side.timed is None and p.payload:
+                side.timed = (end, p.ts)
+            return
+        keep_alive = p.payload == 0 or (p.payload == 1 and step == -1)
+        if keep_alive:
+            return
+        self._repeated(side, counts, p, end)
+        if diff(end, side.next) > 0:
+            side.next = end
+
+    def _repeated(self, side: Side, counts: Counts, p: Packet, end: int) -> None:
+        opened = self._fill(side, p.seq, end)
+        if opened is not None and p.ts - opened < self.reordering:
+            counts.out_of_order += 1
+        elif opened is None and p.ip_id and side.last == (p.ip_id, p.seq, p.payload):
+            counts.duplicate += 1
+        else:
+            counts.retransmitted += 1
+            counts.retransmitted_bytes += p.payload
+        if side.timed is not None and diff(p.seq, side.timed[0]) < 0:
+            side.timed = None  # Karn's rule
+
+    @staticmethod
+    def _remember(side: Side, hole: tuple[int, int, int]) -> None:
+        side.missing.append(hole)
+        if len(side.missing) > MOST_HOLES:
+            del side.missing[0]
+
+    def _fill(self, side: Side, start: int, end: int) -> int | None:
+        """When the hole that `start` lies in was opened; what [start, end) does not fill of it stays."""
+        for hole in side.missing:
+            low, high, opened = hole
+            inside = diff(start, low)
+            if inside < 0 or diff(high, start) <= 0:
+                continue
+            left = diff(high, end) > 0
+            at = side.missing.index(hole)
+            if inside > 0:
+                side.missing[at] = (low, start, opened)
+                if left:
+                    self._remember(side, (end, high, opened))
+            elif left:
+                side.missing[at] = (end, high, opened)
+            else:
+                del side.missing[at]
+            return opened
+        return None
+
+    def _acknowledge(self, d: int, p: Packet) -> None:
+        mine, other = self.sides[d], self.sides[1 - d]
+        if mine.acknowledged is not None and diff(p.ack, mine.acknowledged) <= 0:
+            return
+        mine.acknowledged = p.ack
+        if other.timed is not None and diff(p.ack, other.timed[0]) >= 0:
+            if p.ts >= other.timed[1]:
+                self.counts[1 - d].round_trips.append(p.ts - other.timed[1])
+            other.timed = None

@@ -8,7 +8,7 @@ import pytest
 
 from formats.xdr import CONNECT_OUTCOMES
 from tests import truth_tsv
-from tests.naive_tcp import Connection, ahead
+from tests.naive_tshark_tcp import Connection, ahead
 from tests.truth_tsv import Headers, Row, counted, nanoseconds, number
 from tests.truth_tsv import at as _at
 from tests.whole_path import Result, address, comparable, run, unsound
