@@ -1,6 +1,7 @@
 """What tshark says of a capture: the tab-separated files beside the real captures, read plainly.
 
-`<folder>/truth/<group>/<capture>.<what>.tsv`, or `.tsv.gz`. A cell with several values joins them with `|`, outermost first.
+`<folder>/truth/<group>/<capture>.<what>.tsv`, or `.tsv.gz`. A cell with several values joins them with `|`, outermost
+first.
 """
 
 import csv
