@@ -1,8 +1,8 @@
 """A plain twin of the TCP rules, over one connection: sets of octets instead of a few remembered holes.
 
 A segment that starts below what was seen is a keep-alive (at most one octet, just below), out of order (its first octet
-was not seen, in a gap younger than the reordering time), a duplicate (the last segment again, same IP identification), or
-a retransmission.
+was not seen, in a gap younger than the reordering time), a duplicate (the last segment again, same IP identification),
+or a retransmission.
 """
 
 from collections import Counter

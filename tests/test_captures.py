@@ -324,9 +324,9 @@ SAME = {("", ""), ("syn", ""), ("keep", "keep_alive"), ("out_of_order", "out_of_
 }
 SEGMENTS_DIFFER = {
     "ntop__nDPI/heuristic_tcp_ack_payload.pcap": "acknowledgements with stray octets that do not advance the sequence",
-    "ntop__nDPI/tls_multiple_synack_different_seq.pcapng": "SYN-ACKs with one sequence each: the last counts",
+    "ntop__nDPI/tls_multiple_synack_different_seq.pcapng": "SYN-ACKs, each with one sequence each: the last counts",
     "seladb__PcapPlusPlus/dns_over_tcp.pcapng": "the same ports months later: another connection",
-    "wireshark__wireshark/retrans-tls.pcap": "begins with one octet, sent again: tshark takes the first for a keep-alive",
+    "wireshark__wireshark/retrans-tls.pcap": "begins with one octet, sent again: a keep-alive to tshark",
 }
 FUZZED = "ntop__nDPI/fuzz-"
 """Captures changed at random: lengths contradict each other, and each reader gives up elsewhere."""
