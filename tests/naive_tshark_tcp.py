@@ -103,11 +103,11 @@ class Connection:
     def _handshake(self, me: object, ts: int, flags: int) -> None:
         if self.state in ("syn", "syn_ack") and flags & 4:
             self.outcome, self.state = "client_abort" if me == self.opener else "refused", "done"
-        elif self.state == "syn_ack" and me == self.opener and flags & 16:
+        elif self.state in ("syn", "syn_ack") and me == self.opener and flags & 16:
             self.outcome, self.state = "success", "done"
             if len(self.syns) == len(self.syn_acks) == 1:
                 self.legs = self.syn_acks[0] - self.syns[0], ts - self.syn_acks[0]
-                self.reordering = sum(self.legs)
+                self.reordering = sum(self.legs) if min(self.legs) >= 0 else self.reordering
 
     def _octets(self, side: Side, ts: int, seq: int, length: int, fin: int, ident: int) -> str:
         if side.base is None:
