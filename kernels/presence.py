@@ -6,6 +6,7 @@ released or the bearer ends. Packets of a bearer that is released open one of th
 
 import numpy as np
 
+from formats.state import PENDING
 from formats.xdr import END_REASONS
 from kernels import shard as own
 from kernels.jit import part
@@ -130,5 +131,5 @@ def connect(shard, bearer, ts):  # type: ignore[no-untyped-def]
         bearer.connected = 1
         bearer.connected_since = ts
     bearer.radio_known = 1
-    if bearer.present == 0:
+    if bearer.present == 0 and own.sessions(shard, 0)[bearer.session].phase != PENDING:
         open_row(shard, bearer, ts)
