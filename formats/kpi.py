@@ -120,9 +120,9 @@ class Grain(NamedTuple):
 
 _SETUP = (
     Condition("procedure", "in", ("create_session", "create_pdp_context")),
-    Condition("session_id", "not_null"),
+    Condition("counted", "is_true"),
 )
-"""The procedure that defined a session: one row, however many interfaces it was seen on."""
+"""Set-up requests: one row each, however many interfaces they were seen on, answered or not."""
 
 
 def _setup(*more: Condition) -> Where:
@@ -226,6 +226,8 @@ COUNTERS: tuple[Counter, ...] = (
             "and the cell where they were last seen", _SIGNALLED),
     Counter("sessions_started", "count", ("session",), (), "", "of those, set up before the probe's eyes",
             (((*_SIGNALLED[0], Condition("setup_ms", "not_null"))),)),
+    Counter("sessions_ended", "count", ("session",), (), "", "of those, ended before the probe's eyes",
+            (((*_SIGNALLED[0], Condition("dropped", "not_null"))),)),
     Counter("sessions_dropped", "count", ("session",), (), "", "of those, ended abnormally",
             (((*_SIGNALLED[0], Condition("dropped", "is_true"))),)),
     Counter("connected_ms", "sum", ("presence",), ("connected_ms",), "ms", "session time: bearers with a radio-side "
@@ -286,8 +288,9 @@ KPIS: tuple[Kpi, ...] = (
         "GSMA IR.42 §2.3.1, §2.3.4", "higher", "accepted set-ups of PDP contexts and default bearers", _NO_RADIO),
     *_quantiles("session_setup", "ms", "ms", "GSMA IR.42 §2.3.2", "lower", "time to set up a session", _NO_RADIO,
                 (50, 95)),
-    Kpi("session_drop_pct", "%", Ratio("sessions_dropped", "sessions", 100.0), "GSMA IR.42 §2.3.3", "lower",
-        "sessions that ended abnormally", "an end after the capture, or one that no node signalled"),
+    Kpi("session_drop_pct", "%", Ratio("sessions_dropped", "sessions_ended", 100.0), "GSMA IR.42 §2.3.3",
+        "lower", "sessions that ended abnormally, of those whose end was seen",
+        "an end after the capture, or one that no node signalled"),
     Kpi("drops_per_hour", "1/h", Ratio("presence_drops", "connected_ms", 3_600_000.0),
         f"{_OWN}, after TS 32.450 §6.2.1", "lower", "abnormal releases per hour of connected bearer",
         "the cause, where the core is not told why the radio side released"),

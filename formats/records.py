@@ -59,8 +59,6 @@ PACKET = np.dtype(
         ("ack", "u4"),  # TCP
         ("length", "i4"),  # octets of the innermost IP packet by its header
         ("payload", "i4"),  # octets of transport payload by the headers; first_message for KIND_MESSAGES and KIND_PIECE
-    ]
-    + [
         # line 3: small fields
         ("wire", "i4"),  # octets on the wire of the captured frame
         ("source", "i4"),

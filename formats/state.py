@@ -29,12 +29,13 @@ OPEN = 0
 CLOSED_FIN = 1
 CLOSED_RST = 2
 
+FLOW_SPARE = 8  # up to whole cache lines
+
 HOLES = 4  # remembered ranges of bytes not yet seen, per direction
 
 FLOW = np.dtype(
     [
-        # line 1: what finds the row
-        ("hash", "u8"),
+        # line 1: what finds the row, and whether it is to be cut
         ("a_hi", "u8"),  # endpoint a is the lower of (address, port)
         ("a_lo", "u8"),
         ("b_hi", "u8"),
@@ -47,25 +48,28 @@ FLOW = np.dtype(
         ("closed", "u1"),
         ("last_ts", "i8"),
         ("window", "i8"),  # start of the window of the row in the making, ns
-        # line 2, 3: what most packets touch; index 0 is a -> b, 1 is b -> a
         ("context", "i8"),
+        # line 2, 3, 4: what most packets touch; index 0 is a -> b, 1 is b -> a
         ("bytes", "i8", (2,)),
         ("packets", "i4", (2,)),
+        ("data_packets", "i4", (2,)),
         ("next_seq", "u4", (2,)),
         ("last_ack", "u4", (2,)),  # highest acknowledgement sent by this side
+        ("probe_seq", "u4", (2,)),  # end of the segment whose acknowledgement is awaited
         ("seen", "u1", (2,)),  # TCP: next_seq is valid
         ("acked", "u1", (2,)),  # last_ack is valid
         ("hole_count", "u1", (2,)),
         ("fin", "u1", (2,)),
-        ("data_packets", "i4", (2,)),
+        ("probe_ts", "i8", (2,)),  # its time, 0: none
         ("last_data_ts", "i8", (2,)),
         ("active", "i8", (2,)),
-        ("first_bytes", "i4", (2,)),  # IP length of the row's first packet with payload: not in throughput
-        ("probe_seq", "u4", (2,)),  # end of the segment whose acknowledgement is awaited
-        ("probe_ts", "i8", (2,)),  # its time, 0: none
         ("row_start", "i8"),
-        ("row_end", "i8"),
-        ("start", "i8"),  # first packet of the connection
+        ("request_ts", "i8"),  # first payload of the initiator
+        ("teid", "i8", (2,)),  # endpoint that packets a -> b (b -> a) are sent to, -1 unknown
+        ("last_seq", "u4", (2,)),
+        ("last_payload", "i4", (2,)),
+        ("rtt_count", "i4", (2,)),
+        ("last_id", "u2", (2,)),
         ("begun", "u1"),  # the row in the making is the connection's first
         ("ue_side", "i1"),  # 0: a is the device, 1: b is
         ("initiator", "i1"),  # side that sent the first SYN (else first packet)
@@ -74,7 +78,12 @@ FLOW = np.dtype(
         ("syn_ack_count", "u1"),
         ("tunnelled", "u1"),
         ("outcome", "u1"),  # connect outcome to be written with the row in the making
-        # counted per row
+        ("qfi", "i1"),
+        ("rat", "u1"),
+        # what few packets touch
+        ("hash", "u8"),
+        ("start", "i8"),  # first packet of the connection
+        ("first_bytes", "i4", (2,)),  # IP length of the row's first packet with payload: not in throughput
         ("retransmitted", "i4", (2,)),
         ("retransmitted_bytes", "i8", (2,)),
         ("out_of_order", "i4", (2,)),
@@ -83,19 +92,15 @@ FLOW = np.dtype(
         ("zero_window", "i4", (2,)),
         ("resets", "i4", (2,)),
         ("rtt_sum", "i8", (2,)),  # data sent in this direction until acknowledged
-        ("rtt_count", "i4", (2,)),
-        # handshake and first byte
         ("first_syn_ts", "i8"),
         ("syn_ts", "i8"),
         ("syn_ack_ts", "i8"),
         ("reordering", "i8"),  # how long a hole may stay open and still be reordering, ns
         ("rtt_handshake", "i8", (2,)),  # [0] initiator to responder (SYN to SYN-ACK), [1] SYN-ACK to ACK; -1 unknown
         ("connect_ts", "i8"),  # first SYN, with `outcome`
-        ("request_ts", "i8"),  # first payload of the initiator
+        ("connect_cell", "u8"),  # where it was sent
+        ("connect_rat", "u1"),
         ("first_byte", "i8"),  # -1 unknown or written
-        ("last_id", "u2", (2,)),
-        ("last_seq", "u4", (2,)),
-        ("last_payload", "i4", (2,)),
         ("hole_start", "u4", (8,)),  # direction * HOLES + k
         ("hole_end", "u4", (8,)),
         ("hole_ts", "i8", (8,)),
@@ -108,11 +113,9 @@ FLOW = np.dtype(
         ("gateway_lo", "u8"),
         ("apn", "i4"),
         ("qos", "i4"),
-        ("rat", "u1"),
-        ("qfi", "i1"),
-        ("teid", "i8", (2,)),  # endpoint that packets a -> b (b -> a) are sent to, -1 unknown
         ("outer_hi", "u8", (2,)),  # outermost address on the side of a (of b)
         ("outer_lo", "u8", (2,)),
+        ("spare", "u1", (FLOW_SPARE,)),
     ],
     align=True,
 )
@@ -127,8 +130,7 @@ UE = np.dtype(
         ("hash", "u8"),
         ("last_ts", "i8"),
         ("bearer", "i4", (16,)),  # by EBI or NSAPI, NO_ROW where none
-        ("control", "i4", (UE_CONTROLS,)),  # its rows in the CONTROL table, a ring
-        ("control_next", "i4"),
+        ("control", "i4", (UE_CONTROLS,)),  # its rows in the CONTROL table
         ("sessions", "i4"),  # live or lingering
         ("used", "u1"),
         ("rat", "u1"),
@@ -184,35 +186,40 @@ SESSION = np.dtype(
 )
 
 BEARER_TUNNELS = 8
+BEARER_SPARE = 32
 
 BEARER = np.dtype(
     [
-        # line 1: what each packet touches
+        # line 1, 2: what each packet touches
         ("context", "i8"),
         ("last_ts", "i8"),
         ("bytes", "i8", (2,)),  # of the presence row in the making: [0] up, [1] down
         ("packets", "i4", (2,)),
         ("active", "i8"),
         ("window", "i8"),
-        # line 2
-        ("presence_start", "i8"),
-        ("leg_ts", "i8"),
         ("session", "i4"),
-        ("ue", "i4"),
         ("leg", "i1"),  # side of the gateway that counts, -1 none yet
         ("present", "u1"),  # a presence row is in the making
         ("connected", "u1"),
+        ("ended", "u1"),
+        ("presence_start", "i8"),
+        ("leg_ts", "i8"),
+        # what few packets touch
+        ("ue", "i4"),
         ("used", "u1"),
         ("radio_known", "u1"),  # 1: a radio-side endpoint was told at some time
         ("rat", "u1"),
-        ("ended", "u1"),
         ("ebi", "i2"),
         ("qos", "i4"),
         ("end", "i8"),
         ("cell", "u8"),
         ("connected_since", "i8"),
         ("connected_time", "i8"),  # of the presence row in the making, ns
+        ("cause", "i4"),  # told ahead of its end (Delete Bearer Command), or with it; -1 none
+        ("cause_family", "u1"),
+        ("dropped", "i1"),  # 1, 0: it ended before its session, abnormally or not; -1: it did not
         ("tunnel", "i4", (BEARER_TUNNELS,)),  # its rows in the TUNNEL table
+        ("spare", "u1", (BEARER_SPARE,)),
     ],
     align=True,
 )
@@ -236,6 +243,7 @@ TUNNEL = np.dtype(
         ("leg", "u1"),
         ("direction", "u1"),
         ("used", "u1"),
+        ("spare", "u1", (16,)),
     ],
     align=True,
 )
@@ -248,6 +256,9 @@ CONTROL = np.dtype(
         ("lo", "u8"),
         ("teid", "i8"),
         ("hash", "u8"),
+        ("bound_ts", "i8"),  # when a message last named it
+        ("session_id", "i8"),  # the one session that it is about (S5/S8), with its row; 0 none
+        ("session", "i4"),
         ("ue", "i4"),
         ("interface", "u1"),
         ("superseded", "u1"),  # another node took this role over: its deletions end nothing
@@ -274,6 +285,7 @@ TRANSACTION = np.dtype(
         ("session_id", "i8"),
         ("sequence", "i4"),
         ("session", "i4"),
+        ("bearer", "i4"),  # that a GTPv1 request is about: its answer does not say
         ("ue", "i4"),
         ("apn", "i4"),
         ("qos", "i4"),

@@ -48,17 +48,17 @@ END_REASONS = (
     "not_answered",
 )
 """Why a row ended. flow: idle (no packet for the idle time), active (cut after the longest time), fin, rst, window,
-cell_change, session (bound to another session), evicted (table full), drained (end of input), late (a packet of a window
-that its flow had left). session: deleted, error_indication, peer_restart, replaced, idle, evicted, drained. presence:
-also released (to idle)."""
+cell_change, session (bound to another session), evicted (table full), drained (end of input), late (a packet of a
+window that its flow had left). session: deleted, error_indication, peer_restart, replaced, idle, evicted, drained.
+presence: also released (to idle)."""
 RATS = ("", "utran", "geran", "wlan", "gan", "hspa_evolution", "eutran", "virtual", "nb_iot", "lte_m", "nr")
 """TS 29.274 §8.17; satellite forms fold into their terrestrial name."""
 INTERFACES = ("", "gn", "s11", "s5s8", "s1u", "n3", "gtpu", "gtpc")
 OUTCOMES = ("", "success", "failure", "timeout")
 CONNECT_OUTCOMES = ("", "success", "refused", "no_answer", "client_abort", "half_open")
 SOURCES = ("", "gtpv1c", "gtpv2c", "user_plane")
-CAUSE_FAMILIES = ("", "gtpv1c", "gtpv2c", "s1ap_radio", "s1ap_transport", "s1ap_nas", "s1ap_protocol", "s1ap_misc", "emm",
-                  "esm", "diameter", "ikev2")  # fmt: skip
+CAUSE_FAMILIES = ("", "gtpv1c", "gtpv2c", "s1ap_radio", "s1ap_transport", "s1ap_nas", "s1ap_protocol", "s1ap_misc",
+                  "emm", "esm", "diameter", "ikev2")  # fmt: skip
 PROCEDURES = (
     "",
     "create_session",
@@ -184,8 +184,8 @@ FLOW = Table(
         *_both("packets", "count", "", "packets of the subscriber"),
         Column("connect_time", "time", "", "first SYN; in the row in which the outcome was known"),
         Column("connect_outcome", "enum", "", "outcome of the TCP handshake", CONNECT_OUTCOMES),
-        Column("rtt_client_ms", "ms", "ms", "handshake, device side: last SYN-ACK to first ACK (Karn: not if repeated)"),
-        Column("rtt_server_ms", "ms", "ms", "handshake, server side: last SYN to SYN-ACK (Karn: not if repeated)"),
+        Column("rtt_client_ms", "ms", "ms", "handshake: last SYN-ACK to ACK of the device (Karn: not if repeated)"),
+        Column("rtt_server_ms", "ms", "ms", "handshake: last SYN to SYN-ACK of the server (Karn: not if repeated)"),
         Column("rtt_data_client_ms", "ms", "ms", "mean time from data towards the device to its acknowledgement"),
         Column("rtt_data_server_ms", "ms", "ms", "mean time from data towards the core to its acknowledgement"),
         Column("first_byte_ms", "ms", "ms", "first payload of the device to first payload of the server"),
@@ -261,7 +261,7 @@ PROCEDURE = Table(
         Column("cause_code", "small", "", "cause number in its family"),
         _CAUSE,
         Column("latency_ms", "ms", "ms", "first request to first answer"),
-        Column("attempts", "small", "", "times the request was seen: 1 and its retransmissions"),
+        Column("attempts", "small", "", "times the request was seen until its answer: 1 and its retransmissions"),
         *_WHO, _CELL, _RAT, _APN, _QOS,
         Column("requester", "ip", "", "address of the requesting node"),
         Column("responder", "ip", "", "address of the answering node"),

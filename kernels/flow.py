@@ -36,7 +36,7 @@ from kernels.shard import (
 )
 from kernels.table import HIGH, candidate, index_of, give, link, tag_of, take, unlink
 
-TCP, UDP = 6, 17
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 IDLE = END_REASONS.index("idle")
 FIN = END_REASONS.index("fin")
 RST = END_REASONS.index("rst")
@@ -281,10 +281,11 @@ def new_row(shard, f, start, end, window, reason):  # type: ignore[no-untyped-de
 
 @part
 def emit_outcome(shard, f):  # type: ignore[no-untyped-def]
-    """The outcome of a connect attempt of an earlier window: a row without packets in the window of the attempt."""
+    """The outcome of a connect attempt of an earlier window or cell: a row without packets in those of the attempt."""
     at = new_row(shard, f, f.connect_ts, f.connect_ts, window_of(shard, f.connect_ts), LATE)
     r = own.out_flow(shard, 0)[at]
     r.connect_time, r.connect_outcome = f.connect_ts, f.outcome
+    r.cell, r.rat = f.connect_cell, f.connect_rat
     f.outcome = 0
 
 
@@ -292,7 +293,7 @@ def emit_outcome(shard, f):  # type: ignore[no-untyped-def]
 def emit(shard, f, reason):  # type: ignore[no-untyped-def]
     """Write the row in the making, if it holds packets. Once the connection is closed its rows say how."""
     empty = f.packets[0] + f.packets[1] == 0
-    if f.outcome != 0 and (empty or window_of(shard, f.connect_ts) != f.window):
+    if f.outcome != 0 and (empty or f.connect_cell != f.cell or window_of(shard, f.connect_ts) != f.window):
         emit_outcome(shard, f)
     if empty:
         return
@@ -300,7 +301,7 @@ def emit(shard, f, reason):  # type: ignore[no-untyped-def]
         reason = FIN
     elif f.closed == CLOSED_RST:
         reason = RST
-    at = new_row(shard, f, f.row_start, f.row_end, f.window, reason)
+    at = new_row(shard, f, f.row_start, max(f.row_start, f.last_ts), f.window, reason)
     r = own.out_flow(shard, 0)[at]
     write_counters(r, f)
     if f.outcome != 0:
@@ -313,7 +314,6 @@ def begin_row(shard, f, ts):  # type: ignore[no-untyped-def]
     """Start the next row of a connection."""
     clear_row(f)
     f.row_start = ts
-    f.row_end = ts
     f.window = window_of(shard, ts)
 
 
@@ -469,11 +469,9 @@ def account(f, p, d):  # type: ignore[no-untyped-def]
     f.packets[d] += 1
     if ts > f.last_ts:
         f.last_ts = ts
-    if ts > f.row_end:
-        f.row_end = ts
     if ts < f.row_start:
         f.row_start = ts
-    if p.payload > 0:
+    if p.payload > 0 and p.ip_protocol != ICMP and p.ip_protocol != ICMPV6:
         f.data_packets[d] += 1
         last = f.last_data_ts[d]
         if last == 0:

@@ -113,7 +113,9 @@ def bind_all(shard, sig, m, ordinal, bearer_row):  # type: ignore[no-untyped-def
         if endpoint.bearer == ordinal and tunnels.DIRECTION[endpoint.interface] < 2 and bearer.ended == 0:
             tunnels.bind(shard, bearer_row, endpoint, m.ts)
             if tunnels.RADIO_SIDE[endpoint.interface]:
-                presence.connect(shard, bearer, m.ts)
+                bearer.radio_known = 1
+                if own.sessions(shard, 0)[bearer.session].phase == ESTABLISHED:
+                    presence.connect(shard, bearer, m.ts)
 
 
 @part
@@ -122,7 +124,7 @@ def bind_controls(shard, sig, m, ue_row):  # type: ignore[no-untyped-def]
     for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
         endpoint = sig.fteids[k]
         if endpoint.bearer < 0 and endpoint.teid > 0 and tunnels.CONTROL_PLANE[endpoint.interface]:
-            tunnels.bind_control(shard, ue_row, endpoint)
+            tunnels.bind_control(shard, ue_row, endpoint, m.ts)
 
 
 @part
@@ -188,11 +190,18 @@ def ebi_of(sig, m):  # type: ignore[no-untyped-def]
 
 
 @part
-def live_bearer(shard, ue_row, ebi):  # type: ignore[no-untyped-def]
-    """Row of the UE's bearer `ebi`, or -1."""
+def known_bearer(shard, ue_row, ebi):  # type: ignore[no-untyped-def]
+    """Row of the UE's bearer `ebi`, one that has ended but is not forgotten included; or -1."""
     if ue_row < 0 or ebi < 0 or ebi > 15:
         return np.int64(-1)
     return np.int64(own.ues(shard, 0)[ue_row].bearer[ebi])
+
+
+@part
+def live_bearer(shard, ue_row, ebi):  # type: ignore[no-untyped-def]
+    """Row of the UE's bearer `ebi`, or -1."""
+    row = known_bearer(shard, ue_row, ebi)
+    return row if row >= 0 and own.bearers(shard, 0)[row].ended == 0 else np.int64(-1)
 
 
 @part
@@ -220,6 +229,19 @@ def note_session(shard, sig, m, row):  # type: ignore[no-untyped-def]
         s.imei = own.ues(shard, 0)[s.ue].imei
     s.imsi = own.ues(shard, 0)[s.ue].imsi
     s.last_ts = m.ts
+    tie_controls(shard, sig, m, row)
+
+
+@part
+def tie_controls(shard, sig, m, row):  # type: ignore[no-untyped-def]
+    """The S5/S8 control endpoints that `m` names are about this one session (TS 29.274 §8.22: one a PDN connection)."""
+    for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
+        e = sig.fteids[k]
+        if e.bearer < 0 and e.teid > 0 and (e.interface == 6 or e.interface == 7):
+            found = tunnels.find(shard, own.CONTROLS, own.controls(shard, 0), e.hi, e.lo, e.teid, tunnel_hash(e.hi, e.lo, e.teid))
+            if found >= 0:
+                c = own.controls(shard, 0)[found]
+                c.session, c.session_id = row, own.sessions(shard, 0)[row].id
 
 
 @part
@@ -266,6 +288,15 @@ def open_presence(shard, row, ts):  # type: ignore[no-untyped-def]
 
 
 @part
+def establish(shard, row, ts):  # type: ignore[no-untyped-def]
+    """The session of the bearer is established: it is present, and connected if its radio side was told before."""
+    b = own.bearers(shard, 0)[row]
+    open_presence(shard, row, ts)
+    if b.radio_known and b.ended == 0:
+        presence.connect(shard, b, ts)
+
+
+@part
 def note_access(shard, row, interface):  # type: ignore[no-untyped-def]
     """The access side of the session was seen: its procedures count, those of S5/S8 repeat them."""
     if interface == S11 or interface == GN:
@@ -286,7 +317,7 @@ def create_request(shard, sig, m, t):  # type: ignore[no-untyped-def]
         if secondary >= 0:
             session_row = np.int64(own.bearers(shard, 0)[secondary].session)
             if m.bearer_count > 0:
-                add_bearer(shard, sig, m, 0, session_row, ue_row)
+                t.bearer = add_bearer(shard, sig, m, 0, session_row, ue_row)
             note_transaction(shard, t, ue_row, session_row)
             return
     if held >= 0:
@@ -303,10 +334,13 @@ def create_request(shard, sig, m, t):  # type: ignore[no-untyped-def]
             note_transaction(shard, t, ue_row, session_row)
             t.counted = 0
             return
+        if s.phase == PENDING:
+            sessions.discard_session(shard, session_row, m.ts)
         sessions.end_session(shard, session_row, m.ts, REPLACED, 0, -1, -1)
     row = set_up(shard, sig, m, ue_row, t.interface, PENDING)
     if row >= 0:
         note_access(shard, row, t.interface)
+        t.bearer = own.sessions(shard, 0)[row].bearer[0]
     note_transaction(shard, t, ue_row, row)
 
 
@@ -363,21 +397,23 @@ def create_answer(shard, sig, m, t, accepted):  # type: ignore[no-untyped-def]
     if s.phase == ENDED:
         return
     if not accepted:
-        if s.interface == t.interface:
+        if s.phase == ESTABLISHED and t.bearer >= 0:
+            sessions.end_bearer(shard, np.int64(t.bearer), m.ts)
+        elif s.interface == t.interface:
             sessions.discard_session(shard, row, m.ts)
         return
     ue_row = np.int64(s.ue)
     bind_controls(shard, sig, m, ue_row)
     note_session(shard, sig, m, row)
     sessions.locate(shard, ue_row, np.uint64(0), np.int64(m.rat), m.ts)
-    settle_bearers(shard, sig, m, row, ue_row)
+    settle_bearers(shard, sig, m, row, ue_row, np.int64(t.bearer))
     if s.interface == t.interface and s.phase == PENDING:
         s.phase = ESTABLISHED
         if t.answer_first == 0:
             s.setup = max(m.ts - t.start, 0)
     for k in range(SESSION_BEARERS):
         if s.phase == ESTABLISHED and s.bearer[k] >= 0:
-            open_presence(shard, np.int64(s.bearer[k]), m.ts)
+            establish(shard, np.int64(s.bearer[k]), m.ts)
     t.gateway_hi, t.gateway_lo, t.apn, t.qos = s.gateway_hi, s.gateway_lo, s.apn, s.qos
 
 
@@ -394,19 +430,20 @@ def create_unasked(shard, sig, m, t):  # type: ignore[no-untyped-def]
         row = set_up(shard, sig, m, ue_row, t.interface, ESTABLISHED)
     if row >= 0:
         note_access(shard, row, t.interface)
+        t.bearer = own.sessions(shard, 0)[row].bearer[0]
     note_transaction(shard, t, ue_row, row)
     return row
 
 
 @part
-def settle_bearers(shard, sig, m, session_row, ue_row):  # type: ignore[no-untyped-def]
-    """Bearers as the answer grants them."""
+def settle_bearers(shard, sig, m, session_row, ue_row, asked):  # type: ignore[no-untyped-def]
+    """Bearers as the answer grants them; `asked`: row of the bearer that the request was about, for answers without EBI."""
     for k in range(m.bearer_count):
         part = sig.bearers[m.first_bearer + k]
         if part.instance != 0:
             continue
-        row = live_bearer(shard, ue_row, np.int64(part.ebi))
-        if row < 0 or own.bearers(shard, 0)[row].session != session_row:
+        row = live_bearer(shard, ue_row, np.int64(part.ebi)) if part.ebi >= 0 else asked
+        if row < 0 or own.bearers(shard, 0)[row].session != session_row or own.bearers(shard, 0)[row].ended:
             continue
         if part.cause >= 64 and m.version == 2:
             sessions.end_bearer(shard, row, m.ts)
@@ -449,8 +486,11 @@ def adopt(shard, sig, m, t):  # type: ignore[no-untyped-def]
     if s.cell_first == 0:
         s.cell_first = ue.cell
     s.setup = 0
-    s.start = min(s.start, m.ts)
-    settle_bearers(shard, sig, m, row, ue_row)
+    s.start = m.ts
+    if t.bearer >= 0 and s.ebi < 0:
+        s.ebi = ebi_of(sig, m)
+        sessions.name_bearer(shard, np.int64(t.bearer), s.ebi)
+    settle_bearers(shard, sig, m, row, ue_row, np.int64(t.bearer))
     sessions.renew_contexts(shard, ue)
     note_transaction(shard, t, ue_row, row)
     t.imsi = s.imsi
@@ -475,12 +515,13 @@ def modify_request(shard, sig, m, t):  # type: ignore[no-untyped-def]
         if row < 0:
             continue
         session_row = np.int64(own.bearers(shard, 0)[row].session)
+        t.bearer = row
         if part.instance == 1:
             sessions.end_bearer(shard, row, m.ts)
         else:
             grant(shard, sig, m, k, row)
     if session_row < 0:
-        session_row = only_session(shard, ue_row)
+        session_row = session_meant(shard, m, ue_row)
     if session_row >= 0:
         note_access(shard, session_row, t.interface)
         note_session(shard, sig, m, session_row)
@@ -495,18 +536,16 @@ def stranger(shard, sig, m):  # type: ignore[no-untyped-def]
     ue_row = sessions.create_ue(shard, m.imsi, m.ts)
     if ue_row < 0:
         return ue_row
-    hashed = tunnel_hash(m.dst_hi, m.dst_lo, m.teid)
-    row = tunnels.enter(shard, own.CONTROLS, own.controls(shard, 0), m.dst_hi, m.dst_lo, m.teid, hashed)
+    row = tunnels.control_for(shard, m.dst_hi, m.dst_lo, m.teid, ue_row)
     if row >= 0:
         c = own.controls(shard, 0)[row]
-        c.ue, c.superseded = ue_row, 0
+        c.superseded, c.bound_ts = 0, m.ts
         c.interface = FTEID_GN_GGSN_C if m.version == 1 else 11
         for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
             if sig.fteids[k].interface == 4:
                 c.interface = 7
         ue = own.ues(shard, 0)[ue_row]
-        ue.control[ue.control_next] = row
-        ue.control_next += 1
+        ue.control[0] = row
     return ue_row
 
 
@@ -539,12 +578,25 @@ def only_session(shard, ue_row):  # type: ignore[no-untyped-def]
     found = np.int64(-1)
     for k in range(16):
         row = np.int64(own.ues(shard, 0)[ue_row].bearer[k])
-        if row >= 0:
+        if row >= 0 and own.bearers(shard, 0)[row].ended == 0:
             session_row = np.int64(own.bearers(shard, 0)[row].session)
             if found >= 0 and session_row != found:
                 return np.int64(-1)
             found = session_row
     return found
+
+
+@part
+def session_meant(shard, m, ue_row):  # type: ignore[no-untyped-def]
+    """Row of the session that `m` is about though it names no bearer: by the endpoint it is sent to, else the only one."""
+    if m.teid > 0:
+        row = tunnels.find(shard, own.CONTROLS, own.controls(shard, 0), m.dst_hi, m.dst_lo, m.teid, tunnel_hash(m.dst_hi, m.dst_lo, m.teid))
+        if row >= 0 and own.controls(shard, 0)[row].session >= 0:
+            c = own.controls(shard, 0)[row]
+            s = own.sessions(shard, 0)[c.session]
+            if s.used and s.id == c.session_id and s.phase != ENDED:
+                return np.int64(c.session)
+    return only_session(shard, ue_row)
 
 
 @part
@@ -555,7 +607,8 @@ def modify_answer(shard, sig, m, t):  # type: ignore[no-untyped-def]
         return
     bind_controls(shard, sig, m, ue_row)
     for k in range(m.bearer_count):
-        row = live_bearer(shard, ue_row, np.int64(sig.bearers[m.first_bearer + k].ebi))
+        ebi = np.int64(sig.bearers[m.first_bearer + k].ebi)
+        row = live_bearer(shard, ue_row, ebi) if ebi >= 0 else np.int64(t.bearer)
         if row >= 0:
             bind_all(shard, sig, m, k, row)
 
@@ -567,8 +620,12 @@ def delete_request(shard, m, t):  # type: ignore[no-untyped-def]
     if ue_row < 0:
         return
     sessions.locate(shard, ue_row, m.cell, np.int64(m.rat), m.ts)
-    bearer_row = live_bearer(shard, ue_row, np.int64(m.ebi))
-    session_row = np.int64(own.bearers(shard, 0)[bearer_row].session) if bearer_row >= 0 else only_session(shard, ue_row)
+    bearer_row = known_bearer(shard, ue_row, np.int64(m.ebi))
+    session_row = np.int64(-1)
+    if bearer_row >= 0:
+        session_row = np.int64(own.bearers(shard, 0)[bearer_row].session)
+    elif m.ebi < 0:
+        session_row = session_meant(shard, m, ue_row)
     note_transaction(shard, t, ue_row, session_row)
     if session_row < 0 or superseded(shard, m):
         return
@@ -603,23 +660,36 @@ def delete_bearers(shard, sig, m, t):  # type: ignore[no-untyped-def]
     if ue_row < 0:
         return
     session_row = np.int64(-1)
-    linked = live_bearer(shard, ue_row, np.int64(m.ebi))
+    linked = known_bearer(shard, ue_row, np.int64(m.ebi))
     if linked >= 0:
         session_row = np.int64(own.bearers(shard, 0)[linked].session)
         note_transaction(shard, t, ue_row, session_row)
         end_with_cause(shard, m, session_row)
         return
     for k in range(m.bearer_count):
-        row = live_bearer(shard, ue_row, np.int64(sig.bearers[m.first_bearer + k].ebi))
+        row = known_bearer(shard, ue_row, np.int64(sig.bearers[m.first_bearer + k].ebi))
         if row >= 0:
             session_row = np.int64(own.bearers(shard, 0)[row].session)
             note_transaction(shard, t, ue_row, session_row)
             if own.sessions(shard, 0)[session_row].ebi == sig.bearers[m.first_bearer + k].ebi:
                 end_with_cause(shard, m, session_row)
             else:
-                sessions.end_bearer(shard, row, m.ts)
+                end_alone(shard, m, row)
     if session_row < 0:
-        note_transaction(shard, t, ue_row, only_session(shard, ue_row))
+        note_transaction(shard, t, ue_row, session_meant(shard, m, ue_row))
+
+
+@part
+def end_alone(shard, m, row):  # type: ignore[no-untyped-def]
+    """A dedicated bearer ends by deletion while its session lives on, normally or dropped."""
+    b = own.bearers(shard, 0)[row]
+    if b.ended:
+        return
+    family, code = end_cause(m)
+    if family <= 2 and b.cause >= 0:
+        family, code = np.int64(b.cause_family), np.int64(b.cause)
+    b.cause_family, b.cause, b.dropped = family, code, abnormal(family, code)
+    sessions.end_bearer(shard, row, m.ts)
 
 
 @part
@@ -633,8 +703,10 @@ def delete_command(shard, sig, m, t):  # type: ignore[no-untyped-def]
         row = live_bearer(shard, ue_row, np.int64(sig.bearers[m.first_bearer + k].ebi))
         if row >= 0:
             session_row = np.int64(own.bearers(shard, 0)[row].session)
-            own.sessions(shard, 0)[session_row].ran_cause = code
-            own.sessions(shard, 0)[session_row].ran_family = family
+            s = own.sessions(shard, 0)[session_row]
+            own.bearers(shard, 0)[row].cause, own.bearers(shard, 0)[row].cause_family = code, family
+            if s.ebi == sig.bearers[m.first_bearer + k].ebi:
+                s.ran_cause, s.ran_family = code, family
             note_transaction(shard, t, ue_row, session_row)
 
 
@@ -645,7 +717,7 @@ def create_bearers(shard, sig, m, t):  # type: ignore[no-untyped-def]
     if ue_row < 0:
         return
     linked = live_bearer(shard, ue_row, np.int64(m.ebi))
-    session_row = np.int64(own.bearers(shard, 0)[linked].session) if linked >= 0 else only_session(shard, ue_row)
+    session_row = np.int64(own.bearers(shard, 0)[linked].session) if linked >= 0 else session_meant(shard, m, ue_row)
     note_transaction(shard, t, ue_row, session_row)
     if session_row < 0:
         return
@@ -682,7 +754,7 @@ def update_bearers(shard, sig, m, t):  # type: ignore[no-untyped-def]
     ue_row = ue_of(shard, m)
     if ue_row < 0:
         return
-    session_row = only_session(shard, ue_row)
+    session_row = session_meant(shard, m, ue_row)
     for k in range(m.bearer_count):
         row = live_bearer(shard, ue_row, np.int64(sig.bearers[m.first_bearer + k].ebi))
         if row >= 0:
@@ -715,7 +787,7 @@ def note_only(shard, m, t):  # type: ignore[no-untyped-def]
     if t.procedure == CHANGE_NOTIFICATION or t.procedure == INFO_CHANGE:
         sessions.locate(shard, ue_row, m.cell, np.int64(m.rat), m.ts)
     bearer_row = live_bearer(shard, ue_row, np.int64(m.ebi))
-    session_row = np.int64(own.bearers(shard, 0)[bearer_row].session) if bearer_row >= 0 else only_session(shard, ue_row)
+    session_row = np.int64(own.bearers(shard, 0)[bearer_row].session) if bearer_row >= 0 else session_meant(shard, m, ue_row)
     note_transaction(shard, t, ue_row, session_row)
 
 
@@ -756,6 +828,15 @@ def apply_answer(shard, sig, m, t, accepted):  # type: ignore[no-untyped-def]
 
 
 @part
+def forget_idle(shard, t):  # type: ignore[no-untyped-def]
+    """Forget a UE that was made for a session for which there was no room, or no bearer: nothing else would."""
+    row = np.int64(t.ue)
+    if row >= 0 and own.ues(shard, 0)[row].used and own.ues(shard, 0)[row].sessions <= 0:
+        sessions.free_ue(shard, row)
+        t.ue = -1
+
+
+@part
 def request(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
     """A request: new, seen again, or that of an answer seen before it."""
     row, hashed = transactions.of_request(shard, m, procedure)
@@ -776,10 +857,11 @@ def request(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
             return np.int64(0)
     t = own.transactions(shard, 0)[row]
     t.interface = interface_of(shard, sig, m, procedure)
-    t.qos = m.qci
+    t.qos, t.cell, t.rat = m.qci, m.cell, m.rat
     if m.imsi != NO_DIGITS:
         t.imsi = m.imsi
     apply_request(shard, sig, m, t)
+    forget_idle(shard, t)
     answer_command(shard, m, procedure)
     return np.int64(t.session_id != 0)
 
@@ -801,6 +883,7 @@ def late_request(shard, sig, m, row):  # type: ignore[no-untyped-def]
                 sessions.discard_session(shard, refused, m.ts)
     else:
         apply_request(shard, sig, m, t)
+    forget_idle(shard, t)
     transactions.write_kept(shard, row)
 
 
@@ -838,6 +921,7 @@ def response(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
     t.interface = interface_of(shard, sig, m, procedure)
     transactions.keep(t, m)
     apply_answer(shard, sig, m, t, accepted)
+    forget_idle(shard, t)
     return np.int64(t.session_id != 0)
 
 

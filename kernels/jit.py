@@ -47,29 +47,44 @@ def compiled_before() -> bool:
 
 
 CACHE = cache_folder()
-numba.config.CACHE_DIR = str(CACHE)
+numba.config.CACHE_DIR = str(CACHE)  # type: ignore[attr-defined]
+
+
+# None of these loops gains from vector instructions, and none but `kernel` counts references: passes that only cost.
+numba.config.LOOP_VECTORIZE = 0  # type: ignore[attr-defined]
+numba.config.SLP_VECTORIZE = 0  # type: ignore[attr-defined]
+
+
+def _compiled(function: F, **options: Any) -> F:
+    """Numba's dispatcher, which takes constants for what they are of: one overload for all integers, not one each."""
+    dispatcher = numba.njit(nogil=True, cache=True, error_model="numpy", **options)(function)
+    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        template = dispatcher.get_call_template
+
+        def plain(args: Any, kws: Any) -> Any:
+            return template(
+                tuple(numba.types.unliteral(a) for a in args), {k: numba.types.unliteral(v) for k, v in kws.items()}
+            )
+
+        dispatcher.get_call_template = plain
+    made: F = dispatcher
+    return made
 
 
 def kernel(function: F) -> F:
     """Compile `function` on first call: no GIL, cached on disk, no fast-math."""
-    compiled: F = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    return compiled
-
-
-_BORROWING: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+    return _compiled(function)
 
 
 def part(function: F) -> F:
-    """A kernel that only kernels call: it borrows its arrays, so it neither counts references nor can it allocate.
+    """A kernel that borrows its arrays: it neither counts references nor can it allocate or return arrays.
 
     Numba counts a reference to every array at every call that LLVM does not inline; for a parse of ten calls a packet
     that was half of its time.
     """
-    compiled: F = numba.njit(**_BORROWING)(function)
-    return compiled
+    return _compiled(function, _nrt=False)
 
 
 def inlined(function: F) -> F:
     """A `part` that always becomes a piece of its caller: for the steps that every packet takes, no others."""
-    compiled: F = numba.njit(**_BORROWING, forceinline=True)(function)
-    return compiled
+    return _compiled(function, _nrt=False, forceinline=True)

@@ -4,16 +4,12 @@ import numpy as np
 
 from kernels import shard as own
 from kernels.jit import part
-from kernels.shard import LAST_LEDGER, LEDGER_ENTRIES, LEDGER_USED, window_of
+from kernels.shard import LAST_LEDGER, LEDGER_ENTRIES, LEDGER_USED, WINDOW, window_of
 
 
 @part
 def row_for(shard, source, window):  # type: ignore[no-untyped-def]
     """The ledger row of a source and window. When the table is full its last row takes what has no other."""
-    last = shard[LAST_LEDGER]
-    entry = own.ledger(shard, 0)[last]
-    if entry.used and entry.source == source and entry.window == window:
-        return last
     used = shard[LEDGER_USED]
     for k in range(used):
         if own.ledger(shard, 0)[k].source == source and own.ledger(shard, 0)[k].window == window:
@@ -31,8 +27,11 @@ def row_for(shard, source, window):  # type: ignore[no-untyped-def]
 @part
 def count(shard, p, reason):  # type: ignore[no-untyped-def]
     """Count packet `p` under `reason`; returns its ledger row."""
-    row = row_for(shard, np.int64(p.source), window_of(shard, p.ts))
+    row = shard[LAST_LEDGER]
     entry = own.ledger(shard, 0)[row]
+    if entry.used == 0 or entry.source != p.source or not 0 <= p.ts - entry.window < shard[WINDOW]:
+        row = row_for(shard, np.int64(p.source), window_of(shard, p.ts))
+        entry = own.ledger(shard, 0)[row]
     entry.packets[reason] += 1
     entry.bytes[reason] += np.int64(p.wire)
     return row

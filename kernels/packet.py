@@ -48,6 +48,9 @@ from kernels.signalling import (
 )
 from kernels.transport import other, quic, tcp, udp
 
+EARLIEST, LATEST = -(2**61), 2**62 - 1
+"""ns: times of packets are held to the years 1896 to 2116, so that sums of a time and a span stay inside int64."""
+
 NO_ROOM = -1
 """In place of a reason: the side arrays must be emptied before this packet can be parsed."""
 
@@ -78,7 +81,7 @@ def parse(data, records, first, out_packets, out):  # type: ignore[no-untyped-de
 @inlined
 def _parse_record(data, record, row, out):  # type: ignore[no-untyped-def]
     """Fill `row` from one record; False, with nothing added to `out`, where `out` lacks room."""
-    row.ts = record.ts
+    row.ts = min(max(record.ts, EARLIEST), LATEST)
     row.wire = record.wire
     row.source = record.source
     _clear(row)

@@ -84,7 +84,6 @@ def create_ue(shard, imsi, ts):  # type: ignore[no-untyped-def]
     ue.used, ue.imsi, ue.imei, ue.cell, ue.rat, ue.sessions = 1, NO_DIGITS, NO_DIGITS, 0, 0, 0
     ue.hash = 0
     ue.last_ts = ts
-    ue.control_next = 0
     for k in range(16):
         ue.bearer[k] = NO_ROW
     for k in range(UE_CONTROLS):
@@ -110,7 +109,7 @@ def renew_contexts(shard, ue):  # type: ignore[no-untyped-def]
     """The sessions of the UE are in a new state: flow rows will be cut."""
     context = next_context(shard)
     for k in range(16):
-        if ue.bearer[k] >= 0:
+        if ue.bearer[k] >= 0 and own.bearers(shard, 0)[ue.bearer[k]].ended == 0:
             own.bearers(shard, 0)[ue.bearer[k]].context = context + np.int64(own.bearers(shard, 0)[ue.bearer[k]].session) * 0x1_0000_0000
 
 
@@ -133,6 +132,7 @@ def create_bearer(shard, session_row, ue_row, ebi, qos, ts):  # type: ignore[no-
     b.cell, b.rat = ue.cell, ue.rat
     b.leg, b.leg_ts, b.present, b.connected, b.radio_known, b.ended = -1, 0, 0, 0, 0, 0
     b.end = 0
+    b.cause, b.cause_family, b.dropped = -1, 0, -1
     for k in range(BEARER_TUNNELS):
         b.tunnel[k] = NO_ROW
     b.context = next_context(shard) + np.int64(session_row) * 0x1_0000_0000
@@ -149,6 +149,8 @@ def name_bearer(shard, row, ebi):  # type: ignore[no-untyped-def]
     """Give a bearer its EPS bearer identity; whoever had it is no longer found by it."""
     if 0 <= ebi < 16:
         b = own.bearers(shard, 0)[row]
+        if 0 <= b.ebi < 16 and own.ues(shard, 0)[b.ue].bearer[b.ebi] == row:
+            own.ues(shard, 0)[b.ue].bearer[b.ebi] = NO_ROW
         b.ebi = ebi
         own.ues(shard, 0)[b.ue].bearer[ebi] = row
 
@@ -221,9 +223,6 @@ def end_bearer(shard, row, ts):  # type: ignore[no-untyped-def]
         return
     tunnels.unbind(shard, b, row, ALL_INTERFACES, ts)
     b.ended, b.end = 1, ts
-    ue = own.ues(shard, 0)[b.ue]
-    if b.ebi >= 0 and ue.bearer[b.ebi] == row:
-        ue.bearer[b.ebi] = NO_ROW
 
 
 @part
@@ -261,8 +260,11 @@ def finish_bearer(shard, row, reason):  # type: ignore[no-untyped-def]
     s = own.sessions(shard, 0)[b.session]
     end = b.end if b.ended else max(s.last_ts, b.last_ts)
     presence.roll(shard, b, end)
-    at = presence.close_row(shard, b, end, reason)
-    if at >= 0 and s.dropped >= 0:
+    at = presence.close_row(shard, b, end, DELETED if b.dropped >= 0 else reason)
+    if at >= 0 and b.dropped >= 0:
+        r = own.out_presence(shard, 0)[at]
+        r.dropped, r.cause_family, r.cause_code = b.dropped, b.cause_family, b.cause
+    elif at >= 0 and s.dropped >= 0:
         r = own.out_presence(shard, 0)[at]
         r.dropped, r.cause_family, r.cause_code = s.dropped, s.cause_family, s.cause
     for k in range(BEARER_TUNNELS):
@@ -321,4 +323,9 @@ def discard_session(shard, row, ts):  # type: ignore[no-untyped-def]
     s = own.sessions(shard, 0)[row]
     if s.phase == PENDING:
         s.source = 0
+        for k in range(SESSION_BEARERS):
+            if s.bearer[k] >= 0:
+                b = own.bearers(shard, 0)[s.bearer[k]]
+                if b.packets[0] + b.packets[1] == 0:
+                    b.present = 0
         end_session(shard, row, ts, 0, 0, -1, -1)

@@ -47,7 +47,8 @@ NONE = -(2**62)  # no time yet
 APN_OCTETS = 104
 LEDGER_ENTRIES = 4096
 ASSEMBLIES = 64
-MARGIN = 2048  # rows that 32 packets or one swept row may add at most, per table: each may roll 33 windows
+MARGIN = 2048  # rows that a few packets or one swept row may add at most, per table
+# The most: 32 packets, each of another bearer that has `presence.ROLLS` windows to catch up with.
 
 _APN_ROW = np.dtype([("hash", "u8")], align=True)
 
@@ -139,7 +140,7 @@ out_procedure = view(xdr.PROCEDURE.dtype, OUT_PROCEDURE, OUT_ROOM)
 @inlined
 def owns(shard, row):  # type: ignore[no-untyped-def]
     """Whether this shard writes what row number `row` of a replicated table gives rise to."""
-    return row % shard[SHARDS] == shard[SHARD]
+    return shard[SHARDS] == 1 or row % shard[SHARDS] == shard[SHARD]
 
 
 @inlined

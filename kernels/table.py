@@ -17,6 +17,7 @@ HIGH, FREE, LIVE, REFUSED, CAPACITY, ROWS, INDEX, SLOTS, FREE_LIST = range(9)
 """Words of a pool: rows ever used, rows in the free list, rows live, rows refused because the table was full, rows
 there are, address of the rows, address and length of the index, address of the free list."""
 POOL_WORDS = 16
+LINE = 64
 
 ROW_MASK = 0xFFFF_FFFF
 
@@ -26,13 +27,20 @@ free_list = view(np.dtype(np.int32), FREE_LIST, CAPACITY)
 """(words, base): the free list of the pool at `base`, int32[capacity]."""
 
 
+def aligned(count: int, dtype: np.dtype) -> np.ndarray:
+    """Zeros that begin at a cache line, so that a row of whole lines lies in no more than it has to."""
+    memory = np.zeros(count * dtype.itemsize + LINE, np.uint8)
+    skip = -memory.ctypes.data % LINE
+    return memory[skip : skip + count * dtype.itemsize].view(dtype)
+
+
 def allocate(words: np.ndarray, dtype: np.dtype, capacity: int, indexed: bool = True) -> tuple[np.ndarray, ...]:
     """Make the pool that `words` (int64[POOL_WORDS]) describes; returns (rows, index, free list), to be kept alive.
 
     Untouched pages cost no memory.
     """
     slots = 1 << max(1, (2 * capacity - 1).bit_length()) if indexed else 1
-    rows, index, free = np.zeros(capacity, dtype), np.zeros(slots, np.int64), np.zeros(capacity, np.int32)
+    rows, index, free = aligned(capacity, dtype), aligned(slots, np.dtype(np.int64)), np.zeros(capacity, np.int32)
     words[:] = 0
     words[CAPACITY], words[SLOTS] = capacity, slots
     words[ROWS], words[INDEX], words[FREE_LIST] = rows.ctypes.data, index.ctypes.data, free.ctypes.data

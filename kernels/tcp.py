@@ -25,6 +25,8 @@ from kernels.jit import part
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 REORDERING = 3_000_000  # ns
+BEFORE = 0x10_0000  # octets before the first one seen that may still come, where a capture starts mid-flow
+REPEATED = 0x100_0000  # octets after a SYN, up to which the same SYN may come again
 SUCCESS, REFUSED, NO_ANSWER, CLIENT_ABORT, HALF_OPEN = 1, 2, 3, 4, 5  # indices of xdr.CONNECT_OUTCOMES
 ONE = 0xFFFF_FFFF
 
@@ -109,6 +111,7 @@ def octets(f, d, p):  # type: ignore[no-untyped-def]
     if f.seen[d] == 0:
         f.seen[d] = 1
         f.next_seq[d] = end
+        open_hole(f, d, np.int64(p.seq) - BEFORE, np.int64(p.seq), p.ts)
         return
     distance = ahead(p.seq, f.next_seq[d])
     if distance >= 0:
@@ -148,13 +151,17 @@ def decide(f, outcome):  # type: ignore[no-untyped-def]
 
 @part
 def syn(f, d, p):  # type: ignore[no-untyped-def]
-    """SYN and SYN-ACK: sequence start, times of both legs."""
-    f.seen[d] = 1
-    f.next_seq[d] = (np.int64(p.seq) + 1 + np.int64(p.payload)) & ONE
+    """SYN and SYN-ACK: sequence start (unless repeated behind octets that followed it), times of both legs."""
+    start = (np.int64(p.seq) + 1 + np.int64(p.payload)) & ONE
+    if f.seen[d] == 0 or not 0 <= ahead(f.next_seq[d], start) < REPEATED:
+        f.seen[d] = 1
+        f.next_seq[d] = start
+        f.hole_count[d] = 0
     if p.tcp_flags & ACK == 0:
         if f.handshake == HANDSHAKE_NONE:
             f.handshake = HANDSHAKE_SYN
             f.first_syn_ts = p.ts
+            f.connect_cell, f.connect_rat = f.cell, f.rat
             f.initiator = d
         if f.handshake == HANDSHAKE_SYN and d == f.initiator:
             f.syn_ts = p.ts

@@ -6,6 +6,7 @@ is one attempt more of the same; silence becomes a timeout; an answer captured s
 
 import numpy as np
 
+from formats.procedures import COMMANDS
 from formats.xdr import INTERFACES, OUTCOMES
 from kernels import shard as own
 from kernels.hashing import tunnel_hash
@@ -19,6 +20,22 @@ TIMEOUT = OUTCOMES.index("timeout")
 GTPV1C, GTPV2C = 1, 2  # indices of xdr.CAUSE_FAMILIES
 S5S8 = INTERFACES.index("s5s8")
 NO_DIGITS = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+
+
+def _any_port() -> np.ndarray:
+    table = np.zeros(256, np.uint8)
+    table[list(COMMANDS)] = 1
+    return table
+
+
+ANY_PORT = _any_port()
+"""By procedure: 1 for commands. The request that one triggers goes to the registered port, not to the command's."""
+
+
+@part
+def port_of(procedure, port):  # type: ignore[no-untyped-def]
+    """The initiator's port as far as it tells transactions of `procedure` apart."""
+    return np.int64(0) if ANY_PORT[procedure] else np.int64(port)
 
 
 @part
@@ -54,15 +71,17 @@ def find(shard, requester_hi, requester_lo, responder_hi, responder_lo, port, se
 @part
 def of_request(shard, m, procedure):  # type: ignore[no-untyped-def]
     """(row or -1, hash) of the transaction that request `m` belongs to."""
-    hashed = hash_of(m.src_hi, m.src_lo, m.dst_hi, m.dst_lo, m.src_port, m.sequence, procedure)
-    return find(shard, m.src_hi, m.src_lo, m.dst_hi, m.dst_lo, m.src_port, m.sequence, procedure, hashed), hashed
+    port = port_of(procedure, m.src_port)
+    hashed = hash_of(m.src_hi, m.src_lo, m.dst_hi, m.dst_lo, port, m.sequence, procedure)
+    return find(shard, m.src_hi, m.src_lo, m.dst_hi, m.dst_lo, port, m.sequence, procedure, hashed), hashed
 
 
 @part
 def of_answer(shard, m, procedure):  # type: ignore[no-untyped-def]
     """(row or -1, hash) of the transaction that answer `m` belongs to."""
-    hashed = hash_of(m.dst_hi, m.dst_lo, m.src_hi, m.src_lo, m.dst_port, m.sequence, procedure)
-    return find(shard, m.dst_hi, m.dst_lo, m.src_hi, m.src_lo, m.dst_port, m.sequence, procedure, hashed), hashed
+    port = port_of(procedure, m.dst_port)
+    hashed = hash_of(m.dst_hi, m.dst_lo, m.src_hi, m.src_lo, port, m.sequence, procedure)
+    return find(shard, m.dst_hi, m.dst_lo, m.src_hi, m.src_lo, port, m.sequence, procedure, hashed), hashed
 
 
 @part
@@ -75,10 +94,10 @@ def create(shard, m, procedure, hashed, answer):  # type: ignore[no-untyped-def]
     t.used, t.hash, t.procedure, t.version, t.sequence = 1, hashed, procedure, m.version, m.sequence
     if answer:
         t.requester_hi, t.requester_lo, t.responder_hi, t.responder_lo = m.dst_hi, m.dst_lo, m.src_hi, m.src_lo
-        t.port = m.dst_port
+        t.port = port_of(procedure, m.dst_port)
     else:
         t.requester_hi, t.requester_lo, t.responder_hi, t.responder_lo = m.src_hi, m.src_lo, m.dst_hi, m.dst_lo
-        t.port = m.src_port
+        t.port = port_of(procedure, m.src_port)
     t.answer_first = answer
     link(shard, own.TRANSACTIONS, hashed, row)
     begin(t, m.ts)
@@ -92,7 +111,7 @@ def begin(t, ts):  # type: ignore[no-untyped-def]
     t.answered, t.counted, t.interface = 0, 1, 0
     t.imsi, t.imei, t.cell, t.rat = NO_DIGITS, NO_DIGITS, 0, 0
     t.gateway_hi, t.gateway_lo = 0, 0
-    t.session_id, t.session, t.ue, t.apn, t.qos = 0, -1, -1, -1, -1
+    t.session_id, t.session, t.bearer, t.ue, t.apn, t.qos = 0, -1, -1, -1, -1, -1
     t.cause = -1
 
 

@@ -69,10 +69,7 @@ def free(shard, base, rows, row):  # type: ignore[no-untyped-def]
 
 @part
 def enter(shard, base, rows, hi, lo, teid, hashed):  # type: ignore[no-untyped-def]
-    """Row of the endpoint, made where it is new; -1 when the table is full."""
-    row = find(shard, base, rows, hi, lo, teid, hashed)
-    if row >= 0:
-        return row
+    """Row of an endpoint that is new; -1 when the table is full."""
     row = take(shard, base)
     if row >= 0:
         r = rows[row]
@@ -133,12 +130,27 @@ def unbind_radio(shard, bearer, bearer_row, ts):  # type: ignore[no-untyped-def]
 
 
 @part
+def leave_bearer(shard, row, bearer_row):  # type: ignore[no-untyped-def]
+    """The endpoint goes over to `bearer_row`: the bearer that had it forgets it, or would free it one day as its own."""
+    before = np.int64(own.tunnels(shard, 0)[row].bearer)
+    if before != bearer_row:
+        b = own.bearers(shard, 0)[before]
+        for k in range(BEARER_TUNNELS):
+            if b.tunnel[k] == row:
+                b.tunnel[k] = NO_ROW
+
+
+@part
 def bind(shard, bearer_row, endpoint, ts):  # type: ignore[no-untyped-def]
     """Bind F-TEID `endpoint` to the bearer from `ts` on; an earlier endpoint of the same kind is unbound."""
     hashed = tunnel_hash(endpoint.hi, endpoint.lo, endpoint.teid)
-    row = enter(shard, own.TUNNELS, own.tunnels(shard, 0), endpoint.hi, endpoint.lo, endpoint.teid, hashed)
-    if row < 0:
-        return
+    row = find(shard, own.TUNNELS, own.tunnels(shard, 0), endpoint.hi, endpoint.lo, endpoint.teid, hashed)
+    if row >= 0:
+        leave_bearer(shard, row, bearer_row)
+    else:
+        row = enter(shard, own.TUNNELS, own.tunnels(shard, 0), endpoint.hi, endpoint.lo, endpoint.teid, hashed)
+        if row < 0:
+            return
     t = own.tunnels(shard, 0)[row]
     bearer = own.bearers(shard, 0)[bearer_row]
     held = False
@@ -174,31 +186,68 @@ def find_ue(shard, hi, lo, teid):  # type: ignore[no-untyped-def]
 
 
 @part
-def bind_control(shard, ue_row, endpoint):  # type: ignore[no-untyped-def]
+def leave_ue(shard, row, ue_row):  # type: ignore[no-untyped-def]
+    """The control endpoint goes over to `ue_row`: the UE that had it forgets it."""
+    c = own.controls(shard, 0)[row]
+    if c.ue != ue_row:
+        before = own.ues(shard, 0)[c.ue]
+        for k in range(UE_CONTROLS):
+            if before.control[k] == row:
+                before.control[k] = NO_ROW
+        c.session, c.session_id = NO_ROW, 0
+
+
+@part
+def control_for(shard, hi, lo, teid, ue_row):  # type: ignore[no-untyped-def]
+    """Row of the control endpoint, made where it is new; now the UE's. -1 when the table is full."""
+    hashed = tunnel_hash(hi, lo, teid)
+    row = find(shard, own.CONTROLS, own.controls(shard, 0), hi, lo, teid, hashed)
+    if row >= 0:
+        leave_ue(shard, row, ue_row)
+    else:
+        row = enter(shard, own.CONTROLS, own.controls(shard, 0), hi, lo, teid, hashed)
+        if row < 0:
+            return row
+        c = own.controls(shard, 0)[row]
+        c.session, c.session_id = NO_ROW, 0
+    own.controls(shard, 0)[row].ue = ue_row
+    return row
+
+
+@part
+def control_slot(shard, ue, row):  # type: ignore[no-untyped-def]
+    """The slot of the UE that holds control endpoint `row`, else an empty one, else that of the one named longest ago."""
+    best = 0
+    oldest = NEVER_CLOSED
+    for k in range(UE_CONTROLS):
+        held = np.int64(ue.control[k])
+        if held == row:
+            return k
+        when = own.controls(shard, 0)[held].bound_ts if held >= 0 else np.int64(-1)
+        if when < oldest:
+            best, oldest = k, when
+    return best
+
+
+@part
+def bind_control(shard, ue_row, endpoint, ts):  # type: ignore[no-untyped-def]
     """A control endpoint belongs to the UE; a new node in a role supersedes the one before."""
-    hashed = tunnel_hash(endpoint.hi, endpoint.lo, endpoint.teid)
-    row = enter(shard, own.CONTROLS, own.controls(shard, 0), endpoint.hi, endpoint.lo, endpoint.teid, hashed)
+    row = control_for(shard, endpoint.hi, endpoint.lo, endpoint.teid, ue_row)
     if row < 0:
         return
     c = own.controls(shard, 0)[row]
     ue = own.ues(shard, 0)[ue_row]
-    held = False
+    c.interface, c.superseded, c.bound_ts = endpoint.interface, 0, ts
     for k in range(UE_CONTROLS):
         other = np.int64(ue.control[k])
-        if other == row:
-            held = True
-        elif other >= 0:
+        if other >= 0 and other != row:
             o = own.controls(shard, 0)[other]
-            if o.ue == ue_row and o.interface == endpoint.interface and (o.hi != c.hi or o.lo != c.lo):
+            if o.interface == endpoint.interface and (o.hi != c.hi or o.lo != c.lo):
                 o.superseded = 1
-    if not held:
-        k = np.int64(ue.control_next) % UE_CONTROLS
+    k = control_slot(shard, ue, row)
+    if ue.control[k] != row:
         drop_control(shard, ue, ue_row, k)
         ue.control[k] = row
-        ue.control_next = k + 1
-    c.ue = ue_row
-    c.interface = endpoint.interface
-    c.superseded = 0
 
 
 @part

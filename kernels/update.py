@@ -11,18 +11,19 @@ from formats.records import KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
 from formats.state import LEG_FORWARDING
 from kernels import flow, gtp_control, gtpc, ledger, presence, reassembly, sweep, tunnels
 from kernels import shard as own
-from kernels.jit import part
+from kernels.jit import inlined, part
 from kernels.octets import be16
-from kernels.prefetch import prefetch_row
-from kernels.shard import LINGER, SHARD, SHARDS, SWEEP_STAGE, full, owns
+from kernels.prefetch import prefetch_row, prefetch_rows_line
+from kernels.shard import LINGER, SHARD, SWEEP_STAGE, full, owns
 from kernels.table import ROW_MASK, index_of, tag_of
 
-AHEAD_SLOT, AHEAD_ROW = 24, 12  # packets between fetching an index slot, fetching its row, and use
+AHEAD_SLOT, AHEAD_ROW, AHEAD_BEARER = 32, 16, 8  # packets between fetching a slot, a row, a bearer, and their use
+FLOW_LINES = 4  # of a FLOW row that most packets touch
 CHECK = 31  # rows to be written are looked at every 32 packets
 END_MARKER, ERROR_INDICATION = 254, 26
 
 
-@part
+@inlined
 def fetch_slots(shard, p):  # type: ignore[no-untyped-def]
     """Fetch the index slots that `p` will ask for."""
     index = index_of(shard, own.FLOWS)
@@ -32,18 +33,34 @@ def fetch_slots(shard, p):  # type: ignore[no-untyped-def]
         prefetch_row(index, tag_of(p.tunnel_hash) & (len(index) - 1))
 
 
-@part
+@inlined
+def home_row(index, hashed):  # type: ignore[no-untyped-def]
+    """The row that the home slot of a hash names, -1 where it is empty; most lookups end there."""
+    return (index[tag_of(hashed) & (len(index) - 1)] & ROW_MASK) - 1
+
+
+@inlined
 def fetch_rows(shard, p):  # type: ignore[no-untyped-def]
-    """Fetch the rows that `p` will most likely ask for: those that its home slots name."""
-    index = index_of(shard, own.FLOWS)
-    row = (index[tag_of(p.flow_hash) & (len(index) - 1)] & ROW_MASK) - 1
+    """Fetch the rows that `p` will most likely ask for."""
+    row = home_row(index_of(shard, own.FLOWS), p.flow_hash)
     if row >= 0:
-        prefetch_row(own.flows(shard, 0), row)
+        for line in range(FLOW_LINES):
+            prefetch_rows_line(own.flows(shard, 0), row, line)
     if p.tunnel_hash != 0:
-        index = index_of(shard, own.TUNNELS)
-        row = (index[tag_of(p.tunnel_hash) & (len(index) - 1)] & ROW_MASK) - 1
+        row = home_row(index_of(shard, own.TUNNELS), p.tunnel_hash)
         if row >= 0:
             prefetch_row(own.tunnels(shard, 0), row)
+
+
+@inlined
+def fetch_bearer(shard, p):  # type: ignore[no-untyped-def]
+    """Fetch the bearer that the tunnel of `p` leads to."""
+    if p.tunnel_hash != 0:
+        row = home_row(index_of(shard, own.TUNNELS), p.tunnel_hash)
+        if row >= 0:
+            bearer = np.int64(own.tunnels(shard, 0)[row].bearer)
+            prefetch_rows_line(own.bearers(shard, 0), bearer, 0)
+            prefetch_rows_line(own.bearers(shard, 0), bearer, 1)
 
 
 @part
@@ -78,7 +95,7 @@ def user(shard, p, first):  # type: ignore[no-untyped-def]
         bearer = own.bearers(shard, 0)[bearer_row]
         if owns(shard, bearer.session):
             presence.account(shard, bearer, p, direction)
-    if p.shard_hash % shard[SHARDS] == shard[SHARD]:
+    if owns(shard, np.int64(p.shard_hash)):
         flow.update(shard, p, bearer_row, direction)
 
 
@@ -146,6 +163,7 @@ def update(shard, packets, order, begin, end, sig, scratch):  # type: ignore[no-
         if i + AHEAD_SLOT < end:
             fetch_slots(shard, packets[order[i + AHEAD_SLOT]])
             fetch_rows(shard, packets[order[i + AHEAD_ROW]])
+            fetch_bearer(shard, packets[order[i + AHEAD_BEARER]])
         p = packets[order[i]]
         if (i & CHECK == 0 or p.kind != KIND_USER) and full(shard):
             return i

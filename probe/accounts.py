@@ -5,14 +5,18 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from formats.reasons import BY_CODE, CAPTURE_LOSS
+from formats.reasons import BY_CODE, CAPTURE_LOSS, TABLE_FULL
 from formats.xdr import INTERFACES
+from kernels import shard as own
 from kernels.shard import LAST_LEDGER, LEDGER_ENTRIES, LEDGER_USED, Shard
+from kernels.table import REFUSED
 from probe.sink import LedgerEntry
 from probe.sources import Source
 
 __all__ = ["Accounts"]
 
+_TABLES = (own.UES, own.SESSIONS, own.BEARERS, own.TUNNELS, own.CONTROLS, own.TRANSACTIONS, own.PEERS, own.APNS)
+"""Pools that refuse a row when they are full; a full flow table ends another flow, and says so in its row."""
 _FIELDS = ("packets", "bytes", "joined", "unjoined", "messages")
 
 
@@ -21,9 +25,11 @@ class Accounts:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, int], dict[str, np.ndarray]] = {}
+        self.refused = 0  # rows of signalling state for which there was no room
 
     def collect(self, shard: Shard, always: bool = False) -> None:
         """Take the counters over when the shard's table fills up, or `always`."""
+        self.refused = sum(int(shard.words[pool + REFUSED]) for pool in _TABLES)
         used = int(shard.words[LEDGER_USED])
         if not always and used < LEDGER_ENTRIES // 2:
             return
@@ -40,13 +46,16 @@ class Accounts:
         return len({window for _, window in self._rows})
 
     def entries(self, sources: Sequence[Source]) -> Iterable[LedgerEntry]:
-        """Ledger rows of the run. Loss that a capture tells of is put into its first window."""
+        """Ledger rows of the run. Loss that a capture tells of is put into its first window, refused state into the last."""
         lost = {source.index: source.captured_loss for source in sources if source.captured_loss}
         for (index, window), row in sorted(self._rows.items()):
             name = sources[index].name
             yield from _window_entries(window, name, row, lost.pop(index, 0))
         for index, packets in lost.items():
             yield from _loss(0, sources[index].name, packets)
+        if self.refused:
+            window, reason = max((window for _, window in self._rows), default=0), BY_CODE[TABLE_FULL]
+            yield LedgerEntry(window, "", reason.stage, reason.name, None, None, self.refused)
 
     def total(self, name: str) -> np.ndarray:
         """Sum of one field (`packets`, `bytes`, `joined`, `unjoined`, `messages`) over the run."""
@@ -83,5 +92,3 @@ def _window_entries(window: int, source: str, row: dict[str, np.ndarray], lost: 
         for interface in np.flatnonzero(row["messages"][joined]):
             name = INTERFACES[interface]
             yield LedgerEntry(window, source, stage, name, None, None, int(row["messages"][joined, interface]))
-
-

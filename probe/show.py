@@ -195,7 +195,9 @@ def _print(columns: list[_Shown], rows: int, console: "Console") -> None:
         table.add_column(Text("\n".join(column.head)), justify=justify, no_wrap=True, min_width=column.width)
     for i in range(rows):
         table.add_row(*(Text(column.cells[i]) for column in columns))
-    console.print(table)
+    # What does not fit is wrapped by the terminal: nothing is cut off.
+    width = sum(column.width + 2 for column in columns)
+    console.print(table, crop=False, overflow="ignore", no_wrap=True, width=max(width, console.width))
 
 
 # --- the two views -------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ A source that stands in a file opens it at its first `read` and closes it at the
 holds few open. Damage ends a source, is kept in `damage`, and costs nothing of what was whole before it.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -60,6 +61,7 @@ class Source:
     index, name     place in the run, name as given
     size            octets on disk, None for pipes; `position` of them have been read
     first_ts        ns of the first packet; TS_MAX where there is none
+    first_digest    digest of the first packet, which tells one pipe from another; empty where there is none
     damage          why reading ended early, empty when it did not
     captured_loss   packets lost before the file was written, as the file says (pcapng only)
     untimed         packets of pcapng simple blocks: they have no time and were given that of the packet before
@@ -70,6 +72,7 @@ class Source:
         self.name = name
         self.size = size
         self.first_ts = TS_MAX
+        self.first_digest = ""
         self.damage: list[Damage] = []
         self._reopen = reopen
         self._blocks: _Blocks | None = None
@@ -127,7 +130,10 @@ class Source:
 
     def _learn(self, first: Block | None) -> None:
         if first is not None:
-            self.first_ts = int(first.records["ts"][0])
+            record = first.records[0]
+            self.first_ts = int(record["ts"])
+            octets = first.data[record["offset"] : record["offset"] + record["captured"]].tobytes()
+            self.first_digest = hashlib.blake2b(octets, digest_size=16).hexdigest()
 
 
 class _Unreadable(Exception):

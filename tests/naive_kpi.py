@@ -42,7 +42,7 @@ def quantile(values, q):
 
 def setup_kpis(rows):
     rows = [
-        r for r in rows if r["procedure"] in ("create_session", "create_pdp_context") and r["session_id"] is not None
+        r for r in rows if r["procedure"] in ("create_session", "create_pdp_context") and r["counted"]
     ]
     good = [r for r in rows if r["outcome"] == "success"]
     bad = [r for r in rows if r["outcome"] == "failure"]
@@ -69,11 +69,13 @@ def setup_kpis(rows):
 def session_kpis(rows):
     rows = [r for r in rows if r["source"] not in (None, "user_plane")]
     dropped = sum(r["dropped"] is True for r in rows)
+    ended = sum(r["dropped"] is not None for r in rows)
     return {
         "sessions": len(rows),
         "sessions_started": sum(r["setup_ms"] is not None for r in rows),
+        "sessions_ended": ended,
         "sessions_dropped": dropped,
-        "session_drop_pct": ratio(dropped, len(rows), 100),
+        "session_drop_pct": ratio(dropped, ended, 100),
     }
 
 

@@ -70,7 +70,9 @@ def exchange(net: Network, rng: Random, call: Call, ts: int, latency: int, fate:
             net.control(when, call.requester, call.responder, call.requester.port, GTPC_PORT, *call.request)
         for when in answers:
             net.control(when, call.responder, call.requester, GTPC_PORT, call.requester.port, *call.answer)
-        record(net, call, net.tick(ts), net.tick(answers[0]) if answers else None, len(requests))
+        until = answers[0] if answers else requests[-1]
+        attempts = max(1, sum(when <= until for when in requests))
+        record(net, call, net.tick(ts), net.tick(answers[0]) if answers else None, attempts)
     if fate == TIMEOUT:
         return requests[-1] + wait
     return max(answers[-1], requests[-1]) + 300_000

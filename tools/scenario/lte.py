@@ -165,6 +165,8 @@ class LteAccess(LteBearers):
     def connect(self, ts: int, cell: Cell, moved: bool, fates: Callable[[], str]) -> int:
         """Modify Bearer for each PDN connection: radio side in `cell` from the request on; when all is done."""
         self.cell = cell
+        for pdn in self.pdns if moved else []:
+            pdn.truth.move(cell.name, self.net.tick(ts))
         for pdn in self.pdns:
             fate = fates()
             pdn.truth.stay(cell.name, self.net.tick(ts))
@@ -243,7 +245,7 @@ class LteAccess(LteBearers):
         linked, answer = gtp.ebi(pdn.ebi), gtp.cause(ACCEPTED) + gtp.ebi(pdn.ebi)
         self.s5(pdn, "delete_bearer", 99, linked, answer, ts - MS, 30 * MS, upwards=False)
         end = self.s11(pdn, "delete_bearer", 99, linked, answer, ts, upwards=False, latency=25 * MS)
-        self.finish(pdn, ts, "deleted", False)
+        self.finish(pdn, ts - MS if self.net.scenario.s5 else ts, "deleted", False)  # S5 asks first
         return end + 5 * MS
 
     def error(self, pdn: Pdn, ts: int) -> int:

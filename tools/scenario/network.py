@@ -183,7 +183,7 @@ class Network:
         return rng.randrange(120, 200) * MS if gateway.bad else rng.randrange(8, 40) * MS
 
     def control(self, ts: int, src: Node, dst: Node, sport: int, dport: int, *messages: bytes) -> None:
-        """Captures a GTP-C datagram of one message or more; one too large for a packet goes out in two fragments."""
+        """Captures a GTP-C datagram of one message or more; one too large for a packet in two fragments, whole at `ts`."""
         message = b"".join(messages)
         for each in messages:
             self.truth.count_message(each[0] >> 5, each[1])
@@ -192,8 +192,8 @@ class Network:
         )
         if len(packet) > 1500 and len(src.address) == 4:
             first, second = fragments(packet, 1480)
-            self.capture.add(ts, CONTROL, first)
-            self.capture.add(ts + self.quantum, CONTROL, second)
+            self.capture.add(ts - self.quantum, CONTROL, first)
+            self.capture.add(ts, CONTROL, second)
             self.truth.count("gtpc_fragment", 2)
             return
         self.capture.add(ts, CONTROL, packet)

@@ -12,11 +12,12 @@ Meanings (times int64 ns since 1970 UTC, as the capture shows them; `up` towards
   the probe: they fill a hole later than the handshake RTT). `out_of_order` fills a hole within 1 ms. `duplicate` is the
   very same packet again. SYN repeats are in `syn_repeated`, not in these. Segments with payload only.
 - `rtt_*_ms` follow Karn: null where SYN (server leg) or SYN-ACK (client leg) were repeated.
-- A procedure's `attempts` is how often its request was captured; latency is first request to first answer, which is
+- A procedure's `attempts` is how often its request was captured until its first answer; latency is first request to first answer, which is
   slightly below 0 where the capture swapped the two.
 - `stays` of a session: [cell, from, until] for each time that its default bearer was connected in a cell: from the
   Modify Bearer Request (3G: the answer to Create, the request of Update) until the next one, the request of the release
-  to idle, or the end; until null: longer than the capture.
+  to idle, or the end; until null: longer than the capture. A device is in one cell: the first of several requests moves
+  all its sessions.
 - A session ends (`end`) when the request of its release is seen; the last user packet is at least 2 ms older.
 - A TCP connect and a session set-up count in window and cell of their first packet; a drop in those of its release
   (`drops`) and, apart, in the window and first cell of its session (`drops_by_start`).
@@ -129,6 +130,13 @@ class Session:
         self.leave(ts)
         self.stays.append([cell, ts, None])
         if self.cells[-1] != cell:
+            self.cells.append(cell)
+
+    def move(self, cell: str, ts: int) -> None:
+        """From `ts` on the device is in `cell`; what was connected stays so."""
+        if self.stays and self.stays[-1][2] is None:
+            self.stay(cell, ts)
+        elif self.cells[-1] != cell:
             self.cells.append(cell)
 
     def leave(self, ts: int) -> None:

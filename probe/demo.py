@@ -1,0 +1,134 @@
+"""`wiregauge demo`: traffic with known faults, the main job on it, and how the faults show in the KPIs."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from kernels.jit import compiled_before
+from probe.errors import OutputError
+from probe.identity import CLEAR
+from probe.kpi import compute
+from probe.progress import terminal
+from probe.run import DAMAGED, RunOptions, run
+from probe.show import show
+from probe.summary import summary_lines
+
+if TYPE_CHECKING:
+    from tools.scenario import Truth
+
+__all__ = ["demo_command"]
+
+MINUTE, WHOLE = 60, 300  # seconds: windows of the run, and of the tables shown (all of the traffic)
+
+
+class _View(NamedTuple):
+    """One table of the demonstration: which rows, which columns, and what is to be seen."""
+
+    fault: str
+    table: str
+    columns: str
+    seen: str
+    worst: str | None = None
+    sort: str | None = None
+
+
+VIEWS = (
+    _View(
+        "cell", "kpi_cell",
+        "cell subscribers sessions_ended sessions_dropped session_drop_pct tcp_retransmission_down_pct",
+        "loses radio connections: sessions drop, and TCP has to send again.", worst="session_drop_pct",
+    ),
+    _View(
+        "gateway", "kpi_gateway",
+        "gateway session_setup_attempts session_setup_failures session_setup_success_pct session_setup_p95_ms",
+        "rejects a third of the sessions and is slow to accept the others.", sort="session_setup_success_pct",
+    ),
+    _View(
+        "subscriber", "kpi_subscriber",
+        "subscriber cell_last sessions_ended sessions_dropped presence_drops session_drop_pct",
+        "drops again and again, and takes its cell's figures down with it.", sort="-sessions_dropped",
+    ),
+)  # fmt: skip
+
+
+def _traffic(folder: Path) -> "Truth":
+    from tools.scenario import demo_scenario, generate
+
+    scenario = demo_scenario()
+    users, cells = scenario.subscribers + scenario.subscribers_3g, scenario.cells + scenario.cells_3g
+    click.echo(
+        f"Making {scenario.duration_s / MINUTE:.0f} minutes of traffic: {users} subscribers, {cells} cells, "
+        f"{scenario.gateways} gateways, three faults ..."
+    )
+    begun = time.perf_counter()
+    try:
+        truth = generate(scenario, folder)
+    except OSError as problem:
+        raise OutputError(
+            str(folder), problem.strerror or str(problem), remedy="Name another folder with --out."
+        ) from None
+    click.echo(f"{truth.ledger['in']:,} packets in {folder} ({time.perf_counter() - begun:.1f} s)")
+    return truth
+
+
+def _title(text: str) -> None:
+    click.echo()
+    click.secho(text, bold=True)
+
+
+def _faults(directory: Path, truth: "Truth") -> None:
+    for view in VIEWS:
+        _title(f"Worst {view.fault}s, by {view.worst or (view.sort or '').removeprefix('-')}")
+        show(directory, view.table, limit=5, sort=view.sort, worst=view.worst, columns=view.columns.split())
+        click.echo(f"Made to be bad: the {view.fault} {truth.faults[view.fault]}, which {view.seen}")
+
+
+def _next(out: Path, commands: Sequence[tuple[str, str]]) -> None:
+    _title("What to try next")
+    for command, meaning in commands:
+        click.echo(f"  {command}\n      {meaning}")
+    click.echo(f"The Parquet tables are in {out / 'kpis'}.")
+
+
+@click.command("demo")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True,
+              help="Folder for capture and tables.")  # fmt: skip
+def demo_command(out: Path) -> None:
+    """Make traffic with known faults, run the main job on it, and show how they look in the KPIs.
+
+    Four minutes of a made-up LTE and 3G network, with one bad cell, one bad gateway, and one subscriber whose sessions
+    drop.
+
+    \b
+    Example:
+      wiregauge demo
+      wiregauge demo --out /tmp/demo
+    """
+    capture, kpis, whole = out / "capture", out / "kpis", out / "kpis-5m"
+    truth = _traffic(capture)
+    _title(f"wiregauge run {capture / truth.files[0]} --out {kpis} --window 1m --identities clear")
+    if not (terminal() or compiled_before()):
+        click.echo("(the first use compiles kernels: about a minute)")
+    files = [str(capture / name) for name in truth.files]
+    outcome = run(files, kpis, RunOptions(window_s=MINUTE, identities=CLEAR))
+    for line in summary_lines(outcome.summary):
+        click.echo(line)
+    _title(f"wiregauge kpi {kpis} --out {whole} --window 5m --by cell,gateway,subscriber")
+    summary = compute([kpis], whole, WHOLE, ["cell", "gateway", "subscriber"])
+    rows = ", ".join(f"{count:,} of {table}" for table, count in summary.rows_out.items())
+    click.echo(f"rows: {rows} ({summary.seconds:.1f} s)")
+    _faults(whole, truth)
+    _next(out, [
+        (f"wiregauge show {kpis}", "the tables that there are"),
+        (f"wiregauge show {kpis} kpi_cell --worst session_drop_pct", "the same, minute by minute"),
+        (f"wiregauge show {kpis} kpi_cause --sort=-failures", "why set-ups fail, and where"),
+        (f"wiregauge inspect {files[0]} --packet 500", "one packet, octet range by octet range"),
+        ("wiregauge describe session_drop_pct", "how a KPI is made"),
+    ])  # fmt: skip
+    if outcome.problems:
+        for problem in outcome.problems:
+            click.echo(f"wiregauge: {problem}", err=True)
+        raise click.exceptions.Exit(DAMAGED)

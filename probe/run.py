@@ -1,0 +1,258 @@
+"""`wiregauge run`: captures to xDR and KPI tables."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from kernels import shard as own
+from kernels.shard import Limits
+from kernels.table import REFUSED
+from probe.config import config_option
+from probe.duration import DURATION
+from probe.errors import OutputError, WiregaugeError
+from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM, Identities
+from probe.kpi import compute
+from probe.pipeline import Pipeline
+from probe.progress import RunProgress
+from probe.sink import LedgerEntry, Sink
+from probe.sources import Refusal, Source, open_sources
+from probe.summary import RunSummary, peak_memory, summary_lines
+from probe.writer import run_digest
+
+__all__ = ["Outcome", "RunOptions", "run", "run_command"]
+
+SECOND = 10**9
+EDGE = 64 << 10  # octets from each end of a file that tell it from others
+DAMAGED = 3
+
+POOLS = {
+    "flows": own.FLOWS, "devices": own.UES, "sessions": own.SESSIONS, "bearers": own.BEARERS, "tunnels": own.TUNNELS,
+    "control tunnels": own.CONTROLS, "transactions": own.TRANSACTIONS, "peers": own.PEERS, "access points": own.APNS,
+}  # fmt: skip
+
+
+class RunOptions(NamedTuple):
+    """How to run. `grains`: KPI tables by the names of their grains, None for all."""
+
+    window_s: int = 900
+    identities: str = PSEUDONYM
+    identity_key: Path = DEFAULT_KEY
+    workers: int = 1
+    grains: Sequence[str] | None = None
+    limits: Limits = Limits()
+
+
+class Outcome(NamedTuple):
+    """What a run did, and in words what was damaged or refused."""
+
+    summary: RunSummary
+    problems: list[str]
+
+
+def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool | None = None) -> Outcome:
+    """Read all captures that `arguments` name, write xDR tables, ledger and KPI tables under `out`.
+
+    progress: None to show it where stderr is a terminal.
+    """
+    begun = time.perf_counter()
+    _check_out(out)
+    sources, refusals = open_sources(arguments)
+    sink = Sink(out, _run_id(sources, refusals), Identities.from_option(options.identities, options.identity_key))
+    pipeline = Pipeline(options.window_s * SECOND, sink.put, options.workers, options.limits)
+    with RunProgress(sources, progress) as told:
+        try:
+            pipeline.run(sources, told.packets_done)
+            ledger = list(pipeline.accounts.entries(sources))
+            sink.close([*ledger, *_problem_entries(ledger, sources, refusals)])
+        except BaseException:
+            sink.abort()
+            raise
+        rows = sink.rows_written()
+        span = _span(ledger, options.window_s * SECOND)
+        if span is not None:
+            kpis = compute([out], out, options.window_s, options.grains, progress=told.rows_done, between=span)
+            rows |= kpis.rows_out
+    return Outcome(_summary(out, options, pipeline, rows, begun, told.compiled_s), _problems(sources, refusals))
+
+
+def _check_out(out: Path) -> None:
+    """Find out now, not after an hour, that nothing can be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / f".writable.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as problem:
+        words = "is a file, not a folder" if isinstance(problem, FileExistsError) else problem.strerror or str(problem)
+        raise OutputError(str(out), words, remedy="Name a folder that can be written with --out.") from None
+
+
+# --- which run this is -------------------------------------------------------------------------------------------
+
+
+def _run_id(sources: Sequence[Source], refusals: Sequence[Refusal]) -> str:
+    """A name for the run by what the inputs hold, whatever their order and folder, and however they are cut."""
+    inputs = sorted(_content(source) for source in sources)
+    return run_digest(inputs or sorted(refusal.source for refusal in refusals))
+
+
+def _content(source: Source) -> str:
+    """What tells one capture from another: a file's size and both its ends, a pipe's first packet."""
+    if source.size is None:
+        return f"{source.name} {source.first_ts} {source.first_digest}"
+    digest = hashlib.blake2b(digest_size=16)
+    try:
+        with open(source.name, "rb") as file:
+            digest.update(file.read(EDGE))
+            file.seek(max(source.size - EDGE, 0))
+            digest.update(file.read(EDGE))
+    except OSError:
+        return source.name
+    return f"{source.size} {digest.hexdigest()}"
+
+
+# --- what the ledger and people are told -------------------------------------------------------------------------
+
+
+def _span(ledger: Sequence[LedgerEntry], window_ns: int) -> tuple[int, int] | None:
+    """From the first window that saw a packet to the end of the last; None where there was none."""
+    seen = [entry.window_start for entry in ledger if entry.stage in ("decoded", "rejected", "duplicate")]
+    return (min(seen), max(seen) + window_ns) if seen else None
+
+
+def _problems(sources: Sequence[Source], refusals: Sequence[Refusal]) -> list[str]:
+    """One line for each input that was refused or damaged."""
+    lines = [f"{refusal.source}: not read: {refusal.reason}" for refusal in refusals]
+    for source in sources:
+        lines += [f"{each.source}: damaged at octet {each.offset:,}: {each.reason}" for each in source.damage]
+    return lines
+
+
+def _problem_entries(
+    ledger: Sequence[LedgerEntry], sources: Sequence[Source], refusals: Sequence[Refusal]
+) -> Iterator[LedgerEntry]:
+    """The same for the ledger: rows without packets. Damage stands in the last window of its source."""
+    first = min((entry.window_start for entry in ledger), default=0)
+    last: dict[str, int] = {}
+    for entry in ledger:
+        last[entry.source] = max(entry.window_start, last.get(entry.source, entry.window_start))
+    for source in sources:
+        for each in source.damage:
+            reason = f"damaged at octet {each.offset}: {each.reason}"
+            yield LedgerEntry(last.get(source.name, first), source.name, "rejected", reason, 0, 0, None)
+    for refusal in refusals:
+        yield LedgerEntry(first, refusal.source, "rejected", f"refused: {refusal.reason}", 0, 0, None)
+
+
+def _summary(
+    out: Path, options: RunOptions, pipeline: Pipeline, rows: dict[str, int], begun: float, compiled_s: float
+) -> RunSummary:
+    accounts, shards = pipeline.accounts, [worker.shard for worker in pipeline.workers]
+    refused = {name: sum(int(shard.words[pool + REFUSED]) for shard in shards) for name, pool in POOLS.items()}
+    return RunSummary(
+        out=out,
+        window_s=options.window_s,
+        windows=accounts.windows(),
+        octets=int(accounts.total("bytes").sum()),
+        by_reason=accounts.by_reason(),
+        joined=(int(accounts.total("unjoined")[0]), int(accounts.total("joined")[0])),
+        messages=accounts.total("messages"),
+        rows=rows,
+        refused_rows={name: count for name, count in refused.items() if count},
+        seconds=time.perf_counter() - begun,
+        compiled_s=compiled_s,
+        peak_octets=peak_memory(),
+    )
+
+
+# --- the command -------------------------------------------------------------------------------------------------
+
+
+def _processors() -> int:
+    return min(4, len(os.sched_getaffinity(0)))
+
+
+def _grains(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
+    """The names in `--by`, checked before anything is read."""
+    if not value:
+        return None
+    from formats.kpi import CATALOGUE
+
+    known = [grain.name for grain in CATALOGUE.grains]
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"no grain {name!r}: there are {', '.join(known)}", ctx, param)
+    return names
+
+
+@click.command("run")
+@click.argument("source", nargs=-1, required=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the tables.")
+@click.option("--window", type=DURATION, default="15m", show_default=True, help="Length of a window: 90s, 15m, 1h.")
+@click.option(
+    "--identities", type=click.Choice(MODES), default=PSEUDONYM, show_default=True, help="How subscribers are named."
+)
+@click.option(
+    "--identity-key",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_KEY,
+    show_default=True,
+    help="Key of the pseudonyms, made on first use.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=_processors,
+    show_default="processors, at most 4",
+    help="Threads that decode.",
+)
+@click.option("--by", callback=_grains, metavar="GRAINS", help="KPI tables, as in cell,subscriber  [default: all]")
+@click.option(
+    "--max-flows",
+    type=click.IntRange(1 << 10, 1 << 28),
+    default=Limits().flows,
+    show_default=True,
+    help="Flows alive at a time.",
+)
+@click.option(
+    "--max-sessions",
+    type=click.IntRange(1 << 8, 1 << 24),
+    default=Limits().sessions,
+    show_default=True,
+    help="Sessions alive at a time.",
+)
+@config_option
+def run_command(
+    source: tuple[str, ...], out: Path, by: list[str] | None, max_flows: int, max_sessions: int, **rest: Any
+) -> None:
+    """Turn captures into xDR and KPI tables.
+
+    SOURCE is any mix of files, folders, globs and - for stdin; pcap and pcapng, also as .gz and .zst.
+
+    \b
+    Example:
+      wiregauge run captures/ --out kpis/
+      zcat old.pcap.gz | wiregauge run - --out kpis/ --window 1h --by cell,subscriber
+    """
+    limits = Limits(flows=max_flows, sessions=max_sessions)
+    options = RunOptions(rest["window"], rest["identities"], rest["identity_key"], rest["workers"], by, limits)
+    try:
+        outcome = run(source, out, options)
+    except KeyboardInterrupt:
+        raise WiregaugeError(
+            f"interrupted: what stands in {out} is not complete; run it again to replace it."
+        ) from None
+    for line in summary_lines(outcome.summary):
+        click.echo(line)
+    table = " kpi_cell" if outcome.summary.rows.get("kpi_cell") else ""
+    click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out}{table}")
+    for problem in outcome.problems:
+        click.echo(f"wiregauge: {problem}", err=True)
+    if outcome.problems:
+        raise click.exceptions.Exit(DAMAGED)
