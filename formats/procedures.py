@@ -6,6 +6,19 @@ from formats.xdr import PROCEDURES
 
 ROLE_NONE, ROLE_REQUEST, ROLE_RESPONSE = 0, 1, 2
 
+(
+    CREATE_SESSION, CREATE_PDP, MODIFY, MODIFY_ACCESS, UPDATE_PDP, DELETE_SESSION, DELETE_PDP, DELETE_BEARER, CREATE_BEARER,
+    UPDATE_BEARER, RELEASE_ACCESS, CHANGE_NOTIFICATION, DELETE_COMMAND, ECHO, PAGING, INFO_CHANGE,
+) = (
+    PROCEDURES.index(name)
+    for name in (
+        "create_session", "create_pdp_context", "modify_bearer", "modify_access_bearers", "update_pdp_context",
+        "delete_session", "delete_pdp_context", "delete_bearer", "create_bearer", "update_bearer",
+        "release_access_bearers", "change_notification", "delete_bearer_command", "echo", "downlink_data_notification",
+        "ms_info_change",
+    )
+)  # fmt: skip
+
 PAIRS = (
     # version, request, answer, procedure
     (2, 1, 2, "echo"),

@@ -37,7 +37,7 @@ from kernels.shard import (
     WINDOW,
     window_of,
 )
-from kernels.table import HIGH, candidate, index_of, give, link, tag_of, take, unlink
+from kernels.table import HIGH, candidate, give, index_of, link, tag_of, take, unlink
 
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 IDLE = END_REASONS.index("idle")

@@ -9,7 +9,7 @@ import numpy as np
 from formats.reasons import GTPC_FRAGMENT, SECOND_LEG
 from formats.records import KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
 from formats.state import LEG_FORWARDING
-from kernels import flow, gtp_control, gtpc, ledger, presence, reassembly, sweep, tunnels
+from kernels import flow, gtp_control, gtp_paths, gtpc, ledger, presence, reassembly, sweep, tunnels
 from kernels import shard as own
 from kernels.jit import inlined, part
 from kernels.octets import be16
@@ -156,7 +156,7 @@ def packet(shard, sig, scratch, p):  # type: ignore[no-untyped-def]
         if first:
             ledger.count(shard, p, np.int64(p.reason))
         if p.kind == KIND_TUNNEL and p.gtpu_type == ERROR_INDICATION:
-            gtp_control.error_indication(shard, p)
+            gtp_paths.error_indication(shard, p)
 
 
 @part
