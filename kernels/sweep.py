@@ -115,7 +115,7 @@ def last_sign(shard, s):  # type: ignore[no-untyped-def]
     last = s.last_ts
     for k in range(SESSION_BEARERS):
         if s.bearer[k] >= 0:
-            last = max(last, own.bearers(shard, 0)[s.bearer[k]].leg_ts)
+            last = max(last, own.bearers(shard, 0)[s.bearer[k]].last_ts)
     return last
 
 

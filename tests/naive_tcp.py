@@ -10,6 +10,8 @@ from tests.rows import ACK, FIN, RST, SYN, Packet
 MOD = 2**32
 UNKNOWN_REORDERING = 3_000_000
 MOST_HOLES = 4
+BEFORE = 2**20  # octets that may still come before the first one seen of a connection in progress
+REPEATED = 2**24  # octets after which the same SYN may still come again
 OUTCOMES = ("", "success", "refused", "no_answer", "client_abort", "half_open")
 
 
@@ -109,7 +111,9 @@ class Tcp:
                 self.closed = "fin"
 
     def _opening(self, d: int, p: Packet) -> None:
-        self.sides[d].next = (p.seq + 1 + p.payload) % MOD
+        side, start = self.sides[d], (p.seq + 1 + p.payload) % MOD
+        if side.next is None or not 0 <= diff(side.next, start) < REPEATED:
+            side.next, side.missing = start, []
         h = self.handshake
         if not p.flags & ACK:
             if h.state == "none":
@@ -141,6 +145,7 @@ class Tcp:
         end = (p.seq + p.payload + (1 if p.flags & FIN else 0)) % MOD
         if side.next is None:
             side.next = end
+            self._remember(side, ((p.seq - BEFORE) % MOD, p.seq, p.ts))
             return
         step = diff(p.seq, side.next)
         if step >= 0:

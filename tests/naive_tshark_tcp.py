@@ -89,7 +89,7 @@ class Connection:
         return kind
 
     def _syn(self, side: Side, me: object, ts: int, flags: int, seq: int, length: int) -> None:
-        if side.base is None or not 0 <= side.next - ahead(seq + 1 + length, side.base) < 1 << 24:
+        if side.base is None or not 0 <= ahead(side.base + side.next, seq + 1 + length) < 1 << 24:
             side.base, side.next, side.gaps, side.sent = seq + 1 + length, 0, [], []
         if not flags & 16:
             if not self.state:
@@ -103,17 +103,17 @@ class Connection:
     def _handshake(self, me: object, ts: int, flags: int) -> None:
         if self.state in ("syn", "syn_ack") and flags & 4:
             self.outcome, self.state = "client_abort" if me == self.opener else "refused", "done"
-        elif self.state == "syn_ack" and me == self.opener and flags & 16:
+        elif self.state in ("syn", "syn_ack") and me == self.opener and flags & 16:
             self.outcome, self.state = "success", "done"
             if len(self.syns) == len(self.syn_acks) == 1:
                 self.legs = self.syn_acks[0] - self.syns[0], ts - self.syn_acks[0]
-                self.reordering = sum(self.legs)
+                self.reordering = sum(self.legs) if min(self.legs) >= 0 else self.reordering
 
     def _octets(self, side: Side, ts: int, seq: int, length: int, fin: int, ident: int) -> str:
         if side.base is None:
             side.base = seq
             side.gaps.append((-BEFORE, 0, ts))
-        start = ahead(seq, side.base)
+        start = side.next + ahead(seq, side.base + side.next)
         end = start + length + fin
         new = side.first_seen(start)
         side.sent.append((start, end))

@@ -1,4 +1,4 @@
-"""Requests and answers against their twin: retransmissions, answers ahead of their request, silence, re-use."""
+"""Requests and answers against their twin: retransmissions, answers before requests, silence, numbers used again."""
 
 from collections import Counter
 
