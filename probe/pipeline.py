@@ -82,6 +82,19 @@ class Worker:
         self.hand_over()
 
 
+def _cut(ts: np.ndarray, first: int, end: int) -> int:
+    """A place at or before `end` where time goes on; where there is none after `first`, one behind, if a lane reaches it."""
+    cut = end
+    while first < cut < len(ts) and ts[cut] == ts[cut - 1]:
+        cut -= 1
+    if cut > first:
+        return cut
+    last = min(len(ts), first + LANE_PACKETS)
+    while end < last and ts[end] == ts[end - 1]:
+        end += 1
+    return end
+
+
 class Pipeline:
     """All stages from batches to rows; `put` takes the rows of a table."""
 
@@ -106,12 +119,10 @@ class Pipeline:
         share = min(LANE_PACKETS, -(-(len(ts) - first) // len(self.lanes)))
         bounds: list[tuple[int, int]] = []
         for _ in self.lanes:
-            end = min(first + share, len(ts))
-            while end < len(ts) and end > first + share // 2 and ts[end] == ts[end - 1]:
-                end -= 1
-            if end > first:
+            if first < len(ts):
+                end = _cut(ts, first, min(first + share, len(ts)))
                 bounds.append((first, end))
-            first = end
+                first = end
         return bounds
 
     def take(self, batch: Batch) -> None:
