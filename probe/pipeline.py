@@ -42,9 +42,11 @@ class Lane:
         self.count = 0
 
     def parse(self, batch: Batch, first: int, end: int) -> None:
-        """Parse records [first, end) of a batch, or as many as there is room for."""
+        """Parse records [first, end) of a batch, or as many as there is room for: then up to where time goes on."""
         self.signalling.used[:] = 0
         self.count = parse(batch.data, batch.records[:end], first, self.packets, self.signalling)
+        if self.count < end - first:
+            self.count = _back(batch.records["ts"], first, first + self.count) - first
         arrange(self.packets, 0, self.count, self.signalling, self.order, self.spare)
 
 
@@ -82,17 +84,21 @@ class Worker:
         self.hand_over()
 
 
-def _cut(ts: np.ndarray, first: int, end: int) -> int:
-    """A place at or before `end` where time goes on; where there is none after `first`, one behind, if a lane reaches it."""
+def _back(ts: np.ndarray, first: int, end: int) -> int:
+    """The last place after `first`, at or before `end`, where time goes on; `end` where there is none."""
     cut = end
     while first < cut < len(ts) and ts[cut] == ts[cut - 1]:
         cut -= 1
-    if cut > first:
-        return cut
+    return cut if cut > first else end
+
+
+def _cut(ts: np.ndarray, first: int, end: int) -> int:
+    """A place at or before `end` where time goes on; where there is none after `first`, one behind, if a lane reaches it."""
+    cut = _back(ts, first, end)
     last = min(len(ts), first + LANE_PACKETS)
-    while end < last and ts[end] == ts[end - 1]:
-        end += 1
-    return end
+    while cut < last and ts[cut] == ts[cut - 1]:
+        cut += 1
+    return cut
 
 
 class Pipeline:
