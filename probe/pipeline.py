@@ -42,9 +42,11 @@ class Lane:
         self.count = 0
 
     def parse(self, batch: Batch, first: int, end: int) -> None:
-        """Parse records [first, end) of a batch, or as many as there is room for."""
+        """Parse records [first, end) of a batch, or as many as there is room for: then up to where time goes on."""
         self.signalling.used[:] = 0
         self.count = parse(batch.data, batch.records[:end], first, self.packets, self.signalling)
+        if self.count < end - first:
+            self.count = _back(batch.records["ts"], first, first + self.count) - first
         arrange(self.packets, 0, self.count, self.signalling, self.order, self.spare)
 
 
@@ -82,6 +84,23 @@ class Worker:
         self.hand_over()
 
 
+def _back(ts: np.ndarray, first: int, end: int) -> int:
+    """The last place after `first`, at or before `end`, where time goes on; `end` where there is none."""
+    cut = end
+    while first < cut < len(ts) and ts[cut] == ts[cut - 1]:
+        cut -= 1
+    return cut if cut > first else end
+
+
+def _cut(ts: np.ndarray, first: int, end: int) -> int:
+    """A place at or before `end` where time goes on; where there is none after `first`, one behind, if a lane reaches it."""
+    cut = _back(ts, first, end)
+    last = min(len(ts), first + LANE_PACKETS)
+    while cut < last and ts[cut] == ts[cut - 1]:
+        cut += 1
+    return cut
+
+
 class Pipeline:
     """All stages from batches to rows; `put` takes the rows of a table."""
 
@@ -106,12 +125,10 @@ class Pipeline:
         share = min(LANE_PACKETS, -(-(len(ts) - first) // len(self.lanes)))
         bounds: list[tuple[int, int]] = []
         for _ in self.lanes:
-            end = min(first + share, len(ts))
-            while end < len(ts) and end > first + share // 2 and ts[end] == ts[end - 1]:
-                end -= 1
-            if end > first:
+            if first < len(ts):
+                end = _cut(ts, first, min(first + share, len(ts)))
                 bounds.append((first, end))
-            first = end
+                first = end
         return bounds
 
     def _update(self, lanes: Sequence[Lane]) -> None:

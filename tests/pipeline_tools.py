@@ -25,6 +25,8 @@ SECOND = 10**9
 TABLES = {table.name: table for table in (xdr.FLOW, xdr.SESSION, xdr.PRESENCE, xdr.PROCEDURE)}
 SMALL = Limits(flows=1 << 13, sessions=1 << 11, transactions=1 << 11, apns=64)
 """Enough for every preset; the tables of a normal run would be cleared anew for each test."""
+LARGE = Limits(flows=1 << 17, sessions=1 << 15, transactions=1 << 15, apns=64)
+"""Enough for the demonstration."""
 
 Put = Callable[[str, np.ndarray, list[str]], None]
 

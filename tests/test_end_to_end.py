@@ -32,7 +32,8 @@ class Made:
             options = CaptureOptions()
             scenario = demo_scenario() if name == "demo" else PRESETS[name]
             self.truth: Truth = generate(replace(scenario, window_s=window_s), Path(folder), options)
-            self.run = tools.run([Path(folder) / name for name in self.truth.files], window_s=window_s)
+            paths = [Path(folder) / name for name in self.truth.files]
+            self.run = tools.run(paths, window_s=window_s, limits=tools.LARGE if name == "demo" else tools.SMALL)
         self.window_ns = window_s * SECOND
         self.dict = self.truth.as_dict()
         self.sessions = {s["number"]: s for s in self.dict["sessions"]}
