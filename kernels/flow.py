@@ -341,7 +341,6 @@ def cut(shard, f):  # type: ignore[no-untyped-def]
     emit(shard, f, WINDOW_END)
     clear_row(f)
     f.row_start = -NONE
-    f.row_end = NONE
 
 
 @part

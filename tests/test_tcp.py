@@ -226,3 +226,16 @@ def test_names_of_outcomes() -> None:
     names = ("success", "refused", "no_answer", "client_abort", "half_open")
     codes = (tcp.SUCCESS, tcp.REFUSED, tcp.NO_ANSWER, tcp.CLIENT_ABORT, tcp.HALF_OPEN)
     assert tuple(CONNECT_OUTCOMES[code] for code in codes) == names
+
+
+def test_a_syn_that_comes_again_after_data(talk: Talk) -> None:
+    """Late by the network: what follows is still in order."""
+    talk.down(0, 100).add(SERVER, -1, SYN | ACK).down(100, 100)
+    assert talk.counts() == {}
+
+
+def test_what_lies_before_the_first_segment_of_the_capture() -> None:
+    """Within the reordering time it came out of order; later it was sent again."""
+    assert Talk(MOD - 50, opened=False).down(100, 100).wait(1).down(0, 100).counts() == {"out_of_order": 1}
+    repeated = Talk(MOD - 50, opened=False).down(100, 100).wait(4).down(0, 100)
+    assert repeated.counts() == {"retransmitted_packets": 1, "retransmitted_bytes": 100}
