@@ -10,8 +10,8 @@
     PEER         a GTP-C node and its restart counter
     ASSEMBLY     a signalling datagram of which fragments are missing
 
-`used` is 1 while a row is live. `context` numbers name one state of a bearer (session, cell, RAT, QoS class): a flow row
-belongs to exactly one.
+`used` is 1 while a row is live. `context` numbers name one state of a bearer (session, cell, RAT, QoS class): a flow
+row belongs to exactly one.
 """
 
 import numpy as np
@@ -24,12 +24,15 @@ HANDSHAKE_SYN = 1
 HANDSHAKE_SYN_ACK = 2
 HANDSHAKE_DONE = 3  # the outcome is known
 
+# Flow.asked
+ASK_NOTHING = 0
+ASK_SENT = 1  # the initiator's first payload was seen
+ASK_DONE = 2
+
 # Flow.closed
 OPEN = 0
 CLOSED_FIN = 1
 CLOSED_RST = 2
-
-FLOW_SPARE = 8  # up to whole cache lines
 
 HOLES = 4  # remembered ranges of bytes not yet seen, per direction
 
@@ -49,7 +52,7 @@ FLOW = np.dtype(
         ("last_ts", "i8"),
         ("window", "i8"),  # start of the window of the row in the making, ns
         ("context", "i8"),
-        # line 2, 3, 4: what most packets touch; index 0 is a -> b, 1 is b -> a
+        # line 2, 3: what most packets touch; index 0 is a -> b, 1 is b -> a
         ("bytes", "i8", (2,)),
         ("packets", "i4", (2,)),
         ("data_packets", "i4", (2,)),
@@ -58,31 +61,32 @@ FLOW = np.dtype(
         ("probe_seq", "u4", (2,)),  # end of the segment whose acknowledgement is awaited
         ("seen", "u1", (2,)),  # TCP: next_seq is valid
         ("acked", "u1", (2,)),  # last_ack is valid
-        ("hole_count", "u1", (2,)),
-        ("fin", "u1", (2,)),
+        ("noted", "u1"),  # directions (bits 0, 1) whose tunnel the row in the making tells
+        ("outcome", "u1"),  # connect outcome to be written with the row in the making
+        ("initiator", "i1"),  # side that sent the first SYN (else first packet)
+        ("asked", "u1"),  # ASK_*: how far the time to first byte is
         ("probe_ts", "i8", (2,)),  # its time, 0: none
         ("last_data_ts", "i8", (2,)),
         ("active", "i8", (2,)),
+        ("last_seq", "u4", (2,)),
+        ("last_id", "u2", (2,)),
+        ("last_payload", "u2", (2,)),
+        # what few packets touch
         ("row_start", "i8"),
         ("request_ts", "i8"),  # first payload of the initiator
         ("teid", "i8", (2,)),  # endpoint that packets a -> b (b -> a) are sent to, -1 unknown
-        ("last_seq", "u4", (2,)),
-        ("last_payload", "i4", (2,)),
         ("rtt_count", "i4", (2,)),
-        ("last_id", "u2", (2,)),
+        ("hole_count", "u1", (2,)),
+        ("fin", "u1", (2,)),
         ("begun", "u1"),  # the row in the making is the connection's first
         ("ue_side", "i1"),  # 0: a is the device, 1: b is
-        ("initiator", "i1"),  # side that sent the first SYN (else first packet)
         ("quic", "u1"),
         ("syn_count", "u1"),
         ("syn_ack_count", "u1"),
         ("tunnelled", "u1"),
-        ("outcome", "u1"),  # connect outcome to be written with the row in the making
         ("qfi", "i1"),
         ("rat", "u1"),
-        # what few packets touch
         ("hash", "u8"),
-        ("start", "i8"),  # first packet of the connection
         ("first_bytes", "i4", (2,)),  # IP length of the row's first packet with payload: not in throughput
         ("retransmitted", "i4", (2,)),
         ("retransmitted_bytes", "i8", (2,)),
@@ -115,7 +119,6 @@ FLOW = np.dtype(
         ("qos", "i4"),
         ("outer_hi", "u8", (2,)),  # outermost address on the side of a (of b)
         ("outer_lo", "u8", (2,)),
-        ("spare", "u1", (FLOW_SPARE,)),
     ],
     align=True,
 )
@@ -144,12 +147,18 @@ ESTABLISHED = 2
 ENDED = 3
 
 SESSION_BEARERS = 11
+SESSION_SPARE = 16
 
 SESSION = np.dtype(
     [
+        # line 1: what a connection that begins copies
         ("id", "i8"),
-        ("ue", "i4"),
+        ("imsi", "u8"),  # kept after the UE row is gone
+        ("imei", "u8"),
+        ("gateway_hi", "u8"),
+        ("gateway_lo", "u8"),
         ("apn", "i4"),
+        ("ue", "i4"),
         ("bearer", "i4", (SESSION_BEARERS,)),
         ("ebi", "i4"),  # of the default bearer
         ("start", "i8"),
@@ -162,10 +171,6 @@ SESSION = np.dtype(
         ("ue6_lo", "u8"),
         ("cell_first", "u8"),
         ("cell_last", "u8"),
-        ("gateway_hi", "u8"),
-        ("gateway_lo", "u8"),
-        ("imsi", "u8"),  # kept after the UE row is gone
-        ("imei", "u8"),
         ("bytes", "i8", (2,)),  # [0] up, [1] down
         ("packets", "i8", (2,)),
         ("cause", "i4"),  # of the end
@@ -181,6 +186,7 @@ SESSION = np.dtype(
         ("dropped", "i1"),
         ("interface", "u1"),  # on which the set-up was first seen
         ("access_seen", "u1"),  # 1: signalling of the access side (S11, Gn) was seen
+        ("spare", "u1", (SESSION_SPARE,)),
     ],
     align=True,
 )
@@ -190,9 +196,9 @@ BEARER_SPARE = 32
 
 BEARER = np.dtype(
     [
-        # line 1, 2: what each packet touches
+        # line 1: what each packet touches
         ("context", "i8"),
-        ("last_ts", "i8"),
+        ("last_ts", "i8"),  # last packet that counted
         ("bytes", "i8", (2,)),  # of the presence row in the making: [0] up, [1] down
         ("packets", "i4", (2,)),
         ("active", "i8"),
@@ -202,9 +208,8 @@ BEARER = np.dtype(
         ("present", "u1"),  # a presence row is in the making
         ("connected", "u1"),
         ("ended", "u1"),
-        ("presence_start", "i8"),
-        ("leg_ts", "i8"),
         # what few packets touch
+        ("presence_start", "i8"),
         ("ue", "i4"),
         ("used", "u1"),
         ("radio_known", "u1"),  # 1: a radio-side endpoint was told at some time

@@ -49,8 +49,8 @@ END_REASONS = (
 )
 """Why a row ended. flow: idle (no packet for the idle time), active (cut after the longest time), fin, rst, window,
 cell_change, session (bound to another session), evicted (table full), drained (end of input), late (a packet of a
-window that its flow had left). session: deleted, error_indication, peer_restart, replaced, idle, evicted, drained.
-presence: also released (to idle)."""
+window that its flow had left). session: deleted, error_indication, peer_restart, replaced, idle, evicted, drained,
+not_answered (data flowed, though no answer to the set-up was seen). presence: also released (to idle)."""
 RATS = ("", "utran", "geran", "wlan", "gan", "hspa_evolution", "eutran", "virtual", "nb_iot", "lte_m", "nr")
 """TS 29.274 §8.17; satellite forms fold into their terrestrial name."""
 INTERFACES = ("", "gn", "s11", "s5s8", "s1u", "n3", "gtpu", "gtpc")

@@ -9,6 +9,9 @@ wrong period. All times are those of packets: what a flow row says does not depe
 import numpy as np
 
 from formats.state import (
+    ASK_DONE,
+    ASK_NOTHING,
+    ASK_SENT,
     CLOSED_FIN,
     CLOSED_RST,
     DOWN,
@@ -125,6 +128,7 @@ def clear_row(f):  # type: ignore[no-untyped-def]
     f.outcome = 0
     f.first_byte = -1
     f.begun = 0
+    f.noted = 0
 
 
 @part
@@ -149,8 +153,7 @@ def clear_connection(f, p, forward):  # type: ignore[no-untyped-def]
     f.syn_ack_count = 0
     f.quic = 0
     f.begun = 1
-    f.start = p.ts
-    f.request_ts = 0
+    f.asked = ASK_NOTHING
     f.context = 0
     f.tunnelled = 0
     f.initiator = np.int64(not forward)
@@ -452,8 +455,9 @@ def change_context(shard, f, p, d, direction, bearer_row):  # type: ignore[no-un
 
 @part
 def note_tunnel(f, p, d):  # type: ignore[no-untyped-def]
-    """Remember tunnel endpoints and outermost addresses."""
-    if p.gtpu_type != 0 and f.teid[d] != p.teid:
+    """Remember the tunnel of the row's first packet of direction `d`: endpoint and outermost addresses."""
+    f.noted |= 1 << d
+    if p.gtpu_type != 0:
         f.teid[d] = p.teid
         f.outer_hi[d], f.outer_lo[d] = p.outer_src_hi, p.outer_src_lo
         f.outer_hi[1 - d], f.outer_lo[1 - d] = p.outer_dst_hi, p.outer_dst_lo
@@ -464,12 +468,12 @@ def note_tunnel(f, p, d):  # type: ignore[no-untyped-def]
 def account(f, p, d):  # type: ignore[no-untyped-def]
     """Count packet `p` in the row in the making."""
     ts = p.ts
+    if (ts < f.last_ts or f.packets[0] + f.packets[1] == 0) and ts < f.row_start:
+        f.row_start = ts
     f.bytes[d] += np.int64(p.length)
     f.packets[d] += 1
     if ts > f.last_ts:
         f.last_ts = ts
-    if ts < f.row_start:
-        f.row_start = ts
     if p.payload > 0 and p.ip_protocol != ICMP and p.ip_protocol != ICMPV6:
         f.data_packets[d] += 1
         last = f.last_data_ts[d]
@@ -479,17 +483,19 @@ def account(f, p, d):  # type: ignore[no-untyped-def]
             f.active[d] += ts - last
         if ts > last:
             f.last_data_ts[d] = ts
-        first_byte(f, d, ts)
+        if f.asked != ASK_DONE:
+            first_byte(f, d, ts)
 
 
 @part
 def first_byte(f, d, ts):  # type: ignore[no-untyped-def]
     """First payload of the opener to first payload of the other side."""
-    if f.request_ts == 0:
-        f.request_ts = ts if d == f.initiator else -1
-    elif f.request_ts > 0 and d != f.initiator:
+    if f.asked == ASK_NOTHING:
+        f.asked = ASK_SENT if d == f.initiator else ASK_DONE
+        f.request_ts = ts
+    elif d != f.initiator:
         f.first_byte = ts - f.request_ts if ts >= f.request_ts else -1
-        f.request_ts = -1
+        f.asked = ASK_DONE
 
 
 @part
@@ -553,7 +559,8 @@ def update(shard, p, bearer_row, direction):  # type: ignore[no-untyped-def]
         if p.ts >= f.window + shard[WINDOW]:
             cut(shard, f)
             begin_row(shard, f, p.ts)
-        note_tunnel(f, p, d)
+        if (f.noted >> d) & 1 == 0:
+            note_tunnel(f, p, d)
         account(f, p, d)
     if f.protocol == TCP and p.fragment == 0:
         give_up(f, p.ts)

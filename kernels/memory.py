@@ -1,7 +1,7 @@
 """Arrays by their address.
 
-A shard owns some fifty arrays. Handed to each kernel as a tuple of arrays they would be hundreds of machine words per call,
-and minutes of compilation. So a shard is one int64 array that holds its counters and the addresses of its tables
+A shard owns some fifty arrays. Handed to each kernel as a tuple of arrays they would be hundreds of machine words per
+call, and minutes of compilation. So a shard is one int64 array that holds its counters and the addresses of its tables
 (`kernels.shard`); a `view` makes an array of them again, at the cost of two loads.
 """
 
@@ -20,13 +20,12 @@ __all__ = ["view"]
 
 
 def view(dtype: np.dtype, address: int, length: int, columns: int = 0) -> Callable[..., Any]:
-    """A function (words, base) -> array of `dtype`: its address is words[base + address], its rows words[base + length].
+    """A function (words, base) -> array of `dtype`, at words[base + address], of words[base + length] rows.
 
-    words: int64[n]; base: int64. `columns` > 0 makes it two-dimensional. Whoever wrote the address keeps the array alive.
+    words: int64[n]; base: int64. `columns` > 0 makes it two-dimensional. Who wrote the address keeps the array alive.
     """
-    return _interpreted(dtype, address, length, columns) if numba.config.DISABLE_JIT else _compiled(
-        dtype, address, length, columns
-    )
+    make = _interpreted if numba.config.DISABLE_JIT else _compiled  # type: ignore[attr-defined]
+    return make(dtype, address, length, columns)
 
 
 def _interpreted(dtype: np.dtype, address: int, length: int, columns: int) -> Callable[..., Any]:
@@ -34,7 +33,7 @@ def _interpreted(dtype: np.dtype, address: int, length: int, columns: int) -> Ca
         count = int(words[base + length])
         size = count * (columns or 1) * dtype.itemsize
         memory = (ctypes.c_char * size).from_address(int(words[base + address]))
-        array = np.frombuffer(memory, dtype)
+        array = np.frombuffer(memory, dtype)  # type: ignore[call-overload]
         if dtype.fields:
             array = array.view(np.recarray)  # fields by attribute, as in compiled code
         return array.reshape(count, columns) if columns else array

@@ -1,9 +1,9 @@
 """Packets of the same time, put into one order whatever order they were captured or merged in.
 
-Time stamps of a capture can be coarse, files can be split and merged, ports mirrored through several queues: equal stamps say
-nothing of order. So that results do not depend on it, signalling goes before user packets (a tunnel is bound before it is
-used), requests before answers, and the segments of a TCP connection in the order that its sequence and acknowledgement
-numbers give: each end's octets advance one of the two, so their sum grows along the connection.
+Time stamps of a capture can be coarse, files can be split and merged, ports mirrored through several queues: equal
+stamps say nothing of order. So that results do not depend on it, signalling goes before user packets (a tunnel is bound
+before it is used), requests before answers, and the segments of a TCP connection in the order that its sequence and
+acknowledgement numbers give: each end's octets advance one of the two, so their sum grows along the connection.
 """
 
 import numpy as np

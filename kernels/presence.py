@@ -6,6 +6,7 @@ released or the bearer ends. Packets of a bearer that is released open one of th
 
 import numpy as np
 
+from formats.state import PENDING
 from formats.xdr import END_REASONS
 from kernels import shard as own
 from kernels.jit import part
@@ -40,7 +41,6 @@ def open_row(shard, bearer, ts):  # type: ignore[no-untyped-def]
     bearer.present = 1
     bearer.presence_start = ts
     bearer.window = window_of(shard, ts)
-    bearer.last_ts = 0
     bearer.active = 0
     bearer.connected_time = 0
     bearer.connected_since = ts
@@ -60,7 +60,7 @@ def close_row(shard, bearer, ts, reason):  # type: ignore[no-untyped-def]
     until = min(ts, bearer.end) if bearer.ended else ts
     if bearer.connected and until > bearer.connected_since:
         bearer.connected_time += until - bearer.connected_since
-    if bearer.last_ts != 0:
+    if bearer.packets[0] + bearer.packets[1] > 0:
         bearer.active += max(0, min(ts - bearer.last_ts, ACTIVE_TAIL))
     session = own.sessions(shard, 0)[bearer.session]
     for k in range(2):
@@ -105,7 +105,7 @@ def late(shard, bearer, p, direction):  # type: ignore[no-untyped-def]
 
 @part
 def account(shard, bearer, p, direction):  # type: ignore[no-untyped-def]
-    """Count user packet `p` of `direction` (UP, DOWN) on its bearer."""
+    """Count user packet `p` of `direction` (UP, DOWN) on its bearer, whose `last_ts` is that of the packet before."""
     ts = p.ts
     if bearer.present == 0:
         open_row(shard, bearer, ts)
@@ -114,14 +114,13 @@ def account(shard, bearer, p, direction):  # type: ignore[no-untyped-def]
     if ts < bearer.window:
         late(shard, bearer, p, direction)
         return
+    first = bearer.packets[0] + bearer.packets[1] == 0
     bearer.bytes[direction] += np.int64(p.length)
     bearer.packets[direction] += 1
-    if ts < bearer.presence_start:
+    if (first or ts < bearer.last_ts) and ts < bearer.presence_start:
         bearer.presence_start = ts
-    if bearer.last_ts != 0 and ts > bearer.last_ts:
+    if not first and ts > bearer.last_ts:
         bearer.active += min(ts - bearer.last_ts, ACTIVE_TAIL)
-    if ts > bearer.last_ts:
-        bearer.last_ts = ts
 
 
 @part
@@ -132,5 +131,5 @@ def connect(shard, bearer, ts):  # type: ignore[no-untyped-def]
         bearer.connected = 1
         bearer.connected_since = ts
     bearer.radio_known = 1
-    if bearer.present == 0:
+    if bearer.present == 0 and own.sessions(shard, 0)[bearer.session].phase != PENDING:
         open_row(shard, bearer, ts)

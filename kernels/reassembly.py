@@ -1,8 +1,8 @@
 """Fragments of GTP-C datagrams put together (RFC 791 §3.2, RFC 8200 §4.5), in bounded memory.
 
-A later fragment does not say what it belongs to, so fragments of any UDP datagram are kept for a while; the first one tells
-whether the datagram is signalling. The slot used longest ago makes room. A datagram whose fragments overlap, other than by
-being the same, is given up (RFC 8200 §4.5, RFC 5722).
+A later fragment does not say what it belongs to, so fragments of any UDP datagram are kept for a while; the first one
+tells whether the datagram is signalling. The slot used longest ago makes room. A datagram whose fragments overlap,
+other than by being the same, is given up (RFC 8200 §4.5, RFC 5722).
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ GTPC_PORT = 2123
 
 NOTHING, SAME, PARTS = 0, 1, 2
 OTHER, KEPT, COMPLETE = 0, 1, 2
-"""What `add` says of a fragment: not signalling as far as known, part of a signalling datagram, the last missing part."""
+"""What `add` says of a fragment: not known to be signalling, part of a signalling datagram, the last missing part."""
 
 
 @part

@@ -15,7 +15,7 @@ from formats.state import (
     SESSION_BEARERS,
     UE_CONTROLS,
 )
-from formats.xdr import END_REASONS
+from formats.xdr import END_REASONS, RATS
 from kernels import presence, tunnels
 from kernels import shard as own
 from kernels.jit import part
@@ -27,7 +27,20 @@ CELL_CHANGE = END_REASONS.index("cell_change")
 DELETED = END_REASONS.index("deleted")
 RELEASED = END_REASONS.index("released")
 REPLACED = END_REASONS.index("replaced")
+NOT_ANSWERED = END_REASONS.index("not_answered")
 ALL_INTERFACES = 255
+
+
+def _rats() -> np.ndarray:
+    """By RAT type as sent (TS 29.274 §8.17): index of xdr.RATS, 0 for what is not in the table."""
+    known = np.zeros(256, np.uint8)
+    known[: len(RATS)] = range(len(RATS))
+    for first, name in ((11, "eutran"), (15, "nb_iot"), (19, "lte_m")):  # LEO, MEO, GEO and other satellites
+        known[first : first + 4] = RATS.index(name)
+    return known
+
+
+RAT = _rats()
 
 
 @part
@@ -130,7 +143,7 @@ def create_bearer(shard, session_row, ue_row, ebi, qos, ts):  # type: ignore[no-
     ue = own.ues(shard, 0)[ue_row]
     b.used, b.session, b.ue, b.ebi, b.qos = 1, session_row, ue_row, ebi, qos
     b.cell, b.rat = ue.cell, ue.rat
-    b.leg, b.leg_ts, b.present, b.connected, b.radio_known, b.ended = -1, 0, 0, 0, 0, 0
+    b.leg, b.last_ts, b.present, b.connected, b.radio_known, b.ended = -1, 0, 0, 0, 0, 0
     b.end = 0
     b.cause, b.cause_family, b.dropped = -1, 0, -1
     for k in range(BEARER_TUNNELS):
@@ -187,6 +200,7 @@ def locate(shard, ue_row, cell, rat, ts):  # type: ignore[no-untyped-def]
     ue = own.ues(shard, 0)[ue_row]
     if cell == 0:
         cell = ue.cell
+    rat = np.int64(RAT[rat & 255])
     if rat == 0:
         rat = ue.rat
     if cell == ue.cell and rat == ue.rat:
@@ -301,12 +315,12 @@ def write_session(shard, s):  # type: ignore[no-untyped-def]
 
 @part
 def finish_session(shard, row):  # type: ignore[no-untyped-def]
-    """Write what is left of the session and forget it; a set-up that was refused leaves no session row."""
+    """Write what is left of the session and forget it; a set-up without success leaves no row, unless data flowed."""
     s = own.sessions(shard, 0)[row]
     for k in range(SESSION_BEARERS):
         if s.bearer[k] >= 0:
             finish_bearer(shard, np.int64(s.bearer[k]), np.int64(s.end_reason))
-    if s.source != 0 and owns(shard, row):
+    if owns(shard, row) and (s.end_reason != NOT_ANSWERED or s.packets[0] + s.packets[1] > 0):
         write_session(shard, s)
     ue_row = np.int64(s.ue)
     ue = own.ues(shard, 0)[ue_row]
@@ -319,13 +333,6 @@ def finish_session(shard, row):  # type: ignore[no-untyped-def]
 
 @part
 def discard_session(shard, row, ts):  # type: ignore[no-untyped-def]
-    """A set-up was refused or never answered: there was no session, so none is written."""
-    s = own.sessions(shard, 0)[row]
-    if s.phase == PENDING:
-        s.source = 0
-        for k in range(SESSION_BEARERS):
-            if s.bearer[k] >= 0:
-                b = own.bearers(shard, 0)[s.bearer[k]]
-                if b.packets[0] + b.packets[1] == 0:
-                    b.present = 0
-        end_session(shard, row, ts, 0, 0, -1, -1)
+    """A set-up was refused, or its answer was not seen."""
+    if own.sessions(shard, 0)[row].phase == PENDING:
+        end_session(shard, row, ts, NOT_ANSWERED, 0, -1, -1)

@@ -1,10 +1,9 @@
 """Ageing: what has ended or waited too long is written and forgotten, and windows that have closed are cut.
 
-A sweep begins at the packet that moves the clock past its time, so it falls at the same place whatever the block size. It
-stops when the rows to be written are full and goes on from there. The clock follows the packets, and moves only as far as
-two of them in a row say: one absurd time stamp does not end everything.
+A sweep begins at the packet that moves the clock past its time, so it falls at the same place whatever the block size.
+It stops when the rows to be written are full and goes on from there. The clock follows the packets, and moves only as
+far as two of them in a row say: one absurd time stamp does not end everything.
 """
-
 
 from formats.state import ENDED, PENDING, SESSION_BEARERS
 from formats.xdr import END_REASONS
@@ -116,7 +115,7 @@ def last_sign(shard, s):  # type: ignore[no-untyped-def]
     last = s.last_ts
     for k in range(SESSION_BEARERS):
         if s.bearer[k] >= 0:
-            last = max(last, own.bearers(shard, 0)[s.bearer[k]].leg_ts)
+            last = max(last, own.bearers(shard, 0)[s.bearer[k]].last_ts)
     return last
 
 

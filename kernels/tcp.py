@@ -209,7 +209,7 @@ def segment(f, d, p):  # type: ignore[no-untyped-def]
     if p.payload > 0:
         f.last_id[d] = p.ip_id
         f.last_seq[d] = p.seq
-        f.last_payload[d] = p.payload
+        f.last_payload[d] = min(np.int64(p.payload), 0xFFFF)
     if flags & RST:
         f.resets[d] += 1
         f.closed = CLOSED_RST

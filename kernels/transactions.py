@@ -1,7 +1,8 @@
 """Requests and their answers (TS 29.274 §7.6, TS 29.060 §7.6).
 
-A transaction is found by initiator, responder, the initiator's port, sequence number and procedure. A request seen again
-is one attempt more of the same; silence becomes a timeout; an answer captured shortly before its request is paired with it.
+A transaction is found by initiator, responder, the initiator's port, sequence number and procedure. A request seen
+again is one attempt more of the same; silence becomes a timeout; an answer captured shortly before its request is
+paired with it.
 """
 
 import numpy as np
@@ -155,7 +156,8 @@ def answer(shard, row, m):  # type: ignore[no-untyped-def]
     t.answered = 1
     t.end = m.ts
     family = GTPV2C if m.version == 2 else GTPV1C
-    write(shard, row, SUCCESS if accepts(m.version, m.cause) else FAILURE, np.int64(m.cause), family if m.cause >= 0 else 0)
+    outcome = SUCCESS if accepts(m.version, m.cause) else FAILURE
+    write(shard, row, outcome, np.int64(m.cause), family if m.cause >= 0 else 0)
 
 
 @part

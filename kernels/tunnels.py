@@ -1,7 +1,7 @@
-"""Tunnel endpoints: user plane (address, TEID) -> bearer, control plane (address, TEID) -> UE (TS 29.274 §8.22, TS 29.060).
+"""Tunnel endpoints, (address, TEID): of the user plane -> bearer, of the control plane -> UE (TS 29.274 §8.22).
 
-An endpoint is bound from a message on, rebound when a later message names it for another bearer (a TEID is re-used), and
-unbound at release, handover or deletion; late packets of an unbound endpoint still belong to it for a few seconds.
+An endpoint is bound from a message on, rebound when a later message names it for another bearer (a TEID is re-used),
+and unbound at release, handover or deletion; late packets of an unbound endpoint still belong to it for a few seconds.
 """
 
 import numpy as np
@@ -29,7 +29,10 @@ def _interfaces() -> tuple[np.ndarray, np.ndarray]:
     """By F-TEID interface type: direction of packets sent to the endpoint (2: none), and leg."""
     direction = np.full(256, 2, np.uint8)
     leg = np.full(256, LEG_FORWARDING, np.uint8)
-    for side, types in ((DOWN, (0, 2, 4, 15, 29, 31, 34, 38, FTEID_GN_SGSN_U)), (UP, (1, 3, 5, 16, 33, 37, 39, FTEID_GN_GGSN_U))):
+    for side, types in (
+        (DOWN, (0, 2, 4, 15, 29, 31, 34, 38, FTEID_GN_SGSN_U)),
+        (UP, (1, 3, 5, 16, 33, 37, 39, FTEID_GN_GGSN_U)),
+    ):
         direction[list(types)] = side
     leg[[0, 1, 2, 3, 15, 16, 29, 38, 39, FTEID_GN_SGSN_U, FTEID_GN_GGSN_U]] = LEG_ACCESS
     leg[[4, 5, 31, 33, 34, 37]] = LEG_CORE
@@ -114,7 +117,8 @@ def unbind(shard, bearer, bearer_row, interface, ts):  # type: ignore[no-untyped
         row = np.int64(bearer.tunnel[k])
         if row >= 0:
             t = own.tunnels(shard, 0)[row]
-            if t.bearer == bearer_row and t.closed_ts == NEVER_CLOSED and (interface == 255 or t.interface == interface):
+            meant = interface == 255 or t.interface == interface
+            if t.bearer == bearer_row and t.closed_ts == NEVER_CLOSED and meant:
                 t.closed_ts = ts
 
 
@@ -131,7 +135,7 @@ def unbind_radio(shard, bearer, bearer_row, ts):  # type: ignore[no-untyped-def]
 
 @part
 def leave_bearer(shard, row, bearer_row):  # type: ignore[no-untyped-def]
-    """The endpoint goes over to `bearer_row`: the bearer that had it forgets it, or would free it one day as its own."""
+    """The endpoint goes over to `bearer_row`: the bearer that had it forgets it, or would free it as its own."""
     before = np.int64(own.tunnels(shard, 0)[row].bearer)
     if before != bearer_row:
         b = own.bearers(shard, 0)[before]
@@ -216,9 +220,9 @@ def control_for(shard, hi, lo, teid, ue_row):  # type: ignore[no-untyped-def]
 
 @part
 def control_slot(shard, ue, row):  # type: ignore[no-untyped-def]
-    """The slot of the UE that holds control endpoint `row`, else an empty one, else that of the one named longest ago."""
+    """The slot of the UE that holds control endpoint `row`, else an empty one, else that named longest ago."""
     best = 0
-    oldest = NEVER_CLOSED
+    oldest = np.int64(NEVER_CLOSED)
     for k in range(UE_CONTROLS):
         held = np.int64(ue.control[k])
         if held == row:

@@ -17,8 +17,8 @@ from kernels.prefetch import prefetch_row, prefetch_rows_line
 from kernels.shard import LINGER, SHARD, SWEEP_STAGE, full, owns
 from kernels.table import ROW_MASK, index_of, tag_of
 
-AHEAD_SLOT, AHEAD_ROW, AHEAD_BEARER = 32, 16, 8  # packets between fetching a slot, a row, a bearer, and their use
-FLOW_LINES = 4  # of a FLOW row that most packets touch
+AHEAD_SLOT, AHEAD_ROW, AHEAD_BEARER, AHEAD_SESSION = 32, 16, 8, 4  # packets between asking for it and its use
+FLOW_LINES = 3  # of a FLOW row that most packets touch
 CHECK = 31  # rows to be written are looked at every 32 packets
 END_MARKER, ERROR_INDICATION = 254, 26
 
@@ -59,16 +59,24 @@ def fetch_bearer(shard, p):  # type: ignore[no-untyped-def]
         row = home_row(index_of(shard, own.TUNNELS), p.tunnel_hash)
         if row >= 0:
             bearer = np.int64(own.tunnels(shard, 0)[row].bearer)
-            prefetch_rows_line(own.bearers(shard, 0), bearer, 0)
-            prefetch_rows_line(own.bearers(shard, 0), bearer, 1)
+            prefetch_row(own.bearers(shard, 0), bearer)
+
+
+@inlined
+def fetch_session(shard, p):  # type: ignore[no-untyped-def]
+    """Fetch the session that a connection will copy from if `p` begins one."""
+    if p.tunnel_hash != 0 and home_row(index_of(shard, own.FLOWS), p.flow_hash) < 0:
+        row = home_row(index_of(shard, own.TUNNELS), p.tunnel_hash)
+        if row >= 0:
+            bearer = own.bearers(shard, 0)[own.tunnels(shard, 0)[row].bearer]
+            prefetch_row(own.sessions(shard, 0), np.int64(bearer.session))
 
 
 @part
 def counts_here(bearer, leg, ts):  # type: ignore[no-untyped-def]
     """Whether this side of the gateway is the one that counts: that of the first packet, until it falls silent."""
-    if bearer.leg == leg or bearer.leg < 0 or ts - bearer.leg_ts > LINGER:
+    if bearer.leg == leg or bearer.leg < 0 or ts - bearer.last_ts > LINGER:
         bearer.leg = leg
-        bearer.leg_ts = max(ts, bearer.leg_ts)
         return True
     return False
 
@@ -95,6 +103,7 @@ def user(shard, p, first):  # type: ignore[no-untyped-def]
         bearer = own.bearers(shard, 0)[bearer_row]
         if owns(shard, bearer.session):
             presence.account(shard, bearer, p, direction)
+        bearer.last_ts = max(bearer.last_ts, p.ts)
     if owns(shard, np.int64(p.shard_hash)):
         flow.update(shard, p, bearer_row, direction)
 
@@ -164,6 +173,7 @@ def update(shard, packets, order, begin, end, sig, scratch):  # type: ignore[no-
             fetch_slots(shard, packets[order[i + AHEAD_SLOT]])
             fetch_rows(shard, packets[order[i + AHEAD_ROW]])
             fetch_bearer(shard, packets[order[i + AHEAD_BEARER]])
+            fetch_session(shard, packets[order[i + AHEAD_SESSION]])
         p = packets[order[i]]
         if (i & CHECK == 0 or p.kind != KIND_USER) and full(shard):
             return i

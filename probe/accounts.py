@@ -46,7 +46,7 @@ class Accounts:
         return len({window for _, window in self._rows})
 
     def entries(self, sources: Sequence[Source]) -> Iterable[LedgerEntry]:
-        """Ledger rows of the run. Loss that a capture tells of is put into its first window, refused state into the last."""
+        """Ledger rows of the run. Loss that a capture tells of is in its first window, refused state in the last."""
         lost = {source.index: source.captured_loss for source in sources if source.captured_loss}
         for (index, window), row in sorted(self._rows.items()):
             name = sources[index].name
@@ -60,7 +60,10 @@ class Accounts:
     def total(self, name: str) -> np.ndarray:
         """Sum of one field (`packets`, `bytes`, `joined`, `unjoined`, `messages`) over the run."""
         shape = {"packets": 96, "bytes": 96, "joined": 2, "unjoined": 2, "messages": (2, 8)}[name]
-        return sum((row[name] for row in self._rows.values()), np.zeros(shape, np.int64))
+        total = np.zeros(shape, np.int64)  # type: ignore[call-overload]
+        for row in self._rows.values():
+            total += row[name]
+        return total
 
     def by_reason(self) -> dict[str, dict[str, int]]:
         """Packets of the run by stage and reason."""

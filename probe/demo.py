@@ -97,7 +97,7 @@ def _next(out: Path, commands: Sequence[tuple[str, str]]) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True,
               help="Folder for capture and tables.")  # fmt: skip
 def demo_command(out: Path) -> None:
-    """Make traffic with known faults, run the main job on it, and show how they look in the KPIs.
+    """Make traffic with known faults and show them in the KPIs.
 
     Four minutes of a made-up LTE and 3G network, with one bad cell, one bad gateway, and one subscriber whose sessions
     drop.

@@ -2,8 +2,8 @@
 
 One source at a time is passed on block by block, untouched. Where sources overlap in time their packets are copied into
 blocks of their own, in order. Within a source, file order holds: a packet counts as no earlier than those before it.
-Packets of the same time are never split between two batches (unless there are more than a batch can hold), so that they can
-be put into one order (`kernels.order`).
+Packets of the same time are never split between two batches (unless there are more than a batch can hold), so that they
+can be put into one order (`kernels.order`).
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,8 +1,8 @@
 """The one path: blocks -> packets -> xDR rows, in rounds.
 
-In each round the records of a batch are parsed in lanes, one a worker, and each put into order; then every shard takes the
-packets of all lanes, lane by lane. Lanes share nothing while they parse, shards nothing while they update, so both run
-as threads without a lock (kernels hold no GIL), and what is written does not depend on how many there are.
+In each round the records of a batch are parsed in lanes, one a worker, and each put into order; then every shard takes
+the packets of all lanes, lane by lane. Lanes share nothing while they parse, shards nothing while they update, so both
+run as threads without a lock (kernels hold no GIL), and what is written does not depend on how many there are.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -114,6 +114,9 @@ class Pipeline:
             first = end
         return bounds
 
+    def _update(self, lanes: Sequence[Lane]) -> None:
+        self._all(lambda worker: worker.take(lanes), self.workers)
+
     def take(self, batch: Batch) -> None:
         """Everything that a batch of packets gives rise to."""
         first, ts = 0, batch.records["ts"]
@@ -127,7 +130,7 @@ class Pipeline:
                 first = begin + lane.count
                 if first < end:
                     break
-            self._all(lambda worker: worker.take(lanes[:whole]), self.workers)
+            self._update(lanes[:whole])
         self.packets += len(ts)
         self.accounts.collect(self.workers[0].shard)
 

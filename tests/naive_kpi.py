@@ -41,9 +41,7 @@ def quantile(values, q):
 
 
 def setup_kpis(rows):
-    rows = [
-        r for r in rows if r["procedure"] in ("create_session", "create_pdp_context") and r["counted"]
-    ]
+    rows = [r for r in rows if r["procedure"] in ("create_session", "create_pdp_context") and r["counted"]]
     good = [r for r in rows if r["outcome"] == "success"]
     bad = [r for r in rows if r["outcome"] == "failure"]
     v2 = [r["cause_code"] for r in bad if r["procedure"] == "create_session"]

@@ -10,8 +10,8 @@ from tests.rows import ACK, FIN, RST, SYN, Packet
 MOD = 2**32
 UNKNOWN_REORDERING = 3_000_000
 MOST_HOLES = 4
-BEFORE_THE_FIRST = 2**20  # octets that may come after a later one where the capture starts mid-flow
-AFTER_A_SYN = 2**24  # octets up to which the same SYN may come again
+BEFORE = 2**20  # octets that may still come before the first one seen of a connection in progress
+REPEATED = 2**24  # octets after which the same SYN may still come again
 OUTCOMES = ("", "success", "refused", "no_answer", "client_abort", "half_open")
 
 
@@ -112,8 +112,7 @@ class Tcp:
 
     def _opening(self, d: int, p: Packet) -> None:
         side, start = self.sides[d], (p.seq + 1 + p.payload) % MOD
-        again = side.next is not None and 0 <= diff(side.next, start) < AFTER_A_SYN
-        if not again:
+        if side.next is None or not 0 <= diff(side.next, start) < REPEATED:
             side.next, side.missing = start, []
         h = self.handshake
         if not p.flags & ACK:
@@ -146,7 +145,7 @@ class Tcp:
         end = (p.seq + p.payload + (1 if p.flags & FIN else 0)) % MOD
         if side.next is None:
             side.next = end
-            self._remember(side, ((p.seq - BEFORE_THE_FIRST) % MOD, p.seq, p.ts))
+            self._remember(side, ((p.seq - BEFORE) % MOD, p.seq, p.ts))
             return
         step = diff(p.seq, side.next)
         if step >= 0:

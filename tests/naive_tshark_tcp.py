@@ -1,8 +1,8 @@
 """A plain twin of the TCP rules, over one connection: sets of octets instead of a few remembered holes.
 
 A segment that starts below what was seen is a keep-alive (at most one octet, just below), out of order (its first octet
-was not seen, in a gap younger than the reordering time), a duplicate (the last segment again, same IP identification), or a
-retransmission.
+was not seen, in a gap younger than the reordering time), a duplicate (the last segment again, same IP identification),
+or a retransmission.
 """
 
 from collections import Counter
@@ -56,7 +56,9 @@ class Connection:
         silence = now - self.last_ts
         return silence > (5 if self.closed else 300) * 10**9 or bool(self.closed and flags & 0x12 == 2)
 
-    def take(self, me: object, you: object, ts: int, flags: int, seq: int, ack: int, length: int, window: int, ident: int) -> str:
+    def take(
+        self, me: object, you: object, ts: int, flags: int, seq: int, ack: int, length: int, window: int, ident: int
+    ) -> str:
         """What this packet is: "", syn, keep, out_of_order, duplicate or retransmitted."""
         side, other = self.sides.setdefault(me, Side()), self.sides.setdefault(you, Side())
         kind = ""
@@ -72,7 +74,9 @@ class Connection:
         if length:
             side.last = (ident, seq, length)
         if flags & 16:
-            other.acknowledged = ack if other.acknowledged is None or ahead(ack, other.acknowledged) > 0 else other.acknowledged
+            other.acknowledged = (
+                ack if other.acknowledged is None or ahead(ack, other.acknowledged) > 0 else other.acknowledged
+            )
         if flags & 4:
             side.counts["resets"] += 1
             self.closed = "rst"
@@ -85,7 +89,7 @@ class Connection:
         return kind
 
     def _syn(self, side: Side, me: object, ts: int, flags: int, seq: int, length: int) -> None:
-        if side.base is None or not 0 <= side.next - ahead(seq + 1 + length, side.base) < 1 << 24:
+        if side.base is None or not 0 <= ahead(side.base + side.next, seq + 1 + length) < 1 << 24:
             side.base, side.next, side.gaps, side.sent = seq + 1 + length, 0, [], []
         if not flags & 16:
             if not self.state:
@@ -99,17 +103,17 @@ class Connection:
     def _handshake(self, me: object, ts: int, flags: int) -> None:
         if self.state in ("syn", "syn_ack") and flags & 4:
             self.outcome, self.state = "client_abort" if me == self.opener else "refused", "done"
-        elif self.state == "syn_ack" and me == self.opener and flags & 16:
+        elif self.state in ("syn", "syn_ack") and me == self.opener and flags & 16:
             self.outcome, self.state = "success", "done"
             if len(self.syns) == len(self.syn_acks) == 1:
                 self.legs = self.syn_acks[0] - self.syns[0], ts - self.syn_acks[0]
-                self.reordering = sum(self.legs)
+                self.reordering = sum(self.legs) if min(self.legs) >= 0 else self.reordering
 
     def _octets(self, side: Side, ts: int, seq: int, length: int, fin: int, ident: int) -> str:
         if side.base is None:
             side.base = seq
             side.gaps.append((-BEFORE, 0, ts))
-        start = ahead(seq, side.base)
+        start = side.next + ahead(seq, side.base + side.next)
         end = start + length + fin
         new = side.first_seen(start)
         side.sent.append((start, end))

@@ -3,6 +3,7 @@
 `FRAMES` is a list of `Frame(name, link, octets, packet)`; `packet` is the scapy packet, for what scapy says of it.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 from scapy.contrib.gtp import (
@@ -207,26 +208,29 @@ def _transports() -> list[tuple[str, int, Any]]:
     return [(name, 1, ethernet(packet)) for name, packet in packets]
 
 
+def message(kind: int, body: bytes, flags: int = 0x30, length: int | None = None, teid: int = 5) -> bytes:
+    size = len(body) if length is None else length
+    return bytes([flags, kind]) + size.to_bytes(2, "big") + teid.to_bytes(4, "big") + body
+
+
+def extended_gtpu(inner: bytes, *headers: tuple[int, bytes], flags: int = 0x34) -> bytes:
+    """A G-PDU with extension headers (type, content), the content 2 octets short of a multiple of 4."""
+    chain = bytes([0, 0, 0])
+    for kind, content in headers:
+        chain += bytes([kind, (len(content) + 2) // 4]) + content
+    return message(255, chain + b"\0" + inner, flags)
+
+
 def _tunnels() -> list[tuple[str, int, Any]]:
     user = USER4 / SYN / Raw(b"early")
     user6 = USER6 / UDP(sport=7, dport=443) / Raw(b"\xc0\0\0\0\1" + bytes(20))
     inner = bytes(user)
+    extended = partial(extended_gtpu, inner)
     uplink = GTPPDUSessionContainer(type=1, QFI=9)
     downlink = GTPPDUSessionContainer(type=0, QFI=33, RQI=1)
     two = gtpu(gtpu(user, teid=2), teid=1)
     four = gtpu(gtpu(two, teid=3), teid=4)
     error = GTPErrorIndication(IE_list=[IE_TEIDI(TEIDI=0x101), IE_GSNAddress(length=4, ipv4_address="10.0.10.1")])
-
-    def message(kind: int, body: bytes, flags: int = 0x30, length: int | None = None, teid: int = 5) -> bytes:
-        size = len(body) if length is None else length
-        return bytes([flags, kind]) + size.to_bytes(2, "big") + teid.to_bytes(4, "big") + body
-
-    def extended(*headers: tuple[int, bytes], flags: int = 0x34) -> bytes:
-        """A G-PDU with extension headers (type, content), the content 2 octets short of a multiple of 4."""
-        chain = bytes([0, 0, 0])
-        for kind, content in headers:
-            chain += bytes([kind, (len(content) + 2) // 4]) + content
-        return message(255, chain + b"\0" + inner, flags)
 
     indication = bytes.fromhex("00010000100000010185001020010db80000000000000000000000ff")
     packets = [

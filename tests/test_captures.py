@@ -1,12 +1,16 @@
 """The whole path on real captures, beside what tshark says of them (`pytest --captures DIR`)."""
 
+import re
 from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 
-from formats.xdr import CONNECT_OUTCOMES
+from formats.procedures import PAIRS
+from formats.xdr import CONNECT_OUTCOMES, PROCEDURES
 from tests import truth_tsv
 from tests.naive_tshark_tcp import Connection, ahead
 from tests.truth_tsv import Headers, Row, counted, nanoseconds, number
@@ -83,7 +87,7 @@ def test_a_second_run_gives_the_same_rows(captures: Path) -> None:
 
 
 def not_user_plane(packet: Headers) -> bool:
-    """Signalling, and later fragments of UDP outside of tunnels: if they are of a tunnel, the first told their volume."""
+    """Signalling; later fragments of UDP outside of tunnels (of a tunnel packet the first told the volume)."""
     if packet.depth > 0:
         return False
     signalling = packet.protocol == 17 and 2123 in (packet.sport, packet.dport)
@@ -93,7 +97,7 @@ def not_user_plane(packet: Headers) -> bool:
 
 
 def tshark_ways(packets: list[Headers]) -> tuple[Volume, set[tuple[str, str]]]:
-    """Packets and octets of each way as tshark tells them, and the pairs of hosts of which it does not tell all ports."""
+    """Packets and octets of each way by tshark, and the pairs of hosts of which it does not tell all ports."""
     volume: dict[Way, list[int]] = defaultdict(lambda: [0, 0])
     coarse = set()
     for packet in packets:
@@ -139,7 +143,7 @@ def test_packets_and_octets_of_each_conversation(captures: Path) -> None:
 
 
 VOLUME_DIFFERS = {
-    "OISF__suricata-verify/sctp-pkt-too-small__input.pcap": "ports of an SCTP header cut short: tshark reads none of it",
+    "OISF__suricata-verify/sctp-pkt-too-small__input.pcap": "an SCTP header cut short: tshark reads no ports",
     "seladb__PcapPlusPlus/ipv4-options.pcap": "source route: tshark shows the last hop as destination",
     "seladb__PcapPlusPlus/ipv6-frag.pcap": "later fragments of UDP, whose protocol tshark does not show",
     "seladb__PcapPlusPlus/ipv6_opt_fragments.pcap": "later fragments of UDP, whose protocol tshark does not show",
@@ -162,14 +166,29 @@ COUNTS = {
 End = tuple[str, int]
 
 
+class Segment(NamedTuple):
+    """A frame with TCP: tshark's row of it, and what it is by the naive rules."""
+
+    frame: str
+    packet: Headers
+    analysis: Row
+    kind: str
+    connection: Connection
+    early: bool  # the other side had acknowledged all of it before
+
+    def field(self, name: str) -> int:
+        """A number of the TCP header."""
+        return number(self.packet.row[f"tcp.{name}"].split("|")[0])
+
+
 class Streams:
     """The TCP connections of a capture by the naive rules, and what they say of each frame beside tshark."""
 
     def __init__(self, captures: Path, name: str) -> None:
         self.of: dict[frozenset[End], list[Connection]] = defaultdict(list)
         self.ordered: dict[frozenset[End], bool] = defaultdict(lambda: True)
-        self.frames: list[tuple[str, Headers, Row, str, Connection]] = []
-        self.iframes = {row["frame.number"]: row for row in truth_tsv.rows(captures, name, "tcp")}
+        self.frames: list[Segment] = []
+        self.analysis = {row["frame.number"]: row for row in truth_tsv.rows(captures, name, "tcp")}
         for packet in told(captures, name):
             if packet.protocol == 6 and not packet.later and not not_user_plane(packet) and packet.told:
                 self._take(packet)
@@ -184,13 +203,16 @@ class Streams:
             self.ordered[key] = False
         if not connections or connections[-1].over(packet.ts, field["flags"]):
             connections.append(Connection(packet.ts))
+        side = connections[-1].sides.get(me)
+        known = side.acknowledged if side is not None else None
+        early = known is not None and ahead(field["seq_raw"] + field["len"], known) <= 0
         kind = connections[-1].take(
             me, you, packet.ts, field["flags"], field["seq_raw"], field["ack_raw"], field["len"],
             field["window_size_value"], number(ident),
         )  # fmt: skip
-        analysis = self.iframes.get(packet.row["frame.number"])
+        analysis = self.analysis.get(packet.row["frame.number"])
         if analysis is not None:
-            self.frames.append((packet.row["frame.number"], packet, analysis, kind, connections[-1]))
+            self.frames.append(Segment(packet.row["frame.number"], packet, analysis, kind, connections[-1], early))
 
 
 FIELDS = ("flags", "seq_raw", "ack_raw", "len", "window_size_value")
@@ -234,12 +256,17 @@ def test_tcp_counts_of_each_connection(captures: Path) -> None:
                 events += theirs
                 if theirs != counts[key, me]:
                     wrong[name, me] = (dict(counts[key, me]), dict(theirs))
-    assert {key: value for key, value in wrong.items() if key[0] not in TCP_DIFFERS} == {}
+    assert {
+        key: value for key, value in wrong.items() if key[0] not in TCP_DIFFERS and not key[0].startswith(FUZZED)
+    } == {}
     assert compared > 1000
     assert min(events[kind] for kind in COUNTS) > 20
 
 
-TCP_DIFFERS: dict[str, str] = {}
+TCP_DIFFERS = {
+    "arkime__arkime/socks5-http-302-frag.pcap": "TCP headers split over IP fragments: read without reassembly",
+    "bro__bro/tunnels__gtp__gtp9_unknown_or_too_short_payload.pcap": "tunnel packets in fragments, the last one lost",
+}
 
 
 def tshark_kind(analysis: Row) -> str:
@@ -255,42 +282,54 @@ def test_tcp_segments_as_tshark_names_them(captures: Path) -> None:
     unexplained, seen = [], Counter[tuple[str, str, str]]()
     for name in names(captures):
         history: dict[tuple[int, End], list[tuple[int, int]]] = defaultdict(list)
-        for frame, packet, analysis, kind, connection in streams(captures, name).frames:
-            seq, length, flags = (number(packet.row[f"tcp.{field}"].split("|")[0]) for field in ("seq_raw", "len", "flags"))
-            sent = history[id(connection), (packet.src, packet.sport)]
-            rule = rule_of(kind, tshark_kind(analysis), seq, length, flags, sent, analysis)
-            sent.append((seq, length))
-            seen[kind, tshark_kind(analysis), rule] += 1
-            if rule == "":
-                unexplained.append((name, frame, kind, tshark_kind(analysis)))
-    assert [each for each in unexplained if each[:2] not in SEGMENTS_DIFFER] == []
+        for segment in streams(captures, name).frames:
+            sent = history[id(segment.connection), (segment.packet.src, segment.packet.sport)]
+            theirs = tshark_kind(segment.analysis)
+            rule = rule_of(segment, theirs, sent)
+            sent.append((segment.field("seq_raw"), segment.field("len")))
+            seen[segment.kind, theirs, rule] += 1
+            if rule == "" and name not in SEGMENTS_DIFFER and not name.startswith(FUZZED):
+                unexplained.append((name, segment.frame, segment.kind, theirs))
+    assert unexplained == []
     assert sum(count for (ours, _, _), count in seen.items() if ours == "retransmitted") > 300
 
 
-def rule_of(ours: str, theirs: str, seq: int, length: int, flags: int, sent: list[tuple[int, int]], row: Row) -> str:
+def rule_of(segment: Segment, theirs: str, sent: list[tuple[int, int]]) -> str:
     """Why the names of a segment agree, or differ; empty where neither is so."""
-    repeats = any(0 <= ahead(seq, start) < size for start, size in sent)
+    ours, length = segment.kind, segment.field("len")
+    repeats = any(0 <= ahead(segment.field("seq_raw"), start) < size for start, size in sent)
     if (ours, theirs) in SAME:
         return "same"
-    if theirs == "keep_alive" and length == 0:
-        return "a keep-alive without an octet repeats nothing"
+    if length == 0 and ours in ("", "keep"):
+        return "a keep-alive or FIN without octets repeats no data"
     if ours == "syn":
         return "a SYN again is one attempt more, counted in the handshake"
-    if ours == "keep" and length <= 1:
-        return "a FIN, or one octet just below the next, repeats no data worth counting"
+    if ours == "keep" and length == 1:
+        return "one octet just below the next repeats no data worth counting"
     if ours == "duplicate" and repeats:
         return "the same IP packet again: copied by the network or the tap"
     if ours == "retransmitted" and theirs == "out_of_order" and repeats:
         return "tshark calls what comes within 3 ms or the initial round trip out of order, even if it was seen before"
+    if ours == "retransmitted" and theirs == "out_of_order" and not repeats:
+        return "fills a gap older than the reordering time; tshark measures from the latest segment before"
     if ours == "out_of_order" and not repeats:
         return "octets not seen before, in a gap younger than the reordering time"
+    if ours == "" and theirs == "spurious_retransmission" and segment.early and not repeats:
+        return "acknowledged before it was captured, yet captured for the first time: sent once as far as is known"
     return ""
 
 
 SAME = {("", ""), ("syn", ""), ("keep", "keep_alive"), ("out_of_order", "out_of_order")} | {
     ("retransmitted", f"{kind}retransmission") for kind in ("", "fast_", "spurious_")
 }
-SEGMENTS_DIFFER: set[tuple[str, str]] = set()
+SEGMENTS_DIFFER = {
+    "ntop__nDPI/heuristic_tcp_ack_payload.pcap": "acknowledgements with stray octets that do not advance the sequence",
+    "ntop__nDPI/tls_multiple_synack_different_seq.pcapng": "SYN-ACKs, each with one sequence each: the last counts",
+    "seladb__PcapPlusPlus/dns_over_tcp.pcapng": "the same ports months later: another connection",
+    "wireshark__wireshark/retrans-tls.pcap": "begins with one octet, sent again: a keep-alive to tshark",
+}
+FUZZED = "ntop__nDPI/fuzz-"
+"""Captures changed at random: lengths contradict each other, and each reader gives up elsewhere."""
 
 
 def test_tcp_handshakes(captures: Path) -> None:
@@ -303,7 +342,8 @@ def test_tcp_handshakes(captures: Path) -> None:
         ours: Counter = Counter()
         legs = defaultdict(set)
         for row in result.rows["flow"]:
-            key = frozenset(((address(row, "ue_ip"), int(row["ue_port"])), (address(row, "server_ip"), int(row["server_port"]))))
+            ue, server = ((address(row, f"{side}_ip"), int(row[f"{side}_port"])) for side in ("ue", "server"))
+            key = frozenset((ue, server))
             if CONNECT_OUTCOMES[row["connect_outcome"]] in ("success", "refused", "client_abort"):
                 ours[key, CONNECT_OUTCOMES[row["connect_outcome"]]] += 1
             if row["rtt_client_ms"] >= 0 and row["rtt_server_ms"] >= 0:
@@ -311,12 +351,15 @@ def test_tcp_handshakes(captures: Path) -> None:
         made = streams(captures, name)
         for key, connections in made.of.items():
             theirs += Counter((key, c.outcome) for c in connections if c.outcome)
-        for _, packet, analysis, _, connection in made.frames:
-            if analysis["tcp.analysis.initial_rtt"] and connection.legs:
+        for segment in made.frames:
+            told_rtt, packet = segment.analysis["tcp.analysis.initial_rtt"], segment.packet
+            if told_rtt and segment.connection.legs:
                 key = frozenset(((packet.src, packet.sport), (packet.dst, packet.dport)))
-                irtt[key].add(nanoseconds(analysis["tcp.analysis.initial_rtt"].split("|")[0]))
+                irtt[key].add(nanoseconds(told_rtt.split("|")[0]))
         refused = sum(result.accounts.by_reason().get("rejected", {}).values())
         different = {key for key in {*ours, *theirs} if ours[key] != theirs[key]}
+        if name.startswith(FUZZED):
+            continue
         if len(different) > refused and name not in HANDSHAKES_DIFFER:
             wrong[name] = different
         for key, times in irtt.items():
@@ -329,5 +372,156 @@ def test_tcp_handshakes(captures: Path) -> None:
 
 
 HANDSHAKES_DIFFER = {
-    "bro__bro/ipv6-http-atomic-frag.trace": "ports of packets with a fragment header that tshark shows only as IPv6 data",
+    "bro__bro/ipv6-http-atomic-frag.trace": "with a fragment header: tshark shows no TCP behind it",
 }
+
+
+# ---------------------------------------------------------------- signalling
+
+REQUEST = {(version, request): name for version, request, _, name in PAIRS}
+ANSWER = {(version, answer): name for version, _, answer, name in PAIRS}
+NETWORK_IDENTIFIER = re.compile(r"\.mnc\d+\.mcc\d+\.gprs$")
+
+
+class Message(NamedTuple):
+    """A GTP-C message as tshark tells it."""
+
+    ts: int
+    src: str
+    dst: str
+    version: int
+    type: int
+    sequence: int
+    cause: int
+    row: Row
+
+
+def messages(captures: Path, name: str) -> list[Message]:
+    """The GTP-C messages of a capture, those inside tunnels left out."""
+    found = []
+    for version, what, prefix in ((2, "gtpv2", "gtpv2."), (1, "gtp", "gtp.")):
+        kind, sequence, cause = (prefix + field for field in (
+            ("message_type", "seq", "cause") if version == 2 else ("message", "seq_number", "cause")))  # fmt: skip
+        for row in truth_tsv.rows(captures, name, what):
+            if "2123" not in (row["udp.srcport"], row["udp.dstport"]):
+                continue
+            if version == 1 and (row["gtp.flags.version"], row["gtp.flags.payload"]) != ("1", "1"):
+                continue
+            ends = (_at(row, "ip.src", 0), _at(row, "ip.dst", 0))
+            sequences, causes = truth_tsv.values(row, sequence), truth_tsv.values(row, cause)
+            for k, each in enumerate(truth_tsv.values(row, kind)):
+                found.append(Message(
+                    nanoseconds(row["frame.time_epoch"]), *ends, version, number(each),
+                    number(sequences[k]) if k < len(sequences) else 0, number(causes[0]) if causes else -1, row,
+                ))  # fmt: skip
+    return sorted(found, key=lambda message: message.ts)
+
+
+def paired(told_messages: list[Message]) -> Counter:
+    """Answered requests: (procedure, requester, responder, first request, latency, attempts, cause)."""
+    asked: dict[tuple, list[Message]] = defaultdict(list)
+    answers: dict[tuple, Message] = {}
+    for m in told_messages:
+        if (m.version, m.type) in REQUEST:
+            asked[REQUEST[m.version, m.type], m.src, m.dst, m.sequence].append(m)
+        elif (m.version, m.type) in ANSWER:
+            answers.setdefault((ANSWER[m.version, m.type], m.dst, m.src, m.sequence), m)
+    rows = Counter()
+    for key, answer in answers.items():
+        if key in asked:
+            first = asked[key][0]
+            rows[(*key[:3], first.ts, max(answer.ts - first.ts, 0), len(asked[key]), answer.cause)] += 1
+    return rows
+
+
+def test_procedures_as_requests_and_answers_pair(captures: Path) -> None:
+    """Every answered request is one row, however often it was sent or captured: first request to first answer."""
+    wrong, compared = {}, 0
+    for name in names(captures):
+        told_messages = messages(captures, name)
+        result = taken(captures, name)
+        counted_messages = int(result.accounts.total("messages").sum())
+        if counted_messages != len(told_messages) and name not in MESSAGES_DIFFER:
+            wrong[name, "messages"] = (counted_messages, len(told_messages))
+        if not told_messages:
+            continue
+        theirs = paired(told_messages)
+        ours = Counter(
+            (
+                PROCEDURES[row["procedure"]], address(row, "requester"), address(row, "responder"),
+                int(row["start_time"]), int(row["latency_ms"]), int(row["attempts"]), int(row["cause_code"]),
+            )
+            for row in result.rows["procedure"] if row["latency_ms"] >= 0
+        )  # fmt: skip
+        compared += sum(theirs.values())
+        if theirs != ours and name not in MESSAGES_DIFFER:
+            wrong[name] = (sorted(ours - theirs), sorted(theirs - ours))
+    assert wrong == {}
+    assert compared > 40
+
+
+MESSAGES_DIFFER: dict[str, str] = {}
+
+
+def test_subscribers_names_and_cells(captures: Path) -> None:
+    """Every IMSI, access point name and E-UTRAN cell that set-ups tell is in the rows, and no other."""
+    wrong, seen = {}, Counter()
+    for name in names(captures):
+        result = taken(captures, name)
+        theirs = {"imsi": set(), "apn": set(), "cell": set()}
+        for m in messages(captures, name):
+            if (m.version, m.type) in ((2, 32), (1, 16)):
+                theirs["imsi"] |= set(truth_tsv.values(m.row, "e212.imsi"))
+                apns = truth_tsv.values(m.row, "gtpv2.apn" if m.version == 2 else "gtp.apn")
+                theirs["apn"] |= {NETWORK_IDENTIFIER.sub("", apn.lower()) for apn in apns}
+                if m.version == 2:
+                    theirs["cell"] |= {number(eci) for eci in truth_tsv.values(m.row, "gtpv2.ecgi_eci")}
+        rows = result.rows["procedure"]
+        rows = rows[np.isin(rows["procedure"], [PROCEDURES.index(p) for p in ("create_session", "create_pdp_context")])]
+        ours = {
+            "imsi": {digits_text(int(row["imsi"])) for row in rows} - {""},
+            "apn": {result.apns[row["apn"]] for row in rows if row["apn"] >= 0},
+            "cell": {int(row["cell"]) & 0xFFF_FFFF for row in rows if row["cell"]},
+        }
+        for what, values in theirs.items():
+            seen[what] += len(values)
+            if values != ours[what] and (what != "cell" or values) and name not in MESSAGES_DIFFER:
+                wrong[name, what] = (ours[what], values)
+    assert wrong == {}
+    assert min(seen.values()) > 2
+
+
+def digits_text(coded: int) -> str:
+    """A number as `formats.addresses` codes it, as text."""
+    return f"{coded & 0x0FFF_FFFF_FFFF_FFFF:0{coded >> 60}d}" if coded >> 60 != 15 else ""
+
+
+def test_tunnels_that_signalling_told_of_are_joined(captures: Path) -> None:
+    """User packets to an endpoint that any message before them named: joined to a session, or the second leg of one."""
+    wrong, packets = {}, 0
+    for name in names(captures):
+        told_of: set[tuple[str, int]] = set()
+        events: list[tuple[int, int, Message | Row]] = [(m.ts, 0, m) for m in messages(captures, name)]
+        for row in truth_tsv.rows(captures, name, "gtp"):
+            if number(_at(row, "gtp.message", 0)) == 255 and "2152" in (
+                _at(row, "udp.srcport", 0), _at(row, "udp.dstport", 0),
+            ):  # fmt: skip
+                events.append((nanoseconds(row["frame.time_epoch"]), 1, row))
+        reached = 0
+        for _, kind, event in sorted(events, key=lambda event: event[:2]):
+            if kind == 0:
+                told_of |= set(zip(truth_tsv.values(event.row, "gtpv2.f_teid_ipv4"), map(
+                    number, truth_tsv.values(event.row, "gtpv2.f_teid_gre_key")), strict=False)
+                ) if event.version == 2 else set()  # fmt: skip
+            else:
+                reached += (_at(event, "ip.dst", 0), number(_at(event, "gtp.teid", 0))) in told_of
+        accounts = taken(captures, name).accounts
+        ours = int(accounts.total("joined")[0]) + accounts.by_reason().get("duplicate", {}).get("second_leg", 0)
+        packets += reached
+        if ours != reached and name not in JOINS_DIFFER:
+            wrong[name] = (ours, reached)
+    assert wrong == {}
+    assert packets > 500
+
+
+JOINS_DIFFER: dict[str, str] = {}

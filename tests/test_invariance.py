@@ -103,7 +103,9 @@ class Reference:
         for table in TABLES:
             told = other.multiset(table)
             more, less = told - self.tables[table], self.tables[table] - told
-            assert not more and not less, f"{table}: {len(more)} rows more: {list(more)[:2]}, less: {list(less)[:2]}"
+            told = f"{table}: {len(more)} rows more: {list(more)[:2]}, less: {list(less)[:2]}"
+            assert not more, told
+            assert not less, told
         assert totals(other) == self.totals
 
 

@@ -1,6 +1,7 @@
 """What tshark says of a capture: the tab-separated files beside the real captures, read plainly.
 
-`<folder>/truth/<group>/<capture>.<what>.tsv`, or `.tsv.gz`. A cell with several values joins them with `|`, outermost first.
+`<folder>/truth/<group>/<capture>.<what>.tsv`, or `.tsv.gz`. A cell with several values joins them with `|`, outermost
+first.
 """
 
 import csv
@@ -97,8 +98,8 @@ def outermost_fragment(row: Row) -> tuple[bool, bool]:
 def headers(row: Row) -> Headers | None:
     """Headers of a frame of a `packets` file; None where tshark saw no IP packet.
 
-    tshark shows the layers behind a fragmented header in the frame that completes it: a later fragment counts by its own
-    outermost header, whatever it completes.
+    tshark shows the layers behind a fragmented header in the frame that completes it: a later fragment counts by its
+    own outermost header, whatever it completes.
     """
     layers = tuple(row["frame.protocols"].split(":"))
     places = [k for k, layer in enumerate(layers) if layer in ("ip", "ipv6")]

@@ -93,7 +93,7 @@ def _unsound_rows(table: xdr.Table, rows: np.ndarray) -> Iterable[str]:
 
 
 def comparable(result: Result) -> dict[str, list[bytes]]:
-    """The rows as sorted octets: equal where two runs wrote the same. Names stand for themselves, padding is left out."""
+    """The rows as sorted octets without padding: equal where two runs wrote the same."""
     made = {}
     for name, rows in result.rows.items():
         assert rows.dtype.names is not None

@@ -12,7 +12,8 @@ Meanings (times int64 ns since 1970 UTC, as the capture shows them; `up` towards
   the probe: they fill a hole later than the handshake RTT). `out_of_order` fills a hole within 1 ms. `duplicate` is the
   very same packet again. SYN repeats are in `syn_repeated`, not in these. Segments with payload only.
 - `rtt_*_ms` follow Karn: null where SYN (server leg) or SYN-ACK (client leg) were repeated.
-- A procedure's `attempts` is how often its request was captured until its first answer; latency is first request to first answer, which is
+- A procedure's `attempts` is how often its request was captured until its first answer; latency is first request to
+first answer, which is
   slightly below 0 where the capture swapped the two.
 - `stays` of a session: [cell, from, until] for each time that its default bearer was connected in a cell: from the
   Modify Bearer Request (3G: the answer to Create, the request of Update) until the next one, the request of the release
