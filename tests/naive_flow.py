@@ -13,7 +13,7 @@ from formats.xdr import CONNECT_OUTCOMES, END_REASONS, NEVER
 from tests.naive_tcp import Tcp
 from tests.rows import ACK, SECOND, SYN, Packet
 
-TCP, UDP = 6, 17
+TCP, UDP, ICMP = 6, 17, 1
 IDLE = {TCP: 300 * SECOND}
 IDLE_OTHER = 60 * SECOND
 AFTER_CLOSE = 5 * SECOND
@@ -142,7 +142,7 @@ class Flows:
         way = row.ways[d]
         way.bytes += p.length
         way.packets += 1
-        if p.payload:
+        if p.payload and c.protocol != ICMP:
             if not way.data:
                 way.first_length = p.length
             way.data.append(p.ts)

@@ -34,6 +34,7 @@ def play(words, rows, actions, cells, end, held):  # type: ignore[no-untyped-def
         bearer = own.bearers(words, 0)[row]
         if actions[k] == UP or actions[k] == DOWN:
             presence.account(words, bearer, p, actions[k])
+            bearer.last_ts = max(bearer.last_ts, p.ts)
         elif actions[k] == CONNECT:
             presence.connect(words, bearer, p.ts)
         elif actions[k] == RELEASE:

@@ -124,7 +124,7 @@ def test_a_full_table_refuses_and_counts() -> None:
 
 @pytest.mark.parametrize("capacity", [1, 2, 3, 64, 1000])
 def test_the_index_is_at_most_half_full(capacity: int) -> None:
-    _, index, _ = Pool(capacity).arrays
+    index = Pool(capacity).arrays[1]
     assert len(index) >= 2 * capacity
     assert len(index) & (len(index) - 1) == 0
 
@@ -137,3 +137,23 @@ def test_equal_tags_do_not_hide_each_other() -> None:
         table.link(pool.words, pool.base, np.uint64(top), row)
     table.unlink(pool.words, pool.base, np.uint64(top), 4)
     assert pool.found(top) == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
+
+
+def test_many_rows_are_all_found() -> None:
+    """However large the index is or becomes meanwhile, through linking and unlinking."""
+    count = 5000
+    pool = Pool(count)
+    hashes = np.random.default_rng(5).integers(0, 2**64, count, np.uint64)
+    hashes[::7] = hashes[0]
+    for row in range(count):
+        assert table.take(pool.words, pool.base) == row
+        table.link(pool.words, pool.base, hashes[row], row)
+    for row in range(0, count, 3):
+        table.unlink(pool.words, pool.base, hashes[row], row)
+        table.give(pool.words, pool.base, row)
+    for row in range(1, count, 50):
+        if row % 7:
+            assert pool.found(int(hashes[row])) == ([row] if row % 3 else [])
+    out = np.zeros(count, np.int64)
+    found = rows_tagged(pool.words, pool.base, hashes[0], out)
+    assert sorted(out[:found]) == [row for row in range(0, count, 7) if row % 3]
