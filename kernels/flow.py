@@ -1,9 +1,10 @@
 """User-plane connections: find, account, cut, emit.
 
-A connection is found by its inner addresses, ports and protocol, the same both ways. Its rows are cut where the window,
-or the context (session, cell, RAT, QoS class) changes, so that each row belongs to one of each; TCP state lives on across
-cuts. A packet of a window that its flow has left makes a row of its own (`late`), so that nothing is credited to the
-wrong period. All times are those of packets: what a flow row says does not depend on when tables are swept.
+A connection is found by its inner addresses, ports and protocol, the same both ways. Its rows are cut where the
+window, or the context (session, cell, RAT, QoS class) changes, so that each row belongs to one of each; TCP state
+lives on across cuts. A packet of a window that its flow has left makes a row of its own (`late`), so that nothing
+is credited to the wrong period. All times are those of packets: what a flow row says does not depend on when tables
+are swept.
 """
 
 import numpy as np
@@ -262,7 +263,10 @@ def write_counters(r, f):  # type: ignore[no-untyped-def]
     r.rtt_server_ms, r.rtt_client_ms = f.rtt_handshake[far], f.rtt_handshake[near]
     r.tcp_packets_up, r.tcp_packets_down = f.data_packets[up], f.data_packets[down]
     r.tcp_retransmitted_packets_up, r.tcp_retransmitted_packets_down = f.retransmitted[up], f.retransmitted[down]
-    r.tcp_retransmitted_bytes_up, r.tcp_retransmitted_bytes_down = f.retransmitted_bytes[up], f.retransmitted_bytes[down]
+    r.tcp_retransmitted_bytes_up, r.tcp_retransmitted_bytes_down = (
+        f.retransmitted_bytes[up],
+        f.retransmitted_bytes[down],
+    )
     r.tcp_out_of_order_up, r.tcp_out_of_order_down = f.out_of_order[up], f.out_of_order[down]
     r.tcp_duplicate_up, r.tcp_duplicate_down = f.duplicate[up], f.duplicate[down]
     r.tcp_holes_up, r.tcp_holes_down = f.holes[up], f.holes[down]
@@ -415,7 +419,7 @@ def orient(f, p, d, direction):  # type: ignore[no-untyped-def]
 
 @part
 def opener(f, p, d):  # type: ignore[no-untyped-def]
-    """The side that opened the connection: sender of the SYN; mid-flow the side with the higher port, else the first."""
+    """The side that opened the connection: sender of the SYN; mid-flow that of the higher port, else the first."""
     if f.handshake != HANDSHAKE_NONE:
         return np.int64(f.initiator)
     if p.ip_protocol == TCP or p.ip_protocol == UDP:

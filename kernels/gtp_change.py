@@ -1,7 +1,7 @@
 """Changing and ending sessions and bearers (TS 29.274 §7.2.3-7.2.22, TS 29.060 §7.3.3-7.3.6).
 
-Locations and endpoints of a request take effect when the request is seen, those of an answer when the answer is; a deletion
-takes effect with its request, since a lost answer must not keep a session alive.
+Locations and endpoints of a request take effect when the request is seen, those of an answer when the answer is; a
+deletion takes effect with its request, since a lost answer must not keep a session alive.
 """
 
 import numpy as np
@@ -205,7 +205,9 @@ def create_bearers(shard, sig, m, t):  # type: ignore[no-untyped-def]
     if ue_row < 0:
         return
     linked = gtp_context.live_bearer(shard, ue_row, np.int64(m.ebi))
-    session_row = np.int64(own.bearers(shard, 0)[linked].session) if linked >= 0 else gtp_context.session_meant(shard, m, ue_row)
+    session_row = (
+        np.int64(own.bearers(shard, 0)[linked].session) if linked >= 0 else gtp_context.session_meant(shard, m, ue_row)
+    )
     gtp_context.note_transaction(shard, t, ue_row, session_row)
     if session_row < 0:
         return
@@ -275,5 +277,9 @@ def note_only(shard, m, t):  # type: ignore[no-untyped-def]
     if t.procedure == CHANGE_NOTIFICATION or t.procedure == INFO_CHANGE:
         sessions.locate(shard, ue_row, m.cell, np.int64(m.rat), m.ts)
     bearer_row = gtp_context.live_bearer(shard, ue_row, np.int64(m.ebi))
-    session_row = np.int64(own.bearers(shard, 0)[bearer_row].session) if bearer_row >= 0 else gtp_context.session_meant(shard, m, ue_row)
+    session_row = (
+        np.int64(own.bearers(shard, 0)[bearer_row].session)
+        if bearer_row >= 0
+        else gtp_context.session_meant(shard, m, ue_row)
+    )
     gtp_context.note_transaction(shard, t, ue_row, session_row)

@@ -1,6 +1,7 @@
-"""What a GTP-C message is about: its reference point, its subscriber, session and bearers, the causes and endpoints it tells.
+"""What a GTP-C message is about: reference point, subscriber, session and bearers, causes and endpoints.
 
-`m` is a MESSAGE row, `sig` the Signalling that it points into, `t` the TRANSACTION row of the request that it belongs to.
+`m` is a MESSAGE row, `sig` the Signalling that it points into, `t` the TRANSACTION row of the request that it
+belongs to.
 """
 
 import numpy as np
@@ -46,7 +47,15 @@ def interface_of(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
             if (kind == 6 or kind == 7) and sig.fteids[k].instance == 0:
                 return S5S8
     if m.teid > 0:
-        row = tunnels.find(shard, own.CONTROLS, own.controls(shard, 0), m.dst_hi, m.dst_lo, m.teid, tunnel_hash(m.dst_hi, m.dst_lo, m.teid))
+        row = tunnels.find(
+            shard,
+            own.CONTROLS,
+            own.controls(shard, 0),
+            m.dst_hi,
+            m.dst_lo,
+            m.teid,
+            tunnel_hash(m.dst_hi, m.dst_lo, m.teid),
+        )
         if row >= 0:
             kind = own.controls(shard, 0)[row].interface
             if kind == 10 or kind == 11:
@@ -89,7 +98,9 @@ def gateway_of(sig, m):  # type: ignore[no-untyped-def]
     """Control-plane address of the PGW or GGSN that `m` names, else 0, 0."""
     for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
         e = sig.fteids[k]
-        if e.bearer < 0 and (e.interface == 7 or e.interface == 32 or e.interface == 36 or e.interface == FTEID_GN_GGSN_C):
+        if e.bearer < 0 and (
+            e.interface == 7 or e.interface == 32 or e.interface == 36 or e.interface == FTEID_GN_GGSN_C
+        ):
             return e.hi, e.lo
     return np.uint64(0), np.uint64(0)
 
@@ -123,7 +134,9 @@ def tie_controls(shard, sig, m, row):  # type: ignore[no-untyped-def]
     for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
         e = sig.fteids[k]
         if e.bearer < 0 and e.teid > 0 and (e.interface == 6 or e.interface == 7):
-            found = tunnels.find(shard, own.CONTROLS, own.controls(shard, 0), e.hi, e.lo, e.teid, tunnel_hash(e.hi, e.lo, e.teid))
+            found = tunnels.find(
+                shard, own.CONTROLS, own.controls(shard, 0), e.hi, e.lo, e.teid, tunnel_hash(e.hi, e.lo, e.teid)
+            )
             if found >= 0:
                 c = own.controls(shard, 0)[found]
                 c.session, c.session_id = row, own.sessions(shard, 0)[row].id
@@ -135,7 +148,9 @@ def bound_bearer(shard, sig, m, ordinal):  # type: ignore[no-untyped-def]
     for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
         e = sig.fteids[k]
         if e.bearer == ordinal and tunnels.DIRECTION[e.interface] < 2:
-            row = tunnels.find(shard, own.TUNNELS, own.tunnels(shard, 0), e.hi, e.lo, e.teid, tunnel_hash(e.hi, e.lo, e.teid))
+            row = tunnels.find(
+                shard, own.TUNNELS, own.tunnels(shard, 0), e.hi, e.lo, e.teid, tunnel_hash(e.hi, e.lo, e.teid)
+            )
             if row >= 0 and own.tunnels(shard, 0)[row].closed_ts > m.ts:
                 bearer_row = np.int64(own.tunnels(shard, 0)[row].bearer)
                 if own.bearers(shard, 0)[bearer_row].ended == 0:
@@ -212,9 +227,17 @@ def only_session(shard, ue_row):  # type: ignore[no-untyped-def]
 
 @part
 def session_meant(shard, m, ue_row):  # type: ignore[no-untyped-def]
-    """Row of the session that `m` is about though it names no bearer: by the endpoint it is sent to, else the only one."""
+    """Row of the session that `m` is about though it names no bearer: by its endpoint, or the only one."""
     if m.teid > 0:
-        row = tunnels.find(shard, own.CONTROLS, own.controls(shard, 0), m.dst_hi, m.dst_lo, m.teid, tunnel_hash(m.dst_hi, m.dst_lo, m.teid))
+        row = tunnels.find(
+            shard,
+            own.CONTROLS,
+            own.controls(shard, 0),
+            m.dst_hi,
+            m.dst_lo,
+            m.teid,
+            tunnel_hash(m.dst_hi, m.dst_lo, m.teid),
+        )
         if row >= 0 and own.controls(shard, 0)[row].session >= 0:
             c = own.controls(shard, 0)[row]
             s = own.sessions(shard, 0)[c.session]
@@ -287,5 +310,7 @@ def note_transaction(shard, t, ue_row, session_row):  # type: ignore[no-untyped-
 @part
 def superseded(shard, m):  # type: ignore[no-untyped-def]
     """Whether `m` is sent to a node whose role another has taken over."""
-    row = tunnels.find(shard, own.CONTROLS, own.controls(shard, 0), m.dst_hi, m.dst_lo, m.teid, tunnel_hash(m.dst_hi, m.dst_lo, m.teid))
+    row = tunnels.find(
+        shard, own.CONTROLS, own.controls(shard, 0), m.dst_hi, m.dst_lo, m.teid, tunnel_hash(m.dst_hi, m.dst_lo, m.teid)
+    )
     return row >= 0 and own.controls(shard, 0)[row].superseded == 1

@@ -1,4 +1,7 @@
-"""What ends sessions without a deletion: a node that restarted (TS 23.007 §17), an endpoint that is gone (TS 29.281 §7.3.1)."""
+"""What ends sessions without a deletion.
+
+A node that restarted (TS 23.007 §17), a user-plane endpoint that is gone (TS 29.281 §7.3.1).
+"""
 
 import numpy as np
 
@@ -54,7 +57,9 @@ def end_all(shard, ue_row, hi, lo, gateway_only, ts):  # type: ignore[no-untyped
 @part
 def error_indication(shard, p):  # type: ignore[no-untyped-def]
     """GTP-U Error Indication (TS 29.281 §7.3.1): the endpoint (src, teid) of packet row `p` does not exist any more."""
-    row = tunnels.find(shard, own.TUNNELS, own.tunnels(shard, 0), p.src_hi, p.src_lo, p.teid, tunnel_hash(p.src_hi, p.src_lo, p.teid))
+    row = tunnels.find(
+        shard, own.TUNNELS, own.tunnels(shard, 0), p.src_hi, p.src_lo, p.teid, tunnel_hash(p.src_hi, p.src_lo, p.teid)
+    )
     if row < 0 or own.tunnels(shard, 0)[row].closed_ts <= p.ts:
         return
     t = own.tunnels(shard, 0)[row]

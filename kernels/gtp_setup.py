@@ -1,7 +1,7 @@
 """Setting sessions up: Create Session (TS 29.274 §7.2.1), Create PDP Context (TS 29.060 §7.3.1).
 
-A session is pending from its request on and established by the answer; seen on S11 and on S5/S8 it is one. An answer whose
-request was not seen makes a session without identity, and the request, if it comes late, gives it one.
+A session is pending from its request on and established by the answer; seen on S11 and on S5/S8 it is one. An
+answer whose request was not seen makes a session without identity, and the request, if it comes late, gives it one.
 """
 
 import numpy as np
@@ -178,7 +178,7 @@ def create_unasked(shard, sig, m, t):  # type: ignore[no-untyped-def]
 
 @part
 def settle_bearers(shard, sig, m, session_row, ue_row, asked):  # type: ignore[no-untyped-def]
-    """Bearers as the answer grants them; `asked`: row of the bearer that the request was about, for answers without EBI."""
+    """Bearers as the answer grants them; `asked`: row of the bearer of the request, for answers without EBI."""
     for k in range(m.bearer_count):
         part = sig.bearers[m.first_bearer + k]
         if part.instance != 0:

@@ -1,8 +1,8 @@
 """Subscribers' contexts, their sessions and bearers: making, locating, ending, writing.
 
-A session is a PDN connection or PDP context; it is pending from its set-up request, established by the answer, and ended
-by deletion, error indication, a peer's restart, replacement or silence. Its row is written a few seconds after its end, when
-no late packet can belong to it any more.
+A session is a PDN connection or PDP context; it is pending from its set-up request, established by the answer, and
+ended by deletion, error indication, a peer's restart, replacement or silence. Its row is written a few seconds
+after its end, when no late packet can belong to it any more.
 """
 
 import numpy as np
@@ -123,7 +123,9 @@ def renew_contexts(shard, ue):  # type: ignore[no-untyped-def]
     context = next_context(shard)
     for k in range(16):
         if ue.bearer[k] >= 0 and own.bearers(shard, 0)[ue.bearer[k]].ended == 0:
-            own.bearers(shard, 0)[ue.bearer[k]].context = context + np.int64(own.bearers(shard, 0)[ue.bearer[k]].session) * 0x1_0000_0000
+            own.bearers(shard, 0)[ue.bearer[k]].context = (
+                context + np.int64(own.bearers(shard, 0)[ue.bearer[k]].session) * 0x1_0000_0000
+            )
 
 
 @part

@@ -1,11 +1,11 @@
 """What one shard owns: its tables, its clock, the rows it has ready to be written.
 
-Every shard sees every packet and applies all signalling, so its sessions and tunnels are the same as any other's; flows
-are kept by the shard that owns their inner addresses, and a session's, bearer's or transaction's rows are written by the
-shard that its row number falls to. So one worker or sixty-four write the same rows.
+Every shard sees every packet and applies all signalling, so its sessions and tunnels are the same as any other's;
+flows are kept by the shard that owns their inner addresses, and a session's, bearer's or transaction's rows are
+written by the shard that its row number falls to. So one worker or sixty-four write the same rows.
 
-To kernels a shard is one int64 array: configuration, clock, a pool per table, and where its other arrays lie. The functions
-here that are named like tables give their rows.
+To kernels a shard is one int64 array: configuration, clock, a pool per table, and where its other arrays lie. The
+functions here that are named like tables give their rows.
 """
 
 from typing import NamedTuple
@@ -22,8 +22,8 @@ from kernels.table import POOL_WORDS
 WINDOW, LATENESS, IDLE_TCP, IDLE_OTHER, REQUEST_TIMEOUT, SHARD, SHARDS = range(7)
 
 # Clock and counters
-WATERMARK, PREVIOUS, SWEEP_AT, SWEEP_STAGE, SWEEP_ROW, SWEEP_NOW, CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, HAND = range(
-    16, 27
+WATERMARK, PREVIOUS, SWEEP_AT, SWEEP_STAGE, SWEEP_ROW, SWEEP_NOW, CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, HAND = (
+    range(16, 27)
 )
 
 # Rows ready to be written, per table; room for them; where they lie
@@ -51,6 +51,7 @@ MARGIN = 2048  # rows that a few packets or one swept row may add at most, per t
 # The most: 32 packets, each of another bearer that has `presence.ROLLS` windows to catch up with.
 
 _APN_ROW = np.dtype([("hash", "u8")], align=True)
+
 
 class Limits(NamedTuple):
     """How many rows each table may hold."""

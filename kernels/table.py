@@ -1,9 +1,10 @@
 """Tables of a fixed size: rows in a pool, found through an open-addressing index of 8-octet slots.
 
-The index grows with what is live (up to its fixed room), so it stays small enough for the cache while rows are wide: a lookup costs one slot (L2 or L3) and one row (DRAM when
-cold), and both can be prefetched. A slot holds 31 bits of the hash and the row number, so most mismatches never touch a
-row, and removal can shift slots back without asking rows for their hash. Rows are handed out densely and reused last
-in, first out: the memory in use is that of the most rows ever live, whatever the capacity.
+The index grows with what is live (up to its fixed room), so it stays small enough for the cache while rows are
+wide: a lookup costs one slot (L2 or L3) and one row (DRAM when cold), and both can be prefetched. A slot holds 31
+bits of the hash and the row number, so most mismatches never touch a row, and removal can shift slots back without
+asking rows for their hash. Rows are handed out densely and reused last in, first out: the memory in use is that of
+the most rows ever live, whatever the capacity.
 
 A pool is POOL_WORDS of an int64 array (`words`, from `base` on): its counters and the addresses of its arrays.
 """

@@ -94,7 +94,13 @@ def below(f, d, p, end):  # type: ignore[no-untyped-def]
     opened = fill_hole(f, d, np.int64(p.seq), end)
     if opened >= 0 and p.ts - opened < f.reordering:
         f.out_of_order[d] += 1
-    elif opened < 0 and p.ip_id != 0 and p.ip_id == f.last_id[d] and p.seq == f.last_seq[d] and p.payload == f.last_payload[d]:
+    elif (
+        opened < 0
+        and p.ip_id != 0
+        and p.ip_id == f.last_id[d]
+        and p.seq == f.last_seq[d]
+        and p.payload == f.last_payload[d]
+    ):
         f.duplicate[d] += 1
     else:
         f.retransmitted[d] += 1

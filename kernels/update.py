@@ -92,7 +92,7 @@ def user(shard, p, first):  # type: ignore[no-untyped-def]
             t = own.tunnels(shard, 0)[row]
             bearer_row, direction = np.int64(t.bearer), np.int64(t.direction)
             if t.leg == LEG_FORWARDING or not counts_here(own.bearers(shard, 0)[bearer_row], np.int64(t.leg), p.ts):
-                reason = SECOND_LEG
+                reason = np.int64(SECOND_LEG)
     if first:
         entry = ledger.count(shard, p, reason)
         if reason != SECOND_LEG:
