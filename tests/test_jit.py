@@ -109,4 +109,3 @@ def test_a_part_cannot_allocate() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=KERNELS.parent, check=False)
     assert out.stdout.strip() == "refused", out.stderr
-    assert jit._BORROWING["_nrt"] is False

@@ -16,7 +16,7 @@ from kernels.shard import TRANSACTIONS, Limits
 from tests.naive_transactions import Row, Said, procedures
 from tests.rows import EPOCH, SECOND, V4, Machine, examples, side_arrays
 
-ALONE = {(2, "identification"), (2, "context"), (1, "identification"), (2, "suspend"), (1, "sgsn_context")}
+ALONE = {(2, "identification"), (2, "context"), (2, "suspend"), (1, "sgsn_context"), (1, "relocation_cancel")}
 TYPES = {(version, name): (request, answer) for version, request, answer, name in PAIRS}
 ABSENT = ("teid", "ue_ipv4", "charging_id", "cause", "ebi", "linked_ebi", "qci", "pdn_type", "recovery", "serving_plmn",
           "ran_cause", "ran_cause_protocol", "ran_cause_group", "teardown", "ambr_up_kbps", "ambr_down_kbps",
