@@ -1,6 +1,6 @@
 """Requests and their answers (TS 29.274 §7.6, TS 29.060 §7.6).
 
-A transaction is found by initiator, responder, the initiator's port, sequence number and procedure. A request seen
+A transaction is found by initiator, responder, the initiator's port, GTP version, sequence number and procedure. A request seen
 again is one attempt more of the same; silence becomes a timeout; an answer captured shortly before its request is
 paired with it.
 """
@@ -47,8 +47,8 @@ def hash_of(requester_hi, requester_lo, responder_hi, responder_lo, port, sequen
 
 
 @part
-def find(shard, requester_hi, requester_lo, responder_hi, responder_lo, port, sequence, procedure, hashed):  # type: ignore[no-untyped-def]
-    """Row of the transaction, or -1."""
+def find(shard, requester_hi, requester_lo, responder_hi, responder_lo, port, m, procedure, hashed):  # type: ignore[no-untyped-def]
+    """Row of the transaction that message `m` belongs to, or -1."""
     tag = tag_of(hashed)
     index = index_of(shard, own.TRANSACTIONS)
     mask = len(index) - 1
@@ -56,7 +56,8 @@ def find(shard, requester_hi, requester_lo, responder_hi, responder_lo, port, se
     while row >= 0:
         t = own.transactions(shard, 0)[row]
         if (
-            t.sequence == sequence
+            t.sequence == m.sequence
+            and t.version == m.version
             and t.procedure == procedure
             and t.port == port
             and t.requester_lo == requester_lo
@@ -74,7 +75,7 @@ def of_request(shard, m, procedure):  # type: ignore[no-untyped-def]
     """(row or -1, hash) of the transaction that request `m` belongs to."""
     port = port_of(procedure, m.src_port)
     hashed = hash_of(m.src_hi, m.src_lo, m.dst_hi, m.dst_lo, port, m.sequence, procedure)
-    return find(shard, m.src_hi, m.src_lo, m.dst_hi, m.dst_lo, port, m.sequence, procedure, hashed), hashed
+    return find(shard, m.src_hi, m.src_lo, m.dst_hi, m.dst_lo, port, m, procedure, hashed), hashed
 
 
 @part
@@ -82,7 +83,7 @@ def of_answer(shard, m, procedure):  # type: ignore[no-untyped-def]
     """(row or -1, hash) of the transaction that answer `m` belongs to."""
     port = port_of(procedure, m.dst_port)
     hashed = hash_of(m.dst_hi, m.dst_lo, m.src_hi, m.src_lo, port, m.sequence, procedure)
-    return find(shard, m.dst_hi, m.dst_lo, m.src_hi, m.src_lo, port, m.sequence, procedure, hashed), hashed
+    return find(shard, m.dst_hi, m.dst_lo, m.src_hi, m.src_lo, port, m, procedure, hashed), hashed
 
 
 @part
