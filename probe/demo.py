@@ -44,7 +44,7 @@ VIEWS = (
     _View(
         "gateway", "kpi_gateway",
         "gateway session_setup_attempts session_setup_failures session_setup_success_pct session_setup_p95_ms",
-        "rejects a third of the sessions and is slow to accept the others.", sort="session_setup_success_pct",
+        "rejects a third of the sessions and is slow to accept the others.", sort="-session_setup_failures",
     ),
     _View(
         "subscriber", "kpi_subscriber",
