@@ -80,8 +80,9 @@ def create_body(imsi: str = IMSI, ebi: int = 5, apn: str = "internet", mme: Endp
 
 
 def created_body(ebi: int = 5, sgw_u: Endpoint = SGW_U, ue: bytes = UE, sgw: Endpoint = SGW_C) -> Body:
-    return [gtp.cause(16), gtp.fteid(gtp.S11_SGW, sgw), gtp.fteid(gtp.S5C_PGW, PGW_C, 1), gtp.paa(ue, None),
-            gtp.bearer_context(gtp.ebi(ebi), gtp.cause(16), gtp.fteid(gtp.S1U_SGW, sgw_u), gtp.bearer_qos(9))]  # fmt: skip
+    context = gtp.bearer_context(gtp.ebi(ebi), gtp.cause(16), gtp.fteid(gtp.S1U_SGW, sgw_u), gtp.bearer_qos(9))
+    head = [gtp.cause(16), gtp.fteid(gtp.S11_SGW, sgw), gtp.fteid(gtp.S5C_PGW, PGW_C, 1), gtp.paa(ue, None)]
+    return [*head, context]
 
 
 def attach(wire: Wire, imsi: str = IMSI, ebi: int = 5, apn: str = "internet", mme: Endpoint = MME_C,
