@@ -86,7 +86,8 @@ def created_body(ebi: int = 5, sgw_u: Endpoint = SGW_U, ue: bytes = UE, sgw: End
 
 
 def attach(wire: Wire, imsi: str = IMSI, ebi: int = 5, apn: str = "internet", mme: Endpoint = MME_C,
-           sgw: Endpoint = SGW_C, sgw_u: Endpoint = SGW_U, enb_u: Endpoint = ENB_U, ue: bytes = UE) -> None:  # fmt: skip
+           sgw: Endpoint = SGW_C, sgw_u: Endpoint = SGW_U, enb_u: Endpoint = ENB_U,
+           ue: bytes = UE) -> None:  # fmt: skip
     """Create Session and Modify Bearer."""
     asked = wire.ask(MME, SGW, 32, 0, *create_body(imsi, ebi, apn, mme))
     wire.answer(asked, mme.teid, *created_body(ebi, sgw_u, ue, sgw))
