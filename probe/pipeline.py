@@ -93,7 +93,7 @@ def _back(ts: np.ndarray, first: int, end: int) -> int:
 
 
 def _cut(ts: np.ndarray, first: int, end: int) -> int:
-    """A place at or before `end` where time goes on; where there is none after `first`, one behind, within a lane."""
+    """A place at or before `end` where time goes on; where there is none, one behind, if a lane reaches it."""
     cut = _back(ts, first, end)
     last = min(len(ts), first + LANE_PACKETS)
     while cut < last and ts[cut] == ts[cut - 1]:

@@ -4,6 +4,7 @@ the order of packets that bear the same time."""
 import gzip
 import random
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -103,9 +104,7 @@ class Reference:
         for table in TABLES:
             told = other.multiset(table)
             more, less = told - self.tables[table], self.tables[table] - told
-            told = f"{table}: {len(more)} rows more: {list(more)[:2]}, less: {list(less)[:2]}"
-            assert not more, told
-            assert not less, told
+            assert (more, less) == (Counter(), Counter()), f"{table}: {list(more)[:2]} for {list(less)[:2]}"
         assert totals(other) == self.totals
 
 

@@ -339,7 +339,8 @@ def test_identities_and_causes_agree_with_tshark(name: str, made):
     assert lost == len(dropped)
     if name == "failures":
         setups = [p for p in truth.procedures if p["procedure"] == "create_session"]
-        assert sum(row["gtpv2.message_type"] == ["32"] for row in one.rows) == sum(p["attempts"] for p in setups)
+        requests = sum(row["gtpv2.message_type"] == ["32"] for row in one.rows)
+        assert requests >= sum(p["attempts"] for p in setups) > len(setups)
 
 
 @needs_tshark
@@ -355,13 +356,17 @@ def test_attempts_and_latencies_agree_with_tshark(made):
             asked[row["ip.src"][0], row["gtpv2.seq"][0]].append(ts)
         elif row["gtpv2.message_type"] == ["33"]:
             answered[row["ip.dst"][0], row["gtpv2.seq"][0]].append(ts)
-    got = sorted((min(t), len(t), min(answered[k]) - min(t) if k in answered else None) for k, t in asked.items())
+    got = []
+    for key, times in asked.items():
+        first, answer = min(times), min(answered[key]) if key in answered else None
+        attempts = max(1, sum(answer is None or t <= answer for t in times))
+        got.append((first, attempts, None if answer is None else answer - first))
     wanted = [
         (p["start"], p["attempts"], None if p["latency_ms"] is None else round(p["latency_ms"] * 1e6))
         for p in one.truth.procedures
         if p["procedure"] == "create_session"
     ]
-    assert got == sorted(wanted)
+    assert sorted(got) == sorted(wanted)
 
 
 def volumes_by_tshark(rows: list[dict[str, list[str]]]) -> tuple[Counter, Counter]:

@@ -81,20 +81,13 @@ def create_body(imsi: str = IMSI, ebi: int = 5, apn: str = "internet", mme: Endp
 
 def created_body(ebi: int = 5, sgw_u: Endpoint = SGW_U, ue: bytes = UE, sgw: Endpoint = SGW_C) -> Body:
     context = gtp.bearer_context(gtp.ebi(ebi), gtp.cause(16), gtp.fteid(gtp.S1U_SGW, sgw_u), gtp.bearer_qos(9))
-    return [gtp.cause(16), gtp.fteid(gtp.S11_SGW, sgw), gtp.fteid(gtp.S5C_PGW, PGW_C, 1), gtp.paa(ue, None), context]
+    head = [gtp.cause(16), gtp.fteid(gtp.S11_SGW, sgw), gtp.fteid(gtp.S5C_PGW, PGW_C, 1), gtp.paa(ue, None)]
+    return [*head, context]
 
 
-def attach(
-    wire: Wire,
-    imsi: str = IMSI,
-    ebi: int = 5,
-    apn: str = "internet",
-    mme: Endpoint = MME_C,
-    sgw: Endpoint = SGW_C,
-    sgw_u: Endpoint = SGW_U,
-    enb_u: Endpoint = ENB_U,
-    ue: bytes = UE,
-) -> None:
+def attach(wire: Wire, imsi: str = IMSI, ebi: int = 5, apn: str = "internet", mme: Endpoint = MME_C,
+           sgw: Endpoint = SGW_C, sgw_u: Endpoint = SGW_U, enb_u: Endpoint = ENB_U,
+           ue: bytes = UE) -> None:  # fmt: skip
     """Create Session and Modify Bearer."""
     asked = wire.ask(MME, SGW, 32, 0, *create_body(imsi, ebi, apn, mme))
     wire.answer(asked, mme.teid, *created_body(ebi, sgw_u, ue, sgw))

@@ -183,7 +183,7 @@ class Network:
         return rng.randrange(120, 200) * MS if gateway.bad else rng.randrange(8, 40) * MS
 
     def control(self, ts: int, src: Node, dst: Node, sport: int, dport: int, *messages: bytes) -> None:
-        """Captures a GTP-C datagram of one message or more; one too large for a packet in two, whole at `ts`."""
+        """Captures a GTP-C datagram of one message or more; a large one in two fragments, whole at `ts`."""
         message = b"".join(messages)
         for each in messages:
             self.truth.count_message(each[0] >> 5, each[1])
