@@ -11,6 +11,7 @@ import pytest
 
 from formats.procedures import PAIRS
 from formats.xdr import CONNECT_OUTCOMES, PROCEDURES
+from kernels.shard import Limits
 from tests import truth_tsv
 from tests.naive_tshark_tcp import Connection, ahead
 from tests.truth_tsv import Headers, Row, counted, nanoseconds, number
@@ -528,3 +529,12 @@ JOINS_DIFFER = {
     "open5gs__open5gs/ipsec_to_nonipsec_call.pcapng": "dedicated bearers of a session that was set up before",
     "open5gs__open5gs/volte.pcapng": "dedicated bearers of a session that was set up before",
 }
+
+
+def test_all_captures_at_once(captures: Path) -> None:
+    """Every file merged by time into one run: nothing lost, what is damaged or refused is named."""
+    result = run([captures / "files"], limits=Limits(flows=1 << 16, sessions=1 << 12, transactions=1 << 12, apns=256))
+    assert unsound(result) == []
+    assert result.packets == sum(taken(captures, name).packets for name in names(captures))
+    damaged = {source.name for source in result.sources if source.damage}
+    assert damaged == {s.name for name in names(captures) for s in taken(captures, name).sources if s.damage}
