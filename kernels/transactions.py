@@ -1,8 +1,8 @@
 """Requests and their answers (TS 29.274 §7.6, TS 29.060 §7.6).
 
-A transaction is found by initiator, responder, the initiator's port, GTP version, sequence number and procedure. A request seen
-again is one attempt more of the same; silence becomes a timeout; an answer captured shortly before its request is
-paired with it.
+A transaction is found by initiator, responder, the initiator's port, GTP version, sequence number and procedure. A
+request seen again is one attempt more of the same; silence becomes a timeout; an answer captured shortly before its
+request is paired with it.
 """
 
 import numpy as np
