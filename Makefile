@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 LOGS := .cache/logs
 SOURCES := probe kernels formats tools benchmarks tests
 COVERAGE := --cov=probe --cov=kernels --cov=formats --cov=tools
-PYTEST := $(BIN)/python -m pytest $(if $(CAPTURES),--captures "$(CAPTURES)")
+PYTEST := $(BIN)/python -m pytest $(if $(CAPTURES),--captures="$(CAPTURES)")
 # A test file that imports a kernel is a kernel test: all of them must also pass interpreted.
 KERNEL_TESTS = $(shell grep -lE '^(from|import) kernels' tests/test_*.py)
 HOSTILE := hostile or truncat or flip or fuzz or cut or damage or random or each_octet
