@@ -5,7 +5,7 @@ Files are chosen by the time span in their footers, so one stretch of windows is
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,11 +18,7 @@ from probe.errors import WiregaugeError
 __all__ = ["Group", "Stretch", "groups_of", "read", "table_files"]
 
 _FIRST, _LAST = -(2**62), 2**62
-
-
-class _Limits(NamedTuple):
-    min: Any
-    max: Any
+_UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 class Group(NamedTuple):
@@ -50,11 +46,6 @@ def _open(path: Path, text: Sequence[str] = ()) -> pq.ParquetFile:
         ) from problem
 
 
-def _ns(value: Any) -> int:
-    """A time of the statistics as ns since 1970."""
-    return int(pa.scalar(value, TIME).value)
-
-
 def _span(file: pq.ParquetFile, index: int, times: Sequence[str]) -> tuple[int, int]:
     """First and last time of a row group, read from the column where the footer does not tell."""
     meta = file.metadata.row_group(index)
@@ -63,11 +54,16 @@ def _span(file: pq.ParquetFile, index: int, times: Sequence[str]) -> tuple[int, 
         if name not in columns:
             continue
         chunk = meta.column(columns.index(name))
+        unit = _UNITS[getattr(file.schema_arrow.field(name).type, "unit", "ns")]
         known = chunk.statistics
-        if known is None or not known.has_min_max:
-            known = _Limits(**pc.min_max(file.read_row_group(index, [name]).column(0)).as_py())
-        if known.min is not None:
-            first, last = min(first, _ns(known.min)), max(last, _ns(known.max))
+        if known is not None and known.has_min_max:
+            low, high = known.min_raw, known.max_raw
+        else:
+            # as integers: Python's datetime holds no nanoseconds
+            column = file.read_row_group(index, [name]).column(0).cast(pa.int64())
+            low, high = (pc.min_max(column)[end].as_py() for end in ("min", "max"))
+        if low is not None:
+            first, last = min(first, low * unit), max(last, high * unit)
     return first, last
 
 

@@ -452,7 +452,7 @@ def check_kpis(made: Tables, grain: str, dedicated: bool, strangers: bool) -> No
 def check_ratios(row: Row) -> None:
     for kpi, numerator, denominator in (
         ("session_setup_success_pct", "session_setup_successes", "session_setup_attempts"),
-        ("session_drop_pct", "sessions_dropped", "sessions"),
+        ("session_drop_pct", "sessions_dropped", "sessions_ended"),
         ("tcp_connect_success_pct", "tcp_connect_successes", "tcp_connect_attempts"),
         ("tcp_retransmission_up_pct", "tcp_retransmitted_packets_up", "tcp_packets_up"),
         ("tcp_retransmission_down_pct", "tcp_retransmitted_packets_down", "tcp_packets_down"),
