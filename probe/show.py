@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -214,8 +215,8 @@ def _octets(number: int) -> str:
 def _summary(directory: Path, table: str) -> tuple[str, ...]:
     """Name, rows, files, size, first and last time of one table, from the footers alone."""
     rows = size = 0
-    first: Any = None
-    last: Any = None
+    first: int | None = None  # ns, as our own tables hold them
+    last: int | None = None
     files = table_files(directory, table)
     for path in files:
         meta = pq.read_metadata(path)
@@ -225,9 +226,9 @@ def _summary(directory: Path, table: str) -> tuple[str, ...]:
         for i in range(meta.num_row_groups if name else 0):
             known = meta.row_group(i).column(names.index(name)).statistics
             if known is not None and known.has_min_max:
-                first = known.min if first is None else min(first, known.min)
-                last = known.max if last is None else max(last, known.max)
-    times = ["–" if t is None else str(t)[:19] for t in (first, last)]
+                first = known.min_raw if first is None else min(first, known.min_raw)
+                last = known.max_raw if last is None else max(last, known.max_raw)
+    times = ["–" if t is None else str(np.datetime64(t, "ns"))[:19].replace("T", " ") for t in (first, last)]
     return table, f"{rows:,}", f"{len(files):,}", _octets(size), *times
 
 
