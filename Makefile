@@ -36,7 +36,7 @@ demo: $(VENV)/runtime.stamp
 # The captions of the last lines say which pytest run is which.
 test: lint debian
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
-	@echo "== tests, compiled (first use compiles the kernels: a minute or two)"
+	@echo "== tests, compiled (first use compiles the kernels: some minutes)"
 	@$(PYTEST) -n $(WORKERS) -m "not slow" $(COVERAGE) --cov-report= | tee $(LOGS)/compiled
 	@if [[ -n "$(KERNEL_TESTS)" ]]; then \
 	  echo "== kernel tests, interpreted; coverage is measured here"; \

@@ -104,7 +104,7 @@ class RunProgress:
         """What the bar shows now."""
         if self._compilation.begun > self._compilation.compiled:
             done, total = self._compilation.compiled, _kernels()
-            description = "compiling kernels (first use, about a minute)"
+            description = "compiling kernels (first use, a few minutes)"
             return {"description": description, "completed": done, "total": total, "told": f"{done} of {total}"}
         if self._rows[1]:
             done, total = self._rows
