@@ -6,7 +6,7 @@ belongs to.
 
 import numpy as np
 
-from formats.causes import NORMAL
+from formats.causes import NORMAL, PROTOCOL_FAMILIES, S1AP_FAMILIES
 from formats.procedures import MODIFY_ACCESS, PAGING, RELEASE_ACCESS
 from formats.records import FTEID_GN_GGSN_C
 from formats.state import ENDED, ESTABLISHED
@@ -19,8 +19,10 @@ from kernels.jit import part
 GN, S11, S5S8, GTPC = (INTERFACES.index(name) for name in ("gn", "s11", "s5s8", "gtpc"))
 SOURCE_V1, SOURCE_V2 = 1, 2  # indices of xdr.SOURCES
 NO_DIGITS = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
-RAN_FAMILY = np.array([3, 4, 5, 6, 7], np.uint8)  # S1AP groups -> xdr.CAUSE_FAMILIES
-NAS_FAMILY = np.array([0, 0, 8, 9, 10, 11], np.uint8)  # EMM, ESM, Diameter, IKEv2
+RAN_FAMILY = np.array([CAUSE_FAMILIES.index(name) for name in S1AP_FAMILIES], np.uint8)
+"""By group of an S1AP cause: index of xdr.CAUSE_FAMILIES."""
+NAS_FAMILY = np.array([CAUSE_FAMILIES.index(PROTOCOL_FAMILIES.get(k, "")) for k in range(6)], np.uint8)
+"""By protocol of a RAN/NAS cause: index of xdr.CAUSE_FAMILIES."""
 
 
 def _normal() -> np.ndarray:
