@@ -304,10 +304,6 @@ def _ipv6(w: Walk) -> None:
     raise Stop("too many IPv6 extension headers")
 
 
-def _fragment_v6(value: int) -> str:
-    return f"{value & ~7}" + (", more follow" if value & 1 else "")
-
-
 def _transport(w: Walk, protocol: int, offset: int) -> None:
     if offset:
         w.rest(w.layer("fragment"), "payload of a later fragment")
