@@ -189,3 +189,23 @@ def core_node(data, r):  # type: ignore[no-untyped-def]
     found = np.int64(-1) if r.fault else identity
     end_sequence(data, r, preamble, 1)
     return found
+
+
+@part
+def first_told(known, told):  # type: ignore[no-untyped-def]
+    """What was known, if anything, else what is told; -1 is nothing."""
+    return np.int64(known) if known >= 0 else told
+
+
+@part
+def tell_cell(cell, m):  # type: ignore[no-untyped-def]
+    """Keep a cell in a message that has none."""
+    if m.cell == _NOWHERE:
+        m.cell = cell
+
+
+@part
+def tell_area(area, m):  # type: ignore[no-untyped-def]
+    """Keep a tracking area in a message that has none."""
+    if m.area == _NOWHERE:
+        m.area = area

@@ -85,12 +85,15 @@ from kernels.ran_types import (
     coded,
     core_node,
     eutran_cell,
+    first_told,
     gnb_identity,
     header_fault,
     long_bits,
     message_value,
     plmn_identity,
     s_tmsi,
+    tell_area,
+    tell_cell,
     tracking_area,
 )
 from kernels.s1ap_e_rab import e_rab_list, extended_bit_rate, nas_pdu
@@ -98,6 +101,7 @@ from kernels.tbcd import digits
 
 _NOWHERE = np.uint64(0)
 _ABSENT = np.int64(-1)
+_PROTOCOL, _TAI = np.int64(S1AP), np.int64(CELL_TAI)
 # Plain ints would be literal types, and each literal an overload of its own.
 _CGI, _MACRO, _HOME, _GNB, _RNC = (np.int64(k) for k in (CELL_CGI, NODE_MACRO_ENB, NODE_HOME_ENB, NODE_GNB, NODE_RNC))
 _SHORT, _LONG = np.int64(NODE_SHORT_MACRO_ENB), np.int64(NODE_LONG_MACRO_ENB)
@@ -116,7 +120,7 @@ def decode(data, lo, hi, out):  # type: ignore[no-untyped-def]
         return NO_ROOM
     r = out.reader[0]
     begin(r, lo + 3, hi)
-    m = begin_message(S1AP, data[lo] >> 5, data[lo + 1], out)
+    m = begin_message(_PROTOCOL, data[lo] >> 5, data[lo + 1], out)
     if message_value(data, r, hi, out):
         _elements(out.whole, r, m, out)
     else:
@@ -160,13 +164,13 @@ def _element(data, r, element, m, out):  # type: ignore[no-untyped-def]
     elif element == IE_CAUSE:
         cause(data, r, True, CAUSE_RADIO_ROOT, m)
     elif element == IE_EUTRAN_CGI:
-        _cell(eutran_cell(data, r), m)
+        tell_cell(eutran_cell(data, r), m)
     elif element == IE_TAI:
-        _area(tracking_area(data, r, 16), m)
+        tell_area(tracking_area(data, r, 16), m)
     elif element == IE_USER_LOCATION_INFORMATION:
         sequence(data, r, 1)
-        _cell(eutran_cell(data, r), m)
-        _area(tracking_area(data, r, 16), m)
+        tell_cell(eutran_cell(data, r), m)
+        tell_area(tracking_area(data, r, 16), m)
     elif element == IE_UE_AGGREGATE_MAXIMUM_BITRATE:
         _aggregate_bit_rate(data, r, m)
     elif element == IE_RRC_ESTABLISHMENT_CAUSE:
@@ -187,17 +191,17 @@ def _element(data, r, element, m, out):  # type: ignore[no-untyped-def]
 def _identity(data, r, element, m):  # type: ignore[no-untyped-def]
     """An element that says who a device or node is."""
     if element == IE_MME_UE_S1AP_ID:
-        m.core_ue_id = _first(m.core_ue_id, mme_ue_id(data, r))
+        m.core_ue_id = first_told(m.core_ue_id, mme_ue_id(data, r))
     elif element == IE_ENB_UE_S1AP_ID:
-        m.ran_ue_id = _first(m.ran_ue_id, enb_ue_id(data, r))
+        m.ran_ue_id = first_told(m.ran_ue_id, enb_ue_id(data, r))
     elif element == IE_SOURCE_MME_UE_S1AP_ID or element == IE_MME_UE_S1AP_ID_2:
-        m.other_core_ue_id = _first(m.other_core_ue_id, mme_ue_id(data, r))
+        m.other_core_ue_id = first_told(m.other_core_ue_id, mme_ue_id(data, r))
     elif element == IE_UE_S1AP_IDS:
         _ue_ids(data, r, m)
     elif element == IE_S_TMSI:
-        m.s_tmsi = _first(m.s_tmsi, s_tmsi(data, r, 8))
+        m.s_tmsi = first_told(m.s_tmsi, s_tmsi(data, r, 8))
     elif element == IE_GUMMEI or element == IE_SOURCE_MME_GUMMEI:
-        m.core_node = _first(m.core_node, core_node(data, r))
+        m.core_node = first_told(m.core_node, core_node(data, r))
     elif element == IE_UE_PAGING_ID:
         _paging_id(data, r, m)
     elif element == IE_GLOBAL_ENB_ID:
@@ -210,24 +214,6 @@ def _identity(data, r, element, m):  # type: ignore[no-untyped-def]
         _first_supported_area(data, r, m)
     elif element == IE_SERVED_GUMMEIS:
         _first_served_gummei(data, r, m)
-
-
-@part
-def _first(known, told):  # type: ignore[no-untyped-def]
-    """What was known, if anything, else what is told."""
-    return np.int64(known) if known >= 0 else told
-
-
-@part
-def _cell(cell, m):  # type: ignore[no-untyped-def]
-    if m.cell == _NOWHERE:
-        m.cell = cell
-
-
-@part
-def _area(area, m):  # type: ignore[no-untyped-def]
-    if m.area == _NOWHERE:
-        m.area = area
 
 
 @part
@@ -291,7 +277,7 @@ def _paging_id(data, r, m):  # type: ignore[no-untyped-def]
         if at >= 0 and not r.fault and m.imsi == NO_DIGITS:
             m.imsi = digits(data, at, octets)
     else:
-        m.s_tmsi = _first(m.s_tmsi, s_tmsi(data, r, 8))
+        m.s_tmsi = first_told(m.s_tmsi, s_tmsi(data, r, 8))
 
 
 @part
@@ -399,7 +385,7 @@ def _first_paged_area(data, r, m):  # type: ignore[no-untyped-def]
     field(data, r)
     number(data, r, 1)
     sequence(data, r, 1)
-    _area(tracking_area(data, r, 16), m)
+    tell_area(tracking_area(data, r, 16), m)
 
 
 @part
@@ -410,7 +396,7 @@ def _first_supported_area(data, r, m):  # type: ignore[no-untyped-def]
     code = bits(data, r, 16)
     bits(data, r, 3)
     network = plmn_identity(data, r)
-    _area(coded(np.int64(CELL_TAI), network, code, r), m)
+    tell_area(coded(_TAI, network, code, r), m)
 
 
 @part

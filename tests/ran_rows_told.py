@@ -1,4 +1,4 @@
-"""Rows of `kernels.s1ap` and `kernels.ngap` as plain values, for tests: what a row tells, nothing for what is absent."""
+"""Rows of `kernels.s1ap` and `kernels.ngap` as plain values, for tests: what a row tells, nothing for the absent."""
 
 import ipaddress
 from typing import Any
