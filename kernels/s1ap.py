@@ -291,11 +291,9 @@ def _enb_identity(data, r):  # type: ignore[no-untyped-def]
     octets = number(data, r, 1)
     if octets != 3 or alternative > 1:
         return _MACRO, np.int64(fail(r))
-    if alternative == 0:
-        identity = long_bits(data, r, 18)
-        return _SHORT, identity
-    identity = long_bits(data, r, 21)
-    return _LONG, identity
+    identity = long_bits(data, r, 18 if alternative == 0 else 21)
+    skip(r, 0)  # an open type ends with its octet
+    return (_SHORT if alternative == 0 else _LONG), identity
 
 
 @part
