@@ -42,7 +42,6 @@ from formats.ngap import (
 from formats.ran import (
     NGAP,
     NODE_GNB,
-    NODE_HOME_ENB,
     NODE_LONG_MACRO_ENB,
     NODE_LONG_MACRO_NG_ENB,
     NODE_MACRO_ENB,
@@ -98,12 +97,10 @@ _PROTOCOL = np.int64(NGAP)
 _NCGI, _TAI = np.int64(CELL_NCGI), np.int64(CELL_TAI)
 _GNB, _N3IWF = np.int64(NODE_GNB), np.int64(NODE_N3IWF)
 
-ENB_BITS = np.array([20, 28, 18, 21], np.int64)
-"""Length of the alternatives of ENB-ID: macro, home, short macro, long macro."""
-ENB_KINDS = np.array([NODE_MACRO_ENB, NODE_HOME_ENB, NODE_SHORT_MACRO_ENB, NODE_LONG_MACRO_ENB], np.int64)
 NG_ENB_BITS = np.array([20, 18, 21], np.int64)
 """Length of the alternatives of NgENB-ID: macro, short macro, long macro."""
 NG_ENB_KINDS = np.array([NODE_MACRO_NG_ENB, NODE_SHORT_MACRO_NG_ENB, NODE_LONG_MACRO_NG_ENB], np.int64)
+ENB_KINDS = np.array([NODE_MACRO_ENB, NODE_SHORT_MACRO_ENB, NODE_LONG_MACRO_ENB], np.int64)
 
 
 @part
@@ -278,6 +275,15 @@ def _user_location(data, r, m):  # type: ignore[no-untyped-def]
 
 
 @part
+def _ng_enb_identity(data, r, kinds):  # type: ignore[no-untyped-def]
+    """NgENB-ID: (one of `kinds`, identity), -1 for another kind of identity."""
+    alternative = bits(data, r, 2)
+    if alternative > 2:
+        return _GNB, _ABSENT
+    return kinds[alternative], long_bits(data, r, NG_ENB_BITS[alternative])
+
+
+@part
 def _global_ran_node(data, r):  # type: ignore[no-untyped-def]
     """GlobalRANNodeID as a node: gNB, ng-eNB or N3IWF; 0 for others and after a fault."""
     alternative = bits(data, r, 2)
@@ -288,36 +294,32 @@ def _global_ran_node(data, r):  # type: ignore[no-untyped-def]
     preamble = sequence(data, r, 1)
     network = plmn_identity(data, r)
     kind, identity = _GNB, _ABSENT
-    if alternative == 0:
-        if not bits(data, r, 1):
-            identity = gnb_identity(data, r)
-    elif alternative == 1:
-        index = bits(data, r, 2)
-        if index < 3:
-            kind = NG_ENB_KINDS[index]
-            identity = long_bits(data, r, NG_ENB_BITS[index])
+    if alternative == 1:
+        kind, identity = _ng_enb_identity(data, r, NG_ENB_KINDS)
     elif not bits(data, r, 1):
-        kind = _N3IWF
-        identity = bits(data, r, 16)
-    if identity < 0:
-        field(data, r)
-        pass_over(data, r)
-    node = coded(kind, network, identity, r) if identity >= 0 else _NOWHERE
-    end_sequence(data, r, preamble, 1)
-    return node
+        kind = _GNB if alternative == 0 else _N3IWF
+        identity = gnb_identity(data, r) if alternative == 0 else bits(data, r, 16)
+    return _end_node(data, r, preamble, kind, network, identity)
 
 
 @part
 def _global_enb(data, r):  # type: ignore[no-untyped-def]
-    """GlobalENB-ID as a node; 0 for another kind of identity and after a fault."""
+    """globalENB-ID of a target: an eNB of EPS in the form of an ng-eNB; 0 as above."""
     preamble = sequence(data, r, 1)
     network = plmn_identity(data, r)
-    alternative = bits(data, r, 3)
-    if alternative > 3:
+    kind, identity = _ng_enb_identity(data, r, ENB_KINDS)
+    return _end_node(data, r, preamble, kind, network, identity)
+
+
+@part
+def _end_node(data, r, preamble, kind, network, identity):  # type: ignore[no-untyped-def]
+    """The node, with what follows its identity passed over; an `identity` of -1 is a field still to be passed over."""
+    node = _NOWHERE
+    if identity >= 0:
+        node = coded(kind, network, identity, r)
+    else:
         field(data, r)
         pass_over(data, r)
-        return _NOWHERE
-    node = coded(ENB_KINDS[alternative], network, long_bits(data, r, ENB_BITS[alternative]), r)
     end_sequence(data, r, preamble, 1)
     return node
 

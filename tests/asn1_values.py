@@ -38,7 +38,9 @@ class Values:
         low, high = bounds(allowed)
         if allowed.ext is not None and self.chance(self.extended):
             return high + 1 + self.draw.randrange(1000)
-        return self.draw.choice([low, high, self.draw.randint(low, high), low + self.draw.randrange(min(high - low, 300) + 1)])
+        return self.draw.choice(
+            [low, high, self.draw.randint(low, high), low + self.draw.randrange(min(high - low, 300) + 1)]
+        )
 
     def _enumerated(self, kind: Any, depth: int) -> str:
         names = list(kind._ext or []) if self.chance(self.extended) else []
@@ -65,17 +67,15 @@ class Values:
         return "".join(self.draw.choice("abcXYZ012") for _ in range(max(1, self.size(kind, 10))))
 
     def _choice(self, kind: Any, depth: int) -> tuple[str, Any]:
-        names = [n for n in kind._root_canon if n != "choice-Extensions"] if hasattr(kind, "_root_canon") else []
-        names = names or [n for n in kind._root if n != "choice-Extensions"] or list(kind._root)
-        if self.chance(self.extended):
-            names = list(kind._ext or []) or (["choice-Extensions"] if "choice-Extensions" in kind._root else names)
-        name = self.draw.choice(names)
-        if name == "choice-Extensions" and not self.table(kind._cont[name], "value"):
-            name = self.draw.choice([n for n in kind._root if n != "choice-Extensions"])
+        """An alternative of the root, or one that extends it: behind the root, or the last alternative of NGAP."""
+        plain = [name for name in kind._root if not is_field(kind._cont[name])]
+        further = list(kind._ext or [])
+        further += [n for n in kind._root if is_field(kind._cont[n]) and self.table(kind._cont[n], "value")]
+        name = self.draw.choice(further if further and self.chance(self.extended) else plain)
         return name, self.of(kind._cont[name], depth + 1)
 
     def _sequence(self, kind: Any, depth: int) -> dict[str, Any]:
-        if set(kind._cont) == {"id", "criticality", "value"}:
+        if is_field(kind):
             return self.field(self.draw.choice(self.table(kind, "value")), "value", depth)
         found = {}
         for name, member in kind._cont.items():
@@ -90,7 +90,7 @@ class Values:
 
     def _sequence_of(self, kind: Any, depth: int) -> list[Any]:
         inner = kind._cont
-        if inner.TYPE == "SEQUENCE" and set(inner._cont) == {"id", "criticality", "value"}:
+        if is_field(inner):
             return self.fields(self.table(inner, "value"), "value", depth)
         low, high = bounds(kind._const_sz) if kind._const_sz is not None else (0, self.most)
         count = self.draw.randint(low, min(high, max(low, self.most)))
@@ -102,7 +102,9 @@ class Values:
 
     def fields(self, rows: list[Any], name: str, depth: int) -> list[dict]:
         """A container: what is mandatory and some of the rest, in the order of the standard."""
-        picked = [r for r in rows if r["presence"] == "mandatory" or self.chance(self.optional if depth < DEEP else 0.0)]
+        picked = [
+            r for r in rows if r["presence"] == "mandatory" or self.chance(self.optional if depth < DEEP else 0.0)
+        ]
         return [self.field(row, name, depth) for row in picked or rows[:1]]
 
     def field(self, row: Any, name: str, depth: int) -> dict:
@@ -113,6 +115,11 @@ class Values:
     def extensions(self, container: Any, depth: int) -> list[dict]:
         rows = self.table(container._cont, "extensionValue")
         return self.fields(rows, "extensionValue", depth) if rows else []
+
+
+def is_field(kind: Any) -> bool:
+    """Whether a type is that of a protocol IE: id, criticality and a value by the id."""
+    return kind.TYPE == "SEQUENCE" and set(kind._cont) == {"id", "criticality", "value"}
 
 
 def bounds(allowed: Any) -> tuple[int, int]:

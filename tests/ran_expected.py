@@ -12,6 +12,11 @@ Row = dict[str, Any]
 
 REDUNDANT = (186, 195)
 """Tunnels of redundant transmission, which are not read."""
+EPS_NODES = {
+    "macroNgENB-ID": "macroENB-ID",
+    "shortMacroNgENB-ID": "short-macroENB-ID",
+    "longMacroNgENB-ID": "long-macroENB-ID",
+}
 
 
 def plmn_text(octets: bytes) -> str:
@@ -35,7 +40,7 @@ def cgi(value: Row) -> str:
 
 
 def tai(value: Row) -> str:
-    code = value.get("tAC", value.get("fiveGSTAC"))
+    code = next(value[name] for name in ("tAC", "fiveGSTAC", "ePS-TAC") if name in value)
     network = value.get("pLMNidentity", value.get("pLMNIdentity"))
     return cell_text("TAI", network, int.from_bytes(code, "big"))
 
@@ -251,7 +256,11 @@ class Expected:
         node = next(target[n] for n in names if n in target)
         while isinstance(node, tuple):
             node = node[1]
-        self.node("target_node", node.get("global-gNB-ID", node.get("global-ng-eNB-ID", node)))
+        node = node.get("global-gNB-ID", node.get("global-ng-eNB-ID", node))
+        if kind == "targeteNB-ID" and "ngENB-ID" in node:  # an eNB of EPS in the form of an ng-eNB
+            alternative, told = node["ngENB-ID"]
+            node = {**node, "eNB-ID": (EPS_NODES.get(alternative, alternative), told)}
+        self.node("target_node", node)
         area = next(target[n] for n in ("selected-TAI", "selectedTAI", "selected-EPS-TAI") if n in target)
         self.found["target_area"] = tai(area)
 
@@ -387,7 +396,11 @@ class Expected:
         elif member == "UPTransportLayerInformationList":
             for item in value:
                 self.up_tunnel(row, "MORE_UP", item["nGU-UP-TNLInformation"])
-        elif member in ("additionalNG-UUPTNLInformation", "UPTransportLayerInformationPairList", "UL-NGU-UP-TNLModifyList"):
+        elif member in (
+            "additionalNG-UUPTNLInformation",
+            "UPTransportLayerInformationPairList",
+            "UL-NGU-UP-TNLModifyList",
+        ):
             more = "MORE_" if "tunnel" in row else ""
             for item in value:
                 self.up_tunnel(row, f"{more}UP", item["uL-NGU-UP-TNLInformation"])
