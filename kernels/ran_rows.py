@@ -76,8 +76,8 @@ def has_room(octets, out):  # type: ignore[no-untyped-def]
         and used[FLOWS] + MESSAGE_FLOWS <= len(out.flows)
         and used[NAS_PDUS] + MESSAGE_NAS_PDUS <= len(out.nas_pdus)
         and used[CONNECTIONS] + MESSAGE_CONNECTIONS <= len(out.connections)
-        # The message, an element of it and an item of that can all be fragmented.
-        and (octets < FRAGMENT_OCTETS or used[WHOLE] == 0 or used[WHOLE] + 3 * octets <= len(out.whole))
+        # The message, an element of it, an item of that and its NAS message can all be fragmented.
+        and (octets < FRAGMENT_OCTETS or used[WHOLE] == 0 or used[WHOLE] + 4 * octets <= len(out.whole))
     )
 
 
