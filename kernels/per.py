@@ -100,7 +100,8 @@ def length(data, r):  # type: ignore[no-untyped-def]
     if first < 0x80:
         return first
     if first < 0xC0:
-        return ((first & 0x3F) << 8) | number(data, r, 1)
+        last = number(data, r, 1)
+        return _NOTHING if r.fault else ((first & 0x3F) << 8) | last
     blocks = first & 0x3F
     return -blocks * FRAGMENT_OCTETS if 1 <= blocks <= 4 else fail(r)
 
@@ -133,7 +134,7 @@ def enumerated(data, r, width, root):  # type: ignore[no-untyped-def]
     if not bits(data, r, 1):
         return bits(data, r, width)
     index = root + small_number(data, r)
-    return index if index < 128 else fail(r)
+    return index if index < 128 and not r.fault else fail(r)
 
 
 @part
