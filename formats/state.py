@@ -71,11 +71,12 @@ FLOW = np.dtype(
         ("last_seq", "u4", (2,)),
         ("last_id", "u2", (2,)),
         ("last_payload", "u2", (2,)),
-        # what few packets touch
+        # line 4: TCP round trips, and what the start of a connection sets
+        ("rtt_sum", "i8", (2,)),  # data sent in this direction until acknowledged
+        ("rtt_count", "i4", (2,)),
         ("row_start", "i8"),
         ("request_ts", "i8"),  # first payload of the initiator
-        ("teid", "i8", (2,)),  # endpoint that packets a -> b (b -> a) are sent to, -1 unknown
-        ("rtt_count", "i4", (2,)),
+        ("first_bytes", "i4", (2,)),  # IP length of the row's first packet with payload: not in throughput
         ("hole_count", "u1", (2,)),
         ("fin", "u1", (2,)),
         ("begun", "u1"),  # the row in the making is the connection's first
@@ -86,8 +87,9 @@ FLOW = np.dtype(
         ("tunnelled", "u1"),
         ("qfi", "i1"),
         ("rat", "u1"),
+        # what few packets touch
         ("hash", "u8"),
-        ("first_bytes", "i4", (2,)),  # IP length of the row's first packet with payload: not in throughput
+        ("teid", "i8", (2,)),  # endpoint that packets a -> b (b -> a) are sent to, -1 unknown
         ("retransmitted", "i4", (2,)),
         ("retransmitted_bytes", "i8", (2,)),
         ("out_of_order", "i4", (2,)),
@@ -95,7 +97,6 @@ FLOW = np.dtype(
         ("holes", "i4", (2,)),
         ("zero_window", "i4", (2,)),
         ("resets", "i4", (2,)),
-        ("rtt_sum", "i8", (2,)),  # data sent in this direction until acknowledged
         ("first_syn_ts", "i8"),
         ("syn_ts", "i8"),
         ("syn_ack_ts", "i8"),

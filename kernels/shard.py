@@ -22,9 +22,20 @@ from kernels.table import POOL_WORDS
 WINDOW, LATENESS, IDLE_TCP, IDLE_OTHER, REQUEST_TIMEOUT, SHARD, SHARDS = range(7)
 
 # Clock and counters
-WATERMARK, PREVIOUS, SWEEP_AT, SWEEP_STAGE, SWEEP_ROW, SWEEP_NOW, CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, HAND = (
-    range(16, 27)
-)
+(
+    WATERMARK,
+    PREVIOUS,
+    SWEEP_AT,
+    SWEEP_STAGE,
+    SWEEP_ROW,
+    SWEEP_NOW,
+    CONTEXTS,
+    DRAINING,
+    LAST_LEDGER,
+    LEDGER_USED,
+    HAND,
+    TRANSACTION_HAND,
+) = range(16, 28)
 
 # Rows ready to be written, per table; room for them; where they lie
 FLOW_ROWS, SESSION_ROWS, PRESENCE_ROWS, PROCEDURE_ROWS = range(32, 36)
@@ -34,7 +45,11 @@ APN_TEXT, ASSEMBLY, ASSEMBLY_DATA, ASSEMBLY_SLOTS, LEDGER, LEDGER_SLOTS = range(
 
 # Pools
 FLOWS, UES, SESSIONS, BEARERS, TUNNELS, CONTROLS, TRANSACTIONS, PEERS, APNS = (64 + POOL_WORDS * k for k in range(9))
-WORDS = 64 + POOL_WORDS * 9
+HINTS = 32
+"""Packets ahead whose rows are remembered once they were asked for."""
+FLOW_HINTS = 64 + POOL_WORDS * 9
+TUNNEL_HINTS = FLOW_HINTS + HINTS
+WORDS = TUNNEL_HINTS + HINTS
 
 SECOND = 1_000_000_000
 LINGER = 5 * SECOND  # late packets of a tunnel, session or closed connection still belong to it
@@ -58,7 +73,7 @@ class Limits(NamedTuple):
 
     flows: int = 1 << 20
     sessions: int = 1 << 18
-    transactions: int = 1 << 16
+    transactions: int = 1 << 18
     apns: int = 4096
 
 

@@ -20,7 +20,7 @@ from formats.state import (
 )
 from kernels import shard as own
 from kernels.hashing import tunnel_hash
-from kernels.jit import part
+from kernels.jit import inlined, part
 from kernels.shard import LINGER
 from kernels.table import candidate, give, index_of, link, tag_of, take, unlink
 
@@ -46,6 +46,12 @@ CONTROL_PLANE = np.zeros(256, np.uint8)
 CONTROL_PLANE[[6, 7, 10, 11, 12, 13, 14, 17, 18, 30, 32, 35, 36, 40, FTEID_GN_SGSN_C, FTEID_GN_GGSN_C]] = 1
 
 
+@inlined
+def is_endpoint(r, hi, lo, teid):  # type: ignore[no-untyped-def]
+    """Whether the live row `r` (TUNNEL or CONTROL) is that of an endpoint."""
+    return r.teid == teid and r.lo == lo and r.hi == hi and r.used != 0
+
+
 @part
 def find(shard, base, rows, hi, lo, teid, hashed):  # type: ignore[no-untyped-def]
     """Row of the endpoint (TUNNEL or CONTROL table), or -1."""
@@ -54,8 +60,7 @@ def find(shard, base, rows, hi, lo, teid, hashed):  # type: ignore[no-untyped-de
     mask = len(index) - 1
     slot, row = candidate(index, tag, tag & mask)
     while row >= 0:
-        r = rows[row]
-        if r.teid == teid and r.lo == lo and r.hi == hi:
+        if is_endpoint(rows[row], hi, lo, teid):
             return row
         slot, row = candidate(index, tag, (slot + 1) & mask)
     return np.int64(-1)
@@ -172,10 +177,16 @@ def bind(shard, bearer_row, endpoint, ts):  # type: ignore[no-untyped-def]
 
 
 @part
-def lookup(shard, hi, lo, teid, hashed, ts):  # type: ignore[no-untyped-def]
-    """Row of the endpoint that is bound at `ts` or was until a few seconds before; -1 where there is none."""
-    row = find(shard, own.TUNNELS, own.tunnels(shard, 0), hi, lo, teid, hashed)
-    if row >= 0 and own.tunnels(shard, 0)[row].closed_ts < ts - LINGER:
+def lookup(shard, p, hint):  # type: ignore[no-untyped-def]
+    """Row of the endpoint that `p` is sent to, if it is bound or was until a few seconds before; else -1.
+
+    hint: the row that it most likely is, -1 where none is known.
+    """
+    rows = own.tunnels(shard, 0)
+    row = hint
+    if row < 0 or not is_endpoint(rows[row], p.outer_dst_hi, p.outer_dst_lo, p.teid):
+        row = find(shard, own.TUNNELS, rows, p.outer_dst_hi, p.outer_dst_lo, p.teid, p.tunnel_hash)
+    if row >= 0 and rows[row].closed_ts < p.ts - LINGER:
         return np.int64(-1)
     return row
 

@@ -23,7 +23,7 @@ from probe.sources import Source
 
 __all__ = ["Lane", "Pipeline"]
 
-LANE_PACKETS = 8192
+LANE_PACKETS = 4096
 
 Put = Callable[[str, np.ndarray, list[str]], None]
 Work = Callable[[Any], None]
