@@ -22,20 +22,8 @@ from kernels.table import POOL_WORDS
 WINDOW, LATENESS, IDLE_TCP, IDLE_OTHER, REQUEST_TIMEOUT, SHARD, SHARDS = range(7)
 
 # Clock and counters
-(
-    WATERMARK,
-    PREVIOUS,
-    SWEEP_AT,
-    SWEEP_STAGE,
-    SWEEP_ROW,
-    SWEEP_NOW,
-    CONTEXTS,
-    DRAINING,
-    LAST_LEDGER,
-    LEDGER_USED,
-    HAND,
-    TRANSACTION_HAND,
-) = range(16, 28)
+WATERMARK, PREVIOUS, SWEEP_AT, SWEEP_STAGE, SWEEP_ROW, SWEEP_NOW = range(16, 22)
+CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, HAND, TRANSACTION_HAND = range(22, 28)
 
 # Rows ready to be written, per table; room for them; where they lie
 FLOW_ROWS, SESSION_ROWS, PRESENCE_ROWS, PROCEDURE_ROWS = range(32, 36)
@@ -59,6 +47,7 @@ SESSION_IDLE = 24 * 3600 * SECOND
 ACTIVE_TAIL = SECOND // 10
 NONE = -(2**62)  # no time yet
 
+PAGE = 4096
 APN_OCTETS = 104
 LEDGER_ENTRIES = 4096
 ASSEMBLIES = 64
@@ -126,6 +115,11 @@ class Shard:
             (ASSEMBLY_DATA, self.assembly_data), (LEDGER, self.ledger),
         ):  # fmt: skip
             words[word] = array.ctypes.data
+
+    def touch(self) -> None:
+        """Ask the system for every page of the tables now, so that no packet waits for one."""
+        for array in (array for pool in self._pools for array in pool):
+            array.view(np.uint8)[::PAGE] = 0
 
     def apns(self) -> list[str]:
         """The access point names met so far, by their row."""

@@ -9,9 +9,22 @@ import numpy as np
 from formats.reasons import GTPC_FRAGMENT, SECOND_LEG
 from formats.records import KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
 from formats.state import FLOW, LEG_FORWARDING
-from kernels import flow, gtp_control, gtp_paths, gtpc, ledger, presence, reassembly, sweep, transactions, tunnels
+from kernels import (
+    flow,
+    gtp_control,
+    gtp_paths,
+    gtpc,
+    ledger,
+    presence,
+    reassembly,
+    sessions,
+    sweep,
+    transactions,
+    tunnels,
+)
 from kernels import shard as own
 from kernels.flow import TCP
+from kernels.gtp_context import NO_DIGITS
 from kernels.hashing import tunnel_hash
 from kernels.jit import inlined, part
 from kernels.octets import be16
@@ -51,6 +64,12 @@ def fetch_slots(shard, sig, p):  # type: ignore[no-untyped-def]
         m = sig.messages[p.payload]
         fetch_slot(shard, own.TRANSACTIONS, transactions.hash_seen(m))
         fetch_slot(shard, own.CONTROLS, tunnel_hash(m.dst_hi, m.dst_lo, m.teid))
+        if m.imsi != NO_DIGITS:
+            fetch_slot(shard, own.UES, sessions.digits_hash(m.imsi))
+        for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
+            e = sig.fteids[k]
+            base = own.CONTROLS if tunnels.CONTROL_PLANE[e.interface] else own.TUNNELS
+            fetch_slot(shard, base, tunnel_hash(e.hi, e.lo, e.teid))
     else:
         fetch_slot(shard, own.FLOWS, p.flow_hash)
         if p.tunnel_hash != 0:
