@@ -21,6 +21,8 @@ GTPC = 2
 GTPU_CONTROL = 3
 FRAGMENT = 4
 GTPC_FRAGMENT = 5
+S1AP = 6
+NGAP = 7
 
 LINK_UNSUPPORTED = 32
 LINK_TRUNCATED = 33
@@ -40,6 +42,8 @@ GTPC_TRUNCATED = 46
 GTPC_MALFORMED = 47
 TAG_DEPTH = 48
 RECORD_DAMAGED = 49
+S1AP_MALFORMED = 50
+NGAP_MALFORMED = 51
 
 CAPTURE_LOSS = 64
 TABLE_FULL = 65
@@ -52,6 +56,8 @@ REASONS = (
     Reason(GTPU_CONTROL, "decoded", "gtpu_control", "GTP-U echo, error indication, end marker and the like"),
     Reason(FRAGMENT, "decoded", "fragment", "a later fragment of a tunnel packet: its volume is known from the first"),
     Reason(GTPC_FRAGMENT, "decoded", "gtpc_fragment", "a fragment that may carry signalling, kept for reassembly"),
+    Reason(S1AP, "decoded", "s1ap", "an S1AP message"),
+    Reason(NGAP, "decoded", "ngap", "an NGAP message"),
     Reason(LINK_UNSUPPORTED, "rejected", "link_unsupported", "a link type that is not read"),
     Reason(LINK_TRUNCATED, "rejected", "link_truncated", "cut before the end of the link header"),
     Reason(NOT_IP, "rejected", "not_ip", "no IP packet (ARP, LLDP, PPP control, ...)"),
@@ -70,6 +76,8 @@ REASONS = (
     Reason(GTPC_MALFORMED, "rejected", "gtpc_malformed", "a GTP-C header that contradicts itself"),
     Reason(TAG_DEPTH, "rejected", "tag_depth", "more than 8 VLAN tags or MPLS labels"),
     Reason(RECORD_DAMAGED, "rejected", "record_damaged", "a capture record whose lengths cannot be"),
+    Reason(S1AP_MALFORMED, "rejected", "s1ap_malformed", "octets that do not begin as an S1AP message"),
+    Reason(NGAP_MALFORMED, "rejected", "ngap_malformed", "octets that do not begin as an NGAP message"),
     Reason(CAPTURE_LOSS, "dropped", "capture_loss", "lost before the file was written, as the capture itself says"),
     Reason(TABLE_FULL, "dropped", "table_full", "no room in a table of fixed size"),
     Reason(SECOND_LEG, "duplicate", "second_leg", "the same user packet on the other side of a gateway"),
