@@ -10,7 +10,6 @@ import numpy as np
 from formats.s1ap_causes import EMM as EMM_CAUSES  # noqa: F401 (offered here too)
 from formats.s1ap_causes import ESM as ESM_CAUSES  # noqa: F401
 
-
 # What becomes of a message.
 DECODED = 1
 CIPHERED = 2  # only the security header is told

@@ -2,7 +2,8 @@
 
 Per message two lists. Mandatory part (TS 24.007 §11.2.1.1): `V1` a value of one octet (or two halves of one), `Vn` of n
 octets, `LV` with a length octet, `LVE` with a length of two octets. Elements that may follow: `52/5` is identifier 52
-with a value of 5 octets and no length (type 3), `9-` one octet of which the upper half is the identifier (type 1), `78`
+with a value of 5 octets and no length (type 3), `0A/0` an
+identifier alone (type 2), `9-` one octet of which the upper half is the identifier (type 1), `78`
 an element with a length: of two octets where the identifier is 70 to 7F, else of one (types 6 and 4).
 """
 
@@ -93,7 +94,7 @@ MM_5GS_LAYOUTS: dict[int, tuple[str, str]] = {
     0x41: (
         "V1 LVE",
         "C- 10 2E 2F 52/6 17 40 50 B- 2B 77 25 18 51 70 74 8- 7B 9- 53 41 42 71 60 6E 6A 67 35 48 1A 30 29 28 72 32 16 "
-        "2A 3B 3C",
+        "2A 3B 3C 0A/0",
     ),
     0x42: (
         "LV",
@@ -172,7 +173,7 @@ FORM_LVE = 255
 """In a mandatory part: 1 to 253 is a value of so many octets, 0 the end."""
 
 OPTION_UNKNOWN = 0
-OPTION_HALF = 1  # type 1: the octet is identifier and value
+OPTION_HALF = 1  # types 1 and 2: the octet is identifier and value, or an identifier alone
 OPTION_TLV = 254
 OPTION_TLVE = 255
 """Of an element that may follow: 2 to 253 is one more than the octets of its value, without a length (type 3)."""

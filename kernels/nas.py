@@ -261,9 +261,7 @@ def set_session_cause(data, at, m):  # type: ignore[no-untyped-def]
 @part
 def set_name(data, at, length, m, text):  # type: ignore[no-untyped-def]
     """APN or DNN, lower-cased, without its operator identifier."""
-    if m.apn_offset < 0 or m.apn_offset + MESSAGE_TEXT > len(text):
-        m.damage = 1
-    elif set_apn(data, at, length, m, text):
+    if m.apn_offset < 0 or m.apn_offset + MESSAGE_TEXT > len(text) or set_apn(data, at, length, m, text):
         m.damage = 1
 
 

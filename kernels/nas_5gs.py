@@ -269,9 +269,7 @@ def _mm_mandatory(data, at, length, kind, k, only, m):  # type: ignore[no-untype
         return
     elif k == 0:
         _mm_first(data, at, length, kind, m)
-    elif k == 1 and (
-        kind == REGISTRATION_REQUEST or kind == DEREGISTRATION_REQUEST_UE or kind == SERVICE_REQUEST_5GS
-    ):
+    elif k == 1 and (kind == REGISTRATION_REQUEST or kind == DEREGISTRATION_REQUEST_UE or kind == SERVICE_REQUEST_5GS):
         _identity(data, at, length, m)
 
 

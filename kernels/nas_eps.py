@@ -196,9 +196,7 @@ def _likely(data, lo):  # type: ignore[no-untyped-def]
     if pti == 255:
         return False
     if kind <= LAST_BEARER_MESSAGE:
-        accept = (
-            kind == DEFAULT_BEARER_ACCEPT or kind == DEDICATED_BEARER_ACCEPT or kind == MODIFY_BEARER_ACCEPT
-        )
+        accept = kind == DEFAULT_BEARER_ACCEPT or kind == DEDICATED_BEARER_ACCEPT or kind == MODIFY_BEARER_ACCEPT
         return ebi > 0 and not (accept and pti != 0)
     if kind <= BEARER_MODIFICATION_REJECT or kind == ESM_INFORMATION_REQUEST or kind == ESM_INFORMATION_RESPONSE:
         return ebi == 0 and pti > 0
