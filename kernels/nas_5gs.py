@@ -290,7 +290,8 @@ def _mm_first(data, at, length, kind, m):  # type: ignore[no-untyped-def]
         _identity(data, at, length, m)
         return
     if length < 1:
-        m.damage = 1
+        if kind == REGISTRATION_ACCEPT:
+            m.damage = 1
         return
     octet = np.int64(data[at])
     if kind == REGISTRATION_REQUEST:

@@ -167,7 +167,7 @@ def _told(found):  # type: ignore[no-untyped-def]
 def _plain(data, lo, hi, m, text):  # type: ignore[no-untyped-def]
     """Whether data[lo:hi] can only be a message in plain; leaves no field behind."""
     if data[lo] != PD_EMM:
-        return data[lo] & 15 == PD_ESM and _plain_esm(data, lo, hi, m, text)
+        return _plain_esm(data, lo, hi, m, text)
     whole = _emm(data, lo, hi, True, m, text) == WHOLE
     if whole and m.session_at > 0:
         whole = _plain_esm(data, m.session_at, m.session_at + m.session_octets, m, text)
@@ -182,7 +182,7 @@ def _plain(data, lo, hi, m, text):  # type: ignore[no-untyped-def]
 
 @part
 def _plain_esm(data, lo, hi, m, text):  # type: ignore[no-untyped-def]
-    return hi - lo >= 3 and _likely(data, lo) and _esm(data, lo, hi, True, m, text) == WHOLE
+    return hi - lo >= 3 and data[lo] & 15 == PD_ESM and _likely(data, lo) and _esm(data, lo, hi, True, m, text) == WHOLE
 
 
 @part
