@@ -21,6 +21,8 @@ GTPC = 2
 GTPU_CONTROL = 3
 FRAGMENT = 4
 GTPC_FRAGMENT = 5
+PFCP = 16
+DIAMETER = 17
 
 LINK_UNSUPPORTED = 32
 LINK_TRUNCATED = 33
@@ -40,6 +42,11 @@ GTPC_TRUNCATED = 46
 GTPC_MALFORMED = 47
 TAG_DEPTH = 48
 RECORD_DAMAGED = 49
+PFCP_TRUNCATED = 56
+PFCP_MALFORMED = 57
+PFCP_VERSION = 58
+DIAMETER_TRUNCATED = 59
+DIAMETER_MALFORMED = 60
 
 CAPTURE_LOSS = 64
 TABLE_FULL = 65
@@ -52,6 +59,8 @@ REASONS = (
     Reason(GTPU_CONTROL, "decoded", "gtpu_control", "GTP-U echo, error indication, end marker and the like"),
     Reason(FRAGMENT, "decoded", "fragment", "a later fragment of a tunnel packet: its volume is known from the first"),
     Reason(GTPC_FRAGMENT, "decoded", "gtpc_fragment", "a fragment that may carry signalling, kept for reassembly"),
+    Reason(PFCP, "decoded", "pfcp", "one or more PFCP messages"),
+    Reason(DIAMETER, "decoded", "diameter", "one or more Diameter messages, or a part of one"),
     Reason(LINK_UNSUPPORTED, "rejected", "link_unsupported", "a link type that is not read"),
     Reason(LINK_TRUNCATED, "rejected", "link_truncated", "cut before the end of the link header"),
     Reason(NOT_IP, "rejected", "not_ip", "no IP packet (ARP, LLDP, PPP control, ...)"),
@@ -70,6 +79,11 @@ REASONS = (
     Reason(GTPC_MALFORMED, "rejected", "gtpc_malformed", "a GTP-C header that contradicts itself"),
     Reason(TAG_DEPTH, "rejected", "tag_depth", "more than 8 VLAN tags or MPLS labels"),
     Reason(RECORD_DAMAGED, "rejected", "record_damaged", "a capture record whose lengths cannot be"),
+    Reason(PFCP_TRUNCATED, "rejected", "pfcp_truncated", "a PFCP message that ends within its header"),
+    Reason(PFCP_MALFORMED, "rejected", "pfcp_malformed", "a PFCP header that contradicts itself"),
+    Reason(PFCP_VERSION, "rejected", "pfcp_version", "a version of PFCP other than 1"),
+    Reason(DIAMETER_TRUNCATED, "rejected", "diameter_truncated", "a Diameter message that ends within its header"),
+    Reason(DIAMETER_MALFORMED, "rejected", "diameter_malformed", "a Diameter header that contradicts itself"),
     Reason(CAPTURE_LOSS, "dropped", "capture_loss", "lost before the file was written, as the capture itself says"),
     Reason(TABLE_FULL, "dropped", "table_full", "no room in a table of fixed size"),
     Reason(SECOND_LEG, "duplicate", "second_leg", "the same user packet on the other side of a gateway"),
