@@ -265,7 +265,7 @@ def _element(data, at, length, kind, m, text):  # type: ignore[no-untyped-def]
     elif kind == IE_USER_ID:
         _user_id(data, at, at + length, m)
     elif kind == IE_APN_DNN:
-        if m.apn_length == 0:
+        if m.apn_hash == _NONE:
             offset, size, code = put_name(data, at, length, m, text)
             m.apn_offset, m.apn_length, m.apn_hash = offset, size, code
     elif kind == IE_S_NSSAI:
