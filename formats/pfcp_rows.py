@@ -83,8 +83,8 @@ PFCP_MESSAGE = np.dtype(
         ("rat", "i2"),  # RAT Type, numbers of TS 29.274 §8.17
         ("report_type", "i2"),  # bits
         ("node_report", "i2"),  # Node Report Type, bits
-        ("flags", "i2"),  # PFCPSMReq-Flags, of the message or of a FAR in it
-        ("failed_rule_type", "i1"),  # 0 PDR, 1 FAR, 2 QER, 3 URR, 4 BAR
+        ("request_flags", "i2"),  # PFCPSMReq-Flags, of the message or of a FAR in it
+        ("failed_rule_type", "i1"),  # 0 PDR, 1 FAR, 2 QER, 3 URR, 4 BAR, 5 MAR, 6 SRR
         ("pdn_type", "i1"),  # 1 IPv4, 2 IPv6, 3 IPv4v6, 4 non-IP, 5 Ethernet
         ("priority", "i1"),  # message priority of the header
         ("node_type", "i1"),  # 0 IPv4, 1 IPv6, 2 FQDN
@@ -125,7 +125,7 @@ PFCP_PDR = np.dtype(
         ("source_interface", "i1"),
         ("source_type", "i1"),  # 3GPP Interface Type
         ("qfi", "i1"),  # the first QFI of the PDI
-        ("choose", "u1"),  # 1: the user plane is asked to choose the F-TEID
+        ("to_choose", "u1"),  # 1: the user plane is asked to choose the F-TEID
         ("action", "u1"),
     ],
     align=True,
@@ -146,7 +146,7 @@ PFCP_FAR = np.dtype(
         ("network_offset", "i4"),
         ("network_length", "i2"),
         ("endpoint_id", "i2"),  # Linked Traffic Endpoint ID
-        ("flags", "i2"),  # PFCPSMReq-Flags
+        ("request_flags", "i2"),  # PFCPSMReq-Flags
         ("destination_interface", "i1"),
         ("destination_type", "i1"),  # 3GPP Interface Type
         ("action", "u1"),

@@ -304,8 +304,8 @@ def _attribute(data, at, kind, m):  # type: ignore[no-untyped-def]
         if m.rat < 0:
             m.rat = data[at]
     elif kind == IE_PFCPSMREQ_FLAGS:
-        if m.flags < 0:
-            m.flags = data[at]
+        if m.request_flags < 0:
+            m.request_flags = data[at]
 
 
 @part
@@ -364,9 +364,9 @@ def _user_id(data, at, end, m):  # type: ignore[no-untyped-def]
 
 @part
 def _failed_rule(data, at, length, m):  # type: ignore[no-untyped-def]
-    """Failed Rule ID (§8.2.80): type, then the identity in the size of its kind: PDR 2, BAR 1, others 4 octets."""
+    """Failed Rule ID (§8.2.80): type, then the identity of 2 octets for PDR and MAR, 1 for BAR and SRR, else 4."""
     kind = np.int64(data[at]) & 31
-    size = 2 if kind == 0 else 1 if kind == 4 else 4
+    size = 2 if kind == 0 or kind == 5 else 1 if kind == 4 or kind == 6 else 4
     if length < 1 + size:
         m.damage = 1
     elif m.failed_rule_type < 0:

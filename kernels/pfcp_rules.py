@@ -190,7 +190,7 @@ def _pdr_attribute(data, at, kind, rule):  # type: ignore[no-untyped-def]
 @part
 def _local_f_teid(data, at, length, m, rule):  # type: ignore[no-untyped-def]
     """Local F-TEID: the first; later ones are for redundant transmission."""
-    if rule.teid >= 0 or rule.choose:
+    if rule.teid >= 0 or rule.to_choose:
         return
     good, teid, hi, lo, v6_hi, v6_lo = f_teid(data, at, length)
     if not good:
@@ -199,7 +199,7 @@ def _local_f_teid(data, at, length, m, rule):  # type: ignore[no-untyped-def]
     rule.teid = teid
     rule.hi, rule.lo, rule.v6_hi, rule.v6_lo = hi, lo, v6_hi, v6_lo
     if data[at] & F_TEID_CHOOSE:
-        rule.choose = 1
+        rule.to_choose = 1
         if data[at] & F_TEID_CHOOSE_ID:
             if length < 2:
                 m.damage = 1
@@ -291,10 +291,10 @@ def _forwarding(data, at, end, m, rule, text):  # type: ignore[no-untyped-def]
             if rule.endpoint_id < 0:
                 rule.endpoint_id = data[at]
         elif kind == IE_PFCPSMREQ_FLAGS:
-            if rule.flags < 0:
-                rule.flags = data[at]
-                if m.flags < 0:
-                    m.flags = data[at]
+            if rule.request_flags < 0:
+                rule.request_flags = data[at]
+                if m.request_flags < 0:
+                    m.request_flags = data[at]
         at += length
 
 

@@ -115,13 +115,13 @@ class Message:
                     told["sd"] = number(value[1:4])
         elif kind == 114:
             failed = value[0] & 31
-            size = {0: 2, 4: 1}.get(failed, 4)
+            size = {0: 2, 4: 1, 5: 2, 6: 1}.get(failed, 4)
             if len(value) < 1 + size:
                 self.damage()
             elif "failed_rule_type" not in told:
                 told |= {"failed_rule_type": failed, "failed_rule_id": number(value[1 : 1 + size])}
         elif kind in (19, 39, 49, 101, 275):
-            names = {19: "cause", 39: "report_type", 49: "flags", 101: "node_report", 275: "rat"}
+            names = {19: "cause", 39: "report_type", 49: "request_flags", 101: "node_report", 275: "rat"}
             told.setdefault(names[kind], value[0])
         elif kind == 40:
             told.setdefault("offending_ie", number(value[:2]))
@@ -212,10 +212,10 @@ class Message:
             told.setdefault(name, value[0] & mask)
 
     def local(self, value: bytes, told: Told) -> None:
-        if "teid" in told or "choose" in told:
+        if "teid" in told or "to_choose" in told:
             return
         if value[0] & 4:
-            told["choose"] = 1
+            told["to_choose"] = 1
             if value[0] & 8 and len(value) > 1:
                 told["choose_id"] = value[1]
             elif value[0] & 8:
@@ -271,9 +271,9 @@ class Message:
                 kind
             ]
             told.setdefault(name, value[0] & mask)
-        elif kind == 49 and "flags" not in told:
-            told["flags"] = value[0]
-            self.told.setdefault("flags", value[0])
+        elif kind == 49 and "request_flags" not in told:
+            told["request_flags"] = value[0]
+            self.told.setdefault("request_flags", value[0])
 
     def outer_header(self, value: bytes, told: Told) -> None:
         kinds, rest = value[0], value[2:]

@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,7 +47,7 @@ STATED: dict[str, tuple[bytes, dict[str, Any]]] = {
             "fseid": (0x1001, ("10.0.0.5",)), "fseid_side": 1, "imsi": "208930000000001", "msisdn": "33612345678",
             "apn": "internet", "pdn_type": 1, "sst": 1, "sd": 10, "ue_ipv4": UE,
             "pdrs": [
-                {"action": "create", "pdr_id": 1, "precedence": 255, "source_interface": 0, "choose": 1, "qfi": 9,
+                {"action": "create", "pdr_id": 1, "precedence": 255, "source_interface": 0, "to_choose": 1, "qfi": 9,
                  "network": "internet", "ue_ipv4": UE, "ue_flags": 2, "removal": 0, "far_id": 1, "urr_ids": [1]},
                 {"action": "create", "pdr_id": 2, "precedence": 255, "source_interface": 1, "network": "internet",
                  "ue_ipv4": UE, "ue_flags": 6, "far_id": 2},
@@ -147,7 +148,7 @@ def test_f_seid_and_f_teid_have_their_flags_the_other_way_round() -> None:
 
 def test_address_that_the_user_plane_is_to_choose() -> None:
     told = one(element(1, element(2, element(21, b"\x0d\x07"), element(93, b"\x12"))))
-    assert told["pdrs"] == [{"action": "create", "choose": 1, "choose_id": 7, "ue_flags": 0x12}]
+    assert told["pdrs"] == [{"action": "create", "to_choose": 1, "choose_id": 7, "ue_flags": 0x12}]
     assert "ue_ipv4" not in told
 
 
@@ -214,7 +215,7 @@ def test_time_stamps_go_on_after_2036() -> None:
 
 def test_handover_asks_for_an_end_marker() -> None:
     told = one(element(10, element(11, element(49, b"\x02"))), kind=52)
-    assert told["flags"] == told["fars"][0]["flags"] == pfcp.SEND_END_MARKER
+    assert told["request_flags"] == told["fars"][0]["request_flags"] == pfcp.SEND_END_MARKER
 
 
 def test_vendor_elements_are_passed_over() -> None:
@@ -304,3 +305,11 @@ def test_rows_are_used_again() -> None:
         assert decode(ESTABLISHMENT_REQUEST)[1][0] == STATED["establishment request"][1]
         assert decode(HEARTBEAT_REQUEST)[1][0] == STATED["heartbeat request"][1]
     assert OUT.used[pfcp_rows.MESSAGES] == 1
+
+
+def test_no_field_hides_behind_an_attribute_of_numpy() -> None:
+    """Interpreted, a row is a `numpy.record`, whose own attributes would be read instead of the field."""
+    from formats import pfcp_rows as rows
+
+    dtypes = (rows.PFCP_MESSAGE, rows.PFCP_PDR, rows.PFCP_FAR, rows.PFCP_QER, rows.PFCP_USAGE)
+    assert not {name for dtype in dtypes for name in dtype.names or ()} & set(dir(np.record))
