@@ -74,8 +74,7 @@ def check(row: Row, m: dict[str, Any]) -> None:
     forwards = [action >> 9 & 1 for action in told(m, ("fars",), "apply_action")]
     assert forwards == numbers(row, "pfcp.apply_action.forw")
     for column, name in (("tovol", "bytes"), ("ulvol", "bytes_up"), ("dlvol", "bytes_down")):
-        flags = numbers(row, f"pfcp.volume_measurement.{column}")
-        assert [name in report for report in m["usages"]] == [bool(flag) for flag in flags]
+        assert told(m, ("usages",), name) == numbers(row, f"pfcp.volume_measurement.{column}")
     assert told(m, ("usages",), "duration_s") == numbers(row, "pfcp.duration_measurement")
     assert same_names([m["apn"]] if "apn" in m else [], values(row, "pfcp.apn_dnn"))
     assert ([m["imsi"]] if "imsi" in m else []) == values(row, "e212.imsi")
