@@ -109,6 +109,7 @@ _ESM_KNOWN, _ESM_MANDATORY, _ESM_OPTIONS = ESM_TABLES
 _IDENTITIES = np.array(EPS_IDENTITIES, np.int64)
 _MOBILE_IDENTITIES = np.array(MOBILE_IDENTITIES, np.int64)
 _PDN_TYPES = np.array(PDN_TYPES_EPS, np.int64)
+_DETACH_BY_NETWORK = np.int64(DETACH_REQUEST_NETWORK)
 _TAC_OCTETS = 2
 _GUTI_OCTETS = 11
 _EMM_ROWS, _ESM_ROWS = 1, 3  # upper two bits of a type
@@ -239,7 +240,7 @@ def _emm(data, lo, hi, only, m, text):  # type: ignore[no-untyped-def]
         return STRANGE
     at = lo + 2
     if kind == DETACH_REQUEST and _by_network(data, lo, hi):
-        kind = DETACH_REQUEST_NETWORK
+        kind = _DETACH_BY_NETWORK
         row = kind & 63
     for k in range(MANDATORY_MOST):
         if _EMM_MANDATORY[row, k] == 0:
