@@ -1,5 +1,6 @@
 """EPS NAS (TS 24.301) by the naive reader."""
 
+from formats.nas import EMM_CAUSES, ESM_CAUSES
 from formats.nas_layouts import EMM_LAYOUTS, ESM_LAYOUTS
 from tests.naive_nas import CIPHERED, CODES, DECODED, MALFORMED, UNKNOWN, Reader, Told, container, cut, fill, plmn
 
@@ -145,15 +146,19 @@ def emm(r: Reader, message: bytes) -> str:
 
 
 def plain_esm(message: bytes) -> bool:
-    if len(message) < 3 or message[2] not in ESM_LAYOUTS or message[1] == 255:
+    if len(message) < 3 or message[2] not in ESM_LAYOUTS or message[1] == 255 or message[2:] == b"\xc9":
         return False
     ebi, pti, kind = message[0] >> 4, message[1], message[2]
-    if kind < 0xD0 and (ebi == 0 or (kind in (0xC2, 0xC6, 0xCA) and pti)):
+    if kind < 0xD0 and (ebi == 0 or (kind in (0xC2, 0xC6, 0xCA, 0xCE) and pti)):
         return False
     if (0xD0 <= kind <= 0xD7 or kind in (0xD9, 0xDA)) and (ebi or not pti):
         return False
+    if kind in (0xE9, 0xEA) or (kind == 0xDC and (ebi or pti)):
+        return False
     elements = cut(message[3:], ESM_LAYOUTS[kind])
-    return elements.listed and not elements.broken and not elements.damaged
+    if not elements.listed or elements.broken or elements.damaged:
+        return False
+    return kind not in ESM_CAUSE_FIRST or message[3] in ESM_CAUSES
 
 
 def plain_eps(message: bytes) -> bool:
@@ -164,6 +169,8 @@ def plain_eps(message: bytes) -> bool:
         return False
     elements = cut(message[2:], EMM_LAYOUTS[kind])
     if not elements.listed or elements.broken or elements.damaged:
+        return False
+    if kind in (0x44, 0x4B, 0x4E, 0x5C, 0x5F, 0x60) and message[2] not in EMM_CAUSES:
         return False
     found = Reader(1)
     for key, octets in elements.values:
