@@ -155,8 +155,8 @@ def sm(r: Reader, message: bytes) -> str:
     return "broken" if elements.broken else "damaged" if elements.damaged else "whole"
 
 
-def plain_5gs(message: bytes) -> bool:
-    if len(message) < 3 or message[:2] != b"\x7e\0" or message[2] not in MM_5GS_LAYOUTS:
+def plain_5gs(message: bytes, header: int = 0) -> bool:
+    if len(message) < 3 or message[0] != 0x7E or message[1] not in (0, header) or message[2] not in MM_5GS_LAYOUTS:
         return False
     elements = cut(message[3:], MM_5GS_LAYOUTS[message[2]])
     if not elements.listed or elements.broken or elements.damaged:
@@ -213,9 +213,9 @@ def five_gs(message: bytes) -> tuple[int, Told]:
     if len(inner) < 2:
         return MALFORMED, r.told
     if header in (2, 4):
-        if not plain_5gs(inner):
+        if not plain_5gs(inner, header):
             return CIPHERED, r.told | {"ciphered": 1}
         r.told["null_ciphered"] = 1
-    if inner[0] != 0x7E or inner[1] & 15:
+    if inner[0] != 0x7E or inner[1] not in (0, header):
         return UNKNOWN, r.told
     return CODES[mm(r, inner)], r.told

@@ -49,6 +49,7 @@ VECTORS: list[tuple[int, str, dict]] = [
      {"type": 0x41, "request_type": 1, "follow_on": 0, "identity_type": 5, **GUTI, "guti_region": 0x80,
       "guti_code": 0x40}),
     (FIVE_GS, "7e00443e", {"type": 0x44, "cause": 62}),
+    (FIVE_GS, "7e02aabbccdd017e02443e", {"security": 2, "null_ciphered": 1, "type": 0x44, "cause": 62}),
     (FIVE_GS, "7e004d0a", {"type": 0x4D, "cause": 10}),
     (FIVE_GS, "7e0058", {"type": 0x58}),
     (FIVE_GS, "7e005914", {"type": 0x59, "cause": 20}),
