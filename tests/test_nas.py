@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from formats.nas import (
@@ -18,8 +19,9 @@ from formats.nas import (
     UNKNOWN,
 )
 from formats.nas_layouts import EMM_LAYOUTS, ESM_LAYOUTS, MM_5GS_LAYOUTS, SM_5GS_LAYOUTS
-from tests import naive_nas
-from tests.nas_rows_told import decode
+from kernels import nas_eps
+from tests import naive_nas_5gs, naive_nas_eps
+from tests.nas_rows_told import TEXT, decode, fresh
 
 GUTI = {"guti_plmn": "20893f", "guti_region": 0x8004, "guti_code": 1, "tmsi": 0xC0FFEE01}
 PDN = {"session_type": 0xD0, "pti": 1, "pdn_type": 1, "session_request": 1}
@@ -49,6 +51,7 @@ VECTORS: list[tuple[int, str, dict]] = [
      {"type": 0x41, "request_type": 1, "follow_on": 0, "identity_type": 5, **GUTI, "guti_region": 0x80,
       "guti_code": 0x40}),
     (FIVE_GS, "7e00443e", {"type": 0x44, "cause": 62}),
+    (FIVE_GS, "7e02aabbccdd017e02443e", {"security": 2, "null_ciphered": 1, "type": 0x44, "cause": 62}),
     (FIVE_GS, "7e004d0a", {"type": 0x4D, "cause": 10}),
     (FIVE_GS, "7e0058", {"type": 0x58}),
     (FIVE_GS, "7e005914", {"type": 0x59, "cause": 20}),
@@ -133,7 +136,8 @@ def samples() -> list[tuple[int, bytes]]:
 
 
 def agree(message: bytes, protocol: int) -> None:
-    assert decode(message, protocol) == naive_nas.decode(message, protocol), message.hex()
+    naive = naive_nas_eps.eps if protocol == EPS else naive_nas_5gs.five_gs
+    assert decode(message, protocol) == naive(message), message.hex()
 
 
 def test_rich_messages_as_the_twin() -> None:
@@ -197,3 +201,14 @@ def option(draw: random.Random, word: str) -> bytes:
         return bytes([int(name, 16)]) + draw.randbytes(int(size))
     value = draw.randbytes(draw.randrange(20))
     return bytes([int(name, 16)]) + len(value).to_bytes(2 if name[0] == "7" else 1, "big") + value
+
+
+def test_a_name_needs_room_in_the_text() -> None:
+    message = np.frombuffer(bytes.fromhex("0205d02809") + b"\x08internet", np.uint8)
+    for offset, fits in ((0, True), (len(TEXT) - 128, True), (len(TEXT) - 127, False), (-1, False)):
+        row = fresh()
+        row.apn_offset = offset
+        TEXT[:] = 0
+        assert nas_eps.decode(np.insert(message, 3, 0x11), 0, len(message) + 1, row, TEXT) == DECODED
+        assert (row.apn_length, row.damage) == ((8, 0) if fits else (0, 1))
+        assert bytes(TEXT).strip(b"\0") == (b"internet" if fits else b"")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from formats.nas import CIPHERED, DECODED, EPS, FIVE_GS
+from formats.nas import CIPHERED, DECODED, EMM_CAUSES, EPS, ESM_CAUSES, FIVE_GS
 from formats.nas_layouts import EMM_LAYOUTS, ESM_LAYOUTS, MM_5GS_LAYOUTS, SM_5GS_LAYOUTS
 from tests.nas_rows_told import decode
 
@@ -227,6 +227,15 @@ def octet(name: str, most: int = 111) -> Callable[[random.Random, Told], Any]:
     return lambda draw, told: bytes([plain(name, most)(draw, told)])
 
 
+def cause(name: str, causes: dict[int, str]) -> Callable[[random.Random, Told], Any]:
+    def value(draw: random.Random, told: Told) -> bytes:
+        number = draw.choice(list(causes))
+        told.setdefault(name, number)
+        return bytes([number])
+
+    return value
+
+
 def half(name: str, most: int, bit: str = "") -> Callable[[random.Random, Told], Any]:
     def value(draw: random.Random, told: Told) -> int:
         told[name] = draw.randint(1, most)
@@ -283,7 +292,7 @@ MAKERS: dict[tuple[str, str], Maker] = {
     ("EMM", "AddGUTI"): eps_identity,
     ("EMM", "GUTI"): eps_identity,
     ("EMM", "IMEISV"): imeisv,
-    ("EMM", "EMMCause"): octet("cause"),
+    ("EMM", "EMMCause"): cause("cause", EMM_CAUSES),
     ("EMM", "OldTAI"): lambda draw, told: area(draw, "last_tai", 2, told),
     ("EMM", "TAIList"): lambda draw, told: area_list(draw, 2, told),
     ("EMM", "NASSecAlgo"): algorithms,
@@ -291,7 +300,7 @@ MAKERS: dict[tuple[str, str], Maker] = {
     ("EMMDetachRequestMO", "EPSDetachType"): half("request_type", 3, "switch_off"),
     ("EMMDetachRequestMT", "EPSDetachType"): half("request_type", 3),
     ("EMMIdentityResponse", "ID"): mobile_identity,
-    ("ESM", "ESMCause"): octet("session_cause"),
+    ("ESM", "ESMCause"): cause("session_cause", ESM_CAUSES),
     ("ESM", "PDNType"): pdn_type,
     ("ESM", "RequestType"): half("session_request", 4),
     ("ESM", "LinkedEPSBearerId"): half("linked_ebi", 15),
@@ -383,7 +392,7 @@ def esm_message(message: Any, draw: random.Random, told: Told) -> bytes:
     coded = bytearray(filled(message, draw, told))
     kind = coded[2]
     ebi = draw.randrange(5, 16) if kind < 0xD0 or kind == 0xDB else 0
-    pti = 0 if kind in (0xC2, 0xC6, 0xCA, 0xCE) else draw.randrange(1, 255)
+    pti = 0 if kind in (0xC2, 0xC6, 0xCA, 0xCE, 0xDC) else draw.randrange(1, 255)
     coded[0], coded[1] = ebi << 4 | 2, pti
     told |= {"session_type": kind, "pti": pti} | ({"ebi": ebi} if ebi else {})
     return bytes(coded)
@@ -448,6 +457,10 @@ def test_esm(message: Any) -> None:
         coded = esm_message(message, draw, told)
         told |= {"protocol": EPS}
         for payload, expected in eps_forms(coded, told):
+            if (coded[2] in (0xE9, 0xEA) or coded[2:] == b"\xc9") and "null_ciphered" in expected:  # too like chance
+                assert decode(payload, EPS)[0] == CIPHERED
+                assert decode(payload, EPS, algorithm=0) == (DECODED, expected)
+                continue
             assert decode(payload, EPS) == (DECODED, expected), payload.hex()
 
 
