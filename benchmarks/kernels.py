@@ -8,10 +8,11 @@ import numpy as np
 
 from formats.capture import NANOSECONDS, PCAP_HEADER_OCTETS, PCAP_RECORD_OCTETS
 from formats.records import RECORD
+from kernels.heard import NOTHING
 from kernels.pcap import walk_pcap
 from kernels.shard import Limits
 from probe.merge import Batch
-from probe.pipeline import LANE_PACKETS, Pipeline
+from probe.pipeline import LANE_PACKETS, Pipeline, Span
 
 STRETCH = 4 << 20
 """Octets walked at a time: they are in the cache when they are parsed."""
@@ -59,7 +60,7 @@ def _pass(data: np.ndarray, records: np.ndarray) -> tuple[int, float, dict[str, 
             first += lane.count
             now = time.perf_counter()
             stages["parse"] += now - mark
-            worker.take([lane])
+            worker.take([Span(lane, 0, lane.count, NOTHING)])
             mark = time.perf_counter()
             stages["update"] += mark - now
         packets += count

@@ -7,6 +7,7 @@
     TUNNEL       a user-plane endpoint (address, TEID)           -> bearer, direction, leg
     CONTROL      a control-plane endpoint (address, TEID)        -> UE
     TRANSACTION  a request that waits for its answer, or has it  found by initiator, responder, sequence, procedure
+    RAN_CONTEXT  a UE-associated connection of S1AP or NGAP     found by association and RAN UE id, or by RAN_CORE
     PEER         a GTP-C node and its restart counter
     ASSEMBLY     a signalling datagram of which fragments are missing
 
@@ -136,11 +137,50 @@ UE = np.dtype(
         ("bearer", "i4", (16,)),  # by EBI or NSAPI, NO_ROW where none
         ("control", "i4", (UE_CONTROLS,)),  # its rows in the CONTROL table
         ("sessions", "i4"),  # live or lingering
+        ("serving", "i4"),  # row of the RAN context that its radio side belongs to, NO_ROW where none is known
+        ("serial", "i8"),  # tells it from others that had its row before
         ("used", "u1"),
         ("rat", "u1"),
     ],
     align=True,
 )
+
+RAN_PENDING = 8
+
+RAN_CONTEXT = np.dtype(
+    [
+        ("hash", "u8"),  # of association and RAN UE id
+        ("core_hash", "u8"),  # of the core node and its UE id
+        ("association", "i8"),
+        ("ran_ue_id", "i8"),
+        ("core_ue_id", "i8"),  # -1 not told yet
+        ("core_hi", "u8"),  # address of the MME or AMF
+        ("core_lo", "u8"),
+        ("ran_hi", "u8"),
+        ("ran_lo", "u8"),
+        ("ue_serial", "i8"),
+        ("s_tmsi", "i8"),
+        ("imsi", "u8"),  # told by NAS or paging
+        ("imei", "u8"),
+        ("cell", "u8"),
+        ("last_ts", "i8"),
+        ("slice", "i8"),
+        ("ue", "i4"),  # row of the UE, NO_ROW where none is known
+        ("cause", "i4"),  # of a release that the RAN asked for, -1 none
+        ("cause_family", "u1"),
+        ("protocol", "u1"),
+        ("used", "u1"),
+        ("pending", "u1"),  # endpoints of the target of a handover, in use from its Notify on
+        ("pending_id", "i1", (RAN_PENDING,)),
+        ("pending_hi", "u8", (RAN_PENDING,)),
+        ("pending_lo", "u8", (RAN_PENDING,)),
+        ("pending_teid", "i8", (RAN_PENDING,)),
+    ],
+    align=True,
+)
+
+RAN_CORE = np.dtype([("hash", "u8"), ("context", "i4"), ("used", "u1")], align=True)
+"""A UE id of the core -> the RAN context that it names."""
 
 # Session.phase
 PENDING = 1
@@ -148,7 +188,7 @@ ESTABLISHED = 2
 ENDED = 3
 
 SESSION_BEARERS = 11
-SESSION_SPARE = 16
+SESSION_SPARE = 8
 
 SESSION = np.dtype(
     [
@@ -187,6 +227,7 @@ SESSION = np.dtype(
         ("dropped", "i1"),
         ("interface", "u1"),  # on which the set-up was first seen
         ("access_seen", "u1"),  # 1: signalling of the access side (S11, Gn) was seen
+        ("slice", "i8"),
         ("spare", "u1", (SESSION_SPARE,)),
     ],
     align=True,
@@ -289,6 +330,9 @@ TRANSACTION = np.dtype(
         ("gateway_hi", "u8"),
         ("gateway_lo", "u8"),
         ("session_id", "i8"),
+        ("slice", "i8"),
+        ("core_hi", "u8"),
+        ("core_lo", "u8"),
         ("sequence", "i4"),
         ("session", "i4"),
         ("bearer", "i4"),  # that a GTPv1 request is about: its answer does not say
@@ -344,6 +388,8 @@ ASSEMBLY = np.dtype(
     align=True,
 )
 
+LEDGER_INTERFACES = 24
+
 LEDGER = np.dtype(
     [
         ("window", "i8"),
@@ -353,7 +399,7 @@ LEDGER = np.dtype(
         ("bytes", "i8", (96,)),
         ("joined", "i8", (2,)),  # packets, bytes of the user plane with a session
         ("unjoined", "i8", (2,)),
-        ("messages", "i8", (2, 8)),  # signalling messages joined to a session or not, by interface
+        ("messages", "i8", (2, LEDGER_INTERFACES)),  # signalling messages joined to a session or not, by interface
     ],
     align=True,
 )

@@ -144,7 +144,7 @@ def begin(t, ts):  # type: ignore[no-untyped-def]
     t.imsi, t.imei, t.cell, t.rat = NO_DIGITS, NO_DIGITS, 0, 0
     t.gateway_hi, t.gateway_lo = 0, 0
     t.session_id, t.session, t.bearer, t.ue, t.apn, t.qos = 0, -1, -1, -1, -1, -1
-    t.cause = -1
+    t.cause, t.slice, t.core_hi, t.core_lo = -1, -1, 0, 0
 
 
 @part
@@ -168,7 +168,8 @@ def write(shard, row, outcome, cause, family):  # type: ignore[no-untyped-def]
     r.responder_hi, r.responder_lo = t.responder_hi, t.responder_lo
     r.session_id = t.session_id
     r.gateway_hi, r.gateway_lo = t.gateway_hi, t.gateway_lo
-    r.counted = t.counted
+    r.counted, r.slice = t.counted, t.slice
+    r.core_node_hi, r.core_node_lo = t.core_hi, t.core_lo
     r.window = window_of(shard, t.start)
 
 

@@ -7,7 +7,7 @@ up, the packet credited to its bearer and to its connection. Table lines of the 
 import numpy as np
 
 from formats.reasons import GTPC_FRAGMENT, SECOND_LEG
-from formats.records import KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
+from formats.records import EVENT_RAN, KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
 from formats.state import FLOW, LEG_FORWARDING
 from kernels import (
     flow,
@@ -16,6 +16,7 @@ from kernels import (
     gtpc,
     ledger,
     presence,
+    ran_control,
     reassembly,
     sessions,
     sweep,
@@ -26,10 +27,11 @@ from kernels import shard as own
 from kernels.flow import TCP
 from kernels.gtp_context import NO_DIGITS
 from kernels.hashing import tunnel_hash
+from kernels.heard import EVENT_COUNT, events, ran_messages
 from kernels.jit import inlined, part
 from kernels.octets import be16
 from kernels.prefetch import prefetch_row, prefetch_rows_line
-from kernels.shard import HINTS, LINGER, SHARD, SWEEP_STAGE, full, owns
+from kernels.shard import EVENT_AT, HINTS, LAST_LEDGER, LINGER, SHARD, SWEEP_STAGE, full, owns
 from kernels.table import CAPACITY, FREE, HIGH, LINE, candidate, free_list, index_of, tag_of
 
 AHEAD_SLOT, AHEAD_ROW, AHEAD_NEXT, AHEAD_LAST = 32, 16, 8, 4  # packets between asking for it and its use
@@ -246,11 +248,25 @@ def packet(shard, sig, scratch, p, hint):  # type: ignore[no-untyped-def]
 
 
 @part
-def update(shard, packets, order, begin, end, sig, scratch):  # type: ignore[no-untyped-def]
+def hear(shard, heard, position):  # type: ignore[no-untyped-def]
+    """Apply the messages that were whole with the packet at `position`."""
+    rows = events(heard, 0)
+    while shard[EVENT_AT] < heard[EVENT_COUNT] and rows[shard[EVENT_AT]].position == position:
+        e = rows[shard[EVENT_AT]]
+        shard[EVENT_AT] += 1
+        if e.kind == EVENT_RAN:
+            interface, joined = ran_control.apply(shard, heard, ran_messages(heard, 0)[e.row])
+            if shard[SHARD] == 0:
+                ledger.count_message(shard, shard[LAST_LEDGER], joined, interface)
+
+
+@part
+def update(shard, packets, order, begin, end, sig, scratch, heard):  # type: ignore[no-untyped-def]
     """Take packets[order[begin:end]]; returns the first not taken: rows must be written before it.
 
     shard: Shard; packets: PACKET[n]; order: int32[n], by time; sig: Signalling that their rows point into;
-    scratch: Signalling in which reassembled datagrams are decoded.
+    scratch: Signalling in which reassembled datagrams are decoded; heard: int64[], `kernels.heard`, what the assembling
+    stage read of these packets.
     """
     if shard[SWEEP_STAGE] != 0 and not sweep.go_on(shard):
         return begin
@@ -272,6 +288,8 @@ def update(shard, packets, order, begin, end, sig, scratch):  # type: ignore[no-
                 # the clock has moved: this packet is taken when the sweep is done
                 return i
         packet(shard, sig, scratch, p, i & LAST_HINT)
+        if shard[EVENT_AT] < heard[EVENT_COUNT]:
+            hear(shard, heard, i)
     return end
 
 

@@ -38,7 +38,9 @@ class Values:
         low, high = bounds(allowed)
         if allowed.ext is not None and self.chance(self.extended):
             return high + 1 + self.draw.randrange(1000)
-        return self.draw.choice([low, high, self.draw.randint(low, high), low + self.draw.randrange(min(high - low, 300) + 1)])
+        return self.draw.choice(
+            [low, high, self.draw.randint(low, high), low + self.draw.randrange(min(high - low, 300) + 1)]
+        )
 
     def _enumerated(self, kind: Any, depth: int) -> str:
         names = list(kind._ext or []) if self.chance(self.extended) else []
@@ -102,7 +104,9 @@ class Values:
 
     def fields(self, rows: list[Any], name: str, depth: int) -> list[dict]:
         """A container: what is mandatory and some of the rest, in the order of the standard."""
-        picked = [r for r in rows if r["presence"] == "mandatory" or self.chance(self.optional if depth < DEEP else 0.0)]
+        picked = [
+            r for r in rows if r["presence"] == "mandatory" or self.chance(self.optional if depth < DEEP else 0.0)
+        ]
         return [self.field(row, name, depth) for row in picked or rows[:1]]
 
     def field(self, row: Any, name: str, depth: int) -> dict:

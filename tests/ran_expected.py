@@ -387,7 +387,11 @@ class Expected:
         elif member == "UPTransportLayerInformationList":
             for item in value:
                 self.up_tunnel(row, "MORE_UP", item["nGU-UP-TNLInformation"])
-        elif member in ("additionalNG-UUPTNLInformation", "UPTransportLayerInformationPairList", "UL-NGU-UP-TNLModifyList"):
+        elif member in (
+            "additionalNG-UUPTNLInformation",
+            "UPTransportLayerInformationPairList",
+            "UL-NGU-UP-TNLModifyList",
+        ):
             more = "MORE_" if "tunnel" in row else ""
             for item in value:
                 self.up_tunnel(row, f"{more}UP", item["uL-NGU-UP-TNLInformation"])
