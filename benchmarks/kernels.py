@@ -8,14 +8,18 @@ import numpy as np
 
 from formats.capture import NANOSECONDS, PCAP_HEADER_OCTETS, PCAP_RECORD_OCTETS
 from formats.records import RECORD
+from kernels.heard import NOTHING
 from kernels.pcap import walk_pcap
+from kernels.shard import Limits
 from probe.merge import Batch
-from probe.pipeline import LANE_PACKETS, Pipeline
+from probe.pipeline import LANE_PACKETS, Pipeline, Span
 
 STRETCH = 4 << 20
 """Octets walked at a time: they are in the cache when they are parsed."""
 
 WINDOW = 900 * NANOSECONDS
+LIMITS = Limits(flows=1 << 18, sessions=1 << 17)
+"""Room for what the capture holds at a time. Its pages are touched before the clock starts, as in a running probe."""
 LINKTYPE_ETHERNET = 1
 
 
@@ -40,7 +44,9 @@ def _pass(data: np.ndarray, records: np.ndarray) -> tuple[int, float, dict[str, 
         nonlocal rows
         rows += len(rows_of_table)
 
-    pipeline = Pipeline(WINDOW, put)
+    pipeline = Pipeline(WINDOW, put, limits=LIMITS)
+    for worker in pipeline.workers:
+        worker.shard.touch()
     lane, worker = pipeline.lanes[0], pipeline.workers[0]
     stages = {"walk": 0.0, "parse": 0.0, "update": 0.0}
     began = mark = time.perf_counter()
@@ -54,7 +60,7 @@ def _pass(data: np.ndarray, records: np.ndarray) -> tuple[int, float, dict[str, 
             first += lane.count
             now = time.perf_counter()
             stages["parse"] += now - mark
-            worker.take([lane])
+            worker.take([Span(lane, 0, lane.count, NOTHING)])
             mark = time.perf_counter()
             stages["update"] += mark - now
         packets += count

@@ -3,7 +3,7 @@
 A family is a name of `formats.xdr.CAUSE_FAMILIES`; a cause is a family and a code.
 """
 
-from formats import gtpv1c, gtpv2c, s1ap_causes
+from formats import gtpv1c, gtpv2c, nas, ngap_causes, pfcp_causes, s1ap_causes
 
 DIAMETER: dict[int, str] = {
     1001: "DIAMETER_MULTI_ROUND_AUTH",
@@ -55,6 +55,14 @@ CAUSES: dict[str, dict[int, str]] = {
     "esm": s1ap_causes.ESM,
     "diameter": DIAMETER,
     "ikev2": IKEV2,
+    "ngap_radio": ngap_causes.RADIO,
+    "ngap_transport": ngap_causes.TRANSPORT,
+    "ngap_nas": ngap_causes.NAS,
+    "ngap_protocol": ngap_causes.PROTOCOL,
+    "ngap_misc": ngap_causes.MISC,
+    "fgmm": nas.MM_5GS_CAUSES,
+    "fgsm": nas.SM_5GS_CAUSES,
+    "pfcp": pfcp_causes.CAUSES,
 }
 """Family to code to text."""
 
@@ -88,6 +96,18 @@ NORMAL: dict[str, frozenset[int]] = {
     # RFC 6733 §7.1.2.
     "diameter": frozenset({2001, 2002}),
     "ikev2": frozenset(),
+    # TS 28.552 §5.1.1.4, TS 28.554 §6.5.1 except user inactivity (20); successful handover (2), handover triggered
+    # (31-33), context transfer (35), EPS fallback (36), redirection (41), detected mobility (44) move the device on.
+    "ngap_radio": frozenset({2, 16, 17, 18, 19, 20, 31, 32, 33, 35, 36, 41, 44}),
+    "ngap_transport": frozenset(),
+    # normal release (0), deregister (2), leaving the served area (4)
+    "ngap_nas": frozenset({0, 2, 4}),
+    "ngap_protocol": frozenset(),
+    "ngap_misc": frozenset({3}),
+    "fgmm": frozenset(),
+    # TS 24.501 Annex B: regular deactivation, reactivation requested.
+    "fgsm": frozenset({36, 39}),
+    "pfcp": frozenset({1}),
 }
 """The causes that are a normal release: family to codes. Any other cause of an end is a drop."""
 

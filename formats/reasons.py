@@ -23,6 +23,9 @@ FRAGMENT = 4
 GTPC_FRAGMENT = 5
 S1AP = 6
 NGAP = 7
+PFCP = 16
+DIAMETER = 17
+SCTP = 18
 
 LINK_UNSUPPORTED = 32
 LINK_TRUNCATED = 33
@@ -44,6 +47,13 @@ TAG_DEPTH = 48
 RECORD_DAMAGED = 49
 S1AP_MALFORMED = 50
 NGAP_MALFORMED = 51
+PFCP_TRUNCATED = 56
+PFCP_MALFORMED = 57
+PFCP_VERSION = 58
+DIAMETER_TRUNCATED = 59
+DIAMETER_MALFORMED = 60
+SCTP_TRUNCATED = 61
+SCTP_MALFORMED = 62
 
 CAPTURE_LOSS = 64
 TABLE_FULL = 65
@@ -58,6 +68,9 @@ REASONS = (
     Reason(GTPC_FRAGMENT, "decoded", "gtpc_fragment", "a fragment that may carry signalling, kept for reassembly"),
     Reason(S1AP, "decoded", "s1ap", "an S1AP message"),
     Reason(NGAP, "decoded", "ngap", "an NGAP message"),
+    Reason(PFCP, "decoded", "pfcp", "one or more PFCP messages"),
+    Reason(SCTP, "decoded", "sctp", "SCTP without a message that is read: set-up, acknowledgements, other users"),
+    Reason(DIAMETER, "decoded", "diameter", "one or more Diameter messages, or a part of one"),
     Reason(LINK_UNSUPPORTED, "rejected", "link_unsupported", "a link type that is not read"),
     Reason(LINK_TRUNCATED, "rejected", "link_truncated", "cut before the end of the link header"),
     Reason(NOT_IP, "rejected", "not_ip", "no IP packet (ARP, LLDP, PPP control, ...)"),
@@ -78,6 +91,13 @@ REASONS = (
     Reason(RECORD_DAMAGED, "rejected", "record_damaged", "a capture record whose lengths cannot be"),
     Reason(S1AP_MALFORMED, "rejected", "s1ap_malformed", "octets that do not begin as an S1AP message"),
     Reason(NGAP_MALFORMED, "rejected", "ngap_malformed", "octets that do not begin as an NGAP message"),
+    Reason(PFCP_TRUNCATED, "rejected", "pfcp_truncated", "a PFCP message that ends within its header"),
+    Reason(PFCP_MALFORMED, "rejected", "pfcp_malformed", "a PFCP header that contradicts itself"),
+    Reason(PFCP_VERSION, "rejected", "pfcp_version", "a version of PFCP other than 1"),
+    Reason(DIAMETER_TRUNCATED, "rejected", "diameter_truncated", "a Diameter message that ends within its header"),
+    Reason(DIAMETER_MALFORMED, "rejected", "diameter_malformed", "a Diameter header that contradicts itself"),
+    Reason(SCTP_TRUNCATED, "rejected", "sctp_truncated", "an SCTP packet cut by the snap length"),
+    Reason(SCTP_MALFORMED, "rejected", "sctp_malformed", "an SCTP packet whose chunks contradict themselves"),
     Reason(CAPTURE_LOSS, "dropped", "capture_loss", "lost before the file was written, as the capture itself says"),
     Reason(TABLE_FULL, "dropped", "table_full", "no room in a table of fixed size"),
     Reason(SECOND_LEG, "duplicate", "second_leg", "the same user packet on the other side of a gateway"),

@@ -34,6 +34,10 @@ KIND_TUNNEL = 3
 # the GTP-C port; FRAGMENT for a later one, which only the first can tell apart from user data (`fragment` is 1).
 KIND_PIECE = 4
 
+# Signalling whose transport has a memory (SCTP, Diameter in TCP) or that only the next stage reads (PFCP): `at` is the
+# octet of the SCTP header, or of the payload of UDP, in the block's data, and `window` how much of it was captured.
+KIND_SIGNALLING = 5
+
 NO_TEID = -1
 
 PACKET = np.dtype(
@@ -77,9 +81,25 @@ PACKET = np.dtype(
         ("quic", "u1"),  # 1: the UDP payload starts with a QUIC long header of a known version (RFC 9000 §17.2)
         ("fragment", "u1"),  # 1: a later fragment of the innermost packet (no ports)
         ("ttl", "u1"),  # innermost TTL or hop limit
+        # KIND_SIGNALLING, and TCP segments of Diameter: where its octets lie
+        ("at", "i4"),
     ],
     align=True,
 )
+
+EVENT_RAN = 1  # row of RAN_MESSAGE
+EVENT_PFCP = 2  # row of PFCP_MESSAGE
+EVENT_DIAMETER = 3  # row of DIAMETER_MESSAGE
+
+EVENT = np.dtype(
+    [
+        ("position", "i4"),  # of the packet that completed the message, in the order of the packets
+        ("row", "i4"),
+        ("kind", "u1"),  # EVENT_*
+    ],
+    align=True,
+)
+"""A message of signalling that the assembling stage read, for the update stage to apply."""
 
 MESSAGE = np.dtype(
     [
@@ -168,6 +188,9 @@ FTEID_GN_SGSN_U = 200  # TEID Data I with the second GSN address of a request of
 FTEID_GN_GGSN_U = 201
 FTEID_GN_SGSN_C = 202
 FTEID_GN_GGSN_C = 203
+# NGAP has none either.
+FTEID_N3_RAN = 204
+FTEID_N3_UPF = 205
 
 PIECE_OCTETS = 2048
 

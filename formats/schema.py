@@ -18,7 +18,7 @@ TIME = pa.timestamp("ns", tz="UTC")
 _TYPES = {
     "time": TIME, "ms": pa.float64(), "kbps": pa.float64(), "count": pa.int64(), "small": pa.int32(),
     "flag": pa.bool_(), "id": pa.int64(), "ip": pa.string(), "digits": pa.string(),
-    "cell": TEXT, "apn": TEXT, "enum": TEXT, "cause": TEXT, "derived": TEXT,
+    "cell": TEXT, "slice": TEXT, "apn": TEXT, "enum": TEXT, "cause": TEXT, "derived": TEXT,
 }  # fmt: skip
 
 

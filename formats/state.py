@@ -7,6 +7,7 @@
     TUNNEL       a user-plane endpoint (address, TEID)           -> bearer, direction, leg
     CONTROL      a control-plane endpoint (address, TEID)        -> UE
     TRANSACTION  a request that waits for its answer, or has it  found by initiator, responder, sequence, procedure
+    RAN_CONTEXT  a UE-associated connection of S1AP or NGAP     found by association and RAN UE id, or by RAN_CORE
     PEER         a GTP-C node and its restart counter
     ASSEMBLY     a signalling datagram of which fragments are missing
 
@@ -71,11 +72,12 @@ FLOW = np.dtype(
         ("last_seq", "u4", (2,)),
         ("last_id", "u2", (2,)),
         ("last_payload", "u2", (2,)),
-        # what few packets touch
+        # line 4: TCP round trips, and what the start of a connection sets
+        ("rtt_sum", "i8", (2,)),  # data sent in this direction until acknowledged
+        ("rtt_count", "i4", (2,)),
         ("row_start", "i8"),
         ("request_ts", "i8"),  # first payload of the initiator
-        ("teid", "i8", (2,)),  # endpoint that packets a -> b (b -> a) are sent to, -1 unknown
-        ("rtt_count", "i4", (2,)),
+        ("first_bytes", "i4", (2,)),  # IP length of the row's first packet with payload: not in throughput
         ("hole_count", "u1", (2,)),
         ("fin", "u1", (2,)),
         ("begun", "u1"),  # the row in the making is the connection's first
@@ -86,8 +88,9 @@ FLOW = np.dtype(
         ("tunnelled", "u1"),
         ("qfi", "i1"),
         ("rat", "u1"),
+        # what few packets touch
         ("hash", "u8"),
-        ("first_bytes", "i4", (2,)),  # IP length of the row's first packet with payload: not in throughput
+        ("teid", "i8", (2,)),  # endpoint that packets a -> b (b -> a) are sent to, -1 unknown
         ("retransmitted", "i4", (2,)),
         ("retransmitted_bytes", "i8", (2,)),
         ("out_of_order", "i4", (2,)),
@@ -95,7 +98,6 @@ FLOW = np.dtype(
         ("holes", "i4", (2,)),
         ("zero_window", "i4", (2,)),
         ("resets", "i4", (2,)),
-        ("rtt_sum", "i8", (2,)),  # data sent in this direction until acknowledged
         ("first_syn_ts", "i8"),
         ("syn_ts", "i8"),
         ("syn_ack_ts", "i8"),
@@ -135,11 +137,50 @@ UE = np.dtype(
         ("bearer", "i4", (16,)),  # by EBI or NSAPI, NO_ROW where none
         ("control", "i4", (UE_CONTROLS,)),  # its rows in the CONTROL table
         ("sessions", "i4"),  # live or lingering
+        ("serving", "i4"),  # row of the RAN context that its radio side belongs to, NO_ROW where none is known
+        ("serial", "i8"),  # tells it from others that had its row before
         ("used", "u1"),
         ("rat", "u1"),
     ],
     align=True,
 )
+
+RAN_PENDING = 8
+
+RAN_CONTEXT = np.dtype(
+    [
+        ("hash", "u8"),  # of association and RAN UE id
+        ("core_hash", "u8"),  # of the core node and its UE id
+        ("association", "i8"),
+        ("ran_ue_id", "i8"),
+        ("core_ue_id", "i8"),  # -1 not told yet
+        ("core_hi", "u8"),  # address of the MME or AMF
+        ("core_lo", "u8"),
+        ("ran_hi", "u8"),
+        ("ran_lo", "u8"),
+        ("ue_serial", "i8"),
+        ("s_tmsi", "i8"),
+        ("imsi", "u8"),  # told by NAS or paging
+        ("imei", "u8"),
+        ("cell", "u8"),
+        ("last_ts", "i8"),
+        ("slice", "i8"),
+        ("ue", "i4"),  # row of the UE, NO_ROW where none is known
+        ("cause", "i4"),  # of a release that the RAN asked for, -1 none
+        ("cause_family", "u1"),
+        ("protocol", "u1"),
+        ("used", "u1"),
+        ("pending", "u1"),  # endpoints of the target of a handover, in use from its Notify on
+        ("pending_id", "i1", (RAN_PENDING,)),
+        ("pending_hi", "u8", (RAN_PENDING,)),
+        ("pending_lo", "u8", (RAN_PENDING,)),
+        ("pending_teid", "i8", (RAN_PENDING,)),
+    ],
+    align=True,
+)
+
+RAN_CORE = np.dtype([("hash", "u8"), ("context", "i4"), ("used", "u1")], align=True)
+"""A UE id of the core -> the RAN context that it names."""
 
 # Session.phase
 PENDING = 1
@@ -147,7 +188,7 @@ ESTABLISHED = 2
 ENDED = 3
 
 SESSION_BEARERS = 11
-SESSION_SPARE = 16
+SESSION_SPARE = 8
 
 SESSION = np.dtype(
     [
@@ -186,6 +227,7 @@ SESSION = np.dtype(
         ("dropped", "i1"),
         ("interface", "u1"),  # on which the set-up was first seen
         ("access_seen", "u1"),  # 1: signalling of the access side (S11, Gn) was seen
+        ("slice", "i8"),
         ("spare", "u1", (SESSION_SPARE,)),
     ],
     align=True,
@@ -288,6 +330,9 @@ TRANSACTION = np.dtype(
         ("gateway_hi", "u8"),
         ("gateway_lo", "u8"),
         ("session_id", "i8"),
+        ("slice", "i8"),
+        ("core_hi", "u8"),
+        ("core_lo", "u8"),
         ("sequence", "i4"),
         ("session", "i4"),
         ("bearer", "i4"),  # that a GTPv1 request is about: its answer does not say
@@ -343,6 +388,8 @@ ASSEMBLY = np.dtype(
     align=True,
 )
 
+LEDGER_INTERFACES = 24
+
 LEDGER = np.dtype(
     [
         ("window", "i8"),
@@ -352,7 +399,7 @@ LEDGER = np.dtype(
         ("bytes", "i8", (96,)),
         ("joined", "i8", (2,)),  # packets, bytes of the user plane with a session
         ("unjoined", "i8", (2,)),
-        ("messages", "i8", (2, 8)),  # signalling messages joined to a session or not, by interface
+        ("messages", "i8", (2, LEDGER_INTERFACES)),  # signalling messages joined to a session or not, by interface
     ],
     align=True,
 )

@@ -16,6 +16,7 @@ A column's `kind` says how it is coded in a kernel row and what it is in Arrow:
     ip          name_hi u8, name_lo u8        string                   0, 0
     digits      name u8                       string                   NO_DIGITS
     cell        name u8                       dictionary<string>       0
+    slice       name i8 (SST << 24 | SD)      dictionary<string>       -1
     apn         name i4 (row of the table)    dictionary<string>       -1
     enum        name u1 (index of `values`)   dictionary<string>       0
     cause       none: from <prefix>cause_family u1, cause_code
@@ -53,12 +54,14 @@ window that its flow had left). session: deleted, error_indication, peer_restart
 not_answered (data flowed, though no answer to the set-up was seen). presence: also released (to idle)."""
 RATS = ("", "utran", "geran", "wlan", "gan", "hspa_evolution", "eutran", "virtual", "nb_iot", "lte_m", "nr")
 """TS 29.274 §8.17; satellite forms fold into their terrestrial name."""
-INTERFACES = ("", "gn", "s11", "s5s8", "s1u", "n3", "gtpu", "gtpc")
+INTERFACES = ("", "gn", "s11", "s5s8", "s1u", "n3", "gtpu", "gtpc", "s1mme", "n2", "n4", "sx", "s6a", "gx", "gy", "rx",
+              "cx", "diameter")  # fmt: skip
 OUTCOMES = ("", "success", "failure", "timeout")
 CONNECT_OUTCOMES = ("", "success", "refused", "no_answer", "client_abort", "half_open")
-SOURCES = ("", "gtpv1c", "gtpv2c", "user_plane")
+SOURCES = ("", "gtpv1c", "gtpv2c", "user_plane", "s1ap", "ngap", "pfcp")
 CAUSE_FAMILIES = ("", "gtpv1c", "gtpv2c", "s1ap_radio", "s1ap_transport", "s1ap_nas", "s1ap_protocol", "s1ap_misc",
-                  "emm", "esm", "diameter", "ikev2")  # fmt: skip
+                  "emm", "esm", "diameter", "ikev2", "ngap_radio", "ngap_transport", "ngap_nas", "ngap_protocol",
+                  "ngap_misc", "fgmm", "fgsm", "pfcp")  # fmt: skip
 PROCEDURES = (
     "",
     "create_session",
@@ -98,6 +101,90 @@ PROCEDURES = (
     "update_pdn_connection_set",
     "pgw_restart",
     "other",
+    # S1AP and NGAP messages (TS 36.413 §8, TS 38.413 §8)
+    "initial_context_setup",
+    "e_rab_setup",
+    "e_rab_modify",
+    "e_rab_release",
+    "e_rab_release_indication",
+    "e_rab_modification_indication",
+    "pdu_session_resource_setup",
+    "pdu_session_resource_modify",
+    "pdu_session_resource_release",
+    "pdu_session_resource_notify",
+    "pdu_session_resource_modify_indication",
+    "ue_context_release_request",
+    "ue_context_release",
+    "ue_context_modification",
+    "path_switch_request",
+    "handover_preparation",
+    "handover_resource_allocation",
+    "handover_cancel",
+    "paging",
+    "reset",
+    "s1_setup",
+    "ng_setup",
+    "enb_configuration_update",
+    "mme_configuration_update",
+    "ran_configuration_update",
+    "amf_configuration_update",
+    "error_indication",
+    # what their messages tell together
+    "signalling_connection",  # Initial UE Message to the first message of the core
+    "e_rab_establishment_initial",  # one row an E-RAB
+    "e_rab_establishment_added",
+    "pdu_session_resource_establishment",  # one row a PDU session
+    "handover_execution",  # Handover Command to Handover Notify
+    # NAS (TS 24.301, TS 24.501)
+    "attach",
+    "detach",
+    "tracking_area_update",
+    "service_request",
+    "authentication",
+    "security_mode",
+    "identity",
+    "pdn_connectivity",
+    "default_bearer_activation",
+    "dedicated_bearer_activation",
+    "registration",
+    "deregistration",
+    "pdu_session_establishment",
+    "pdu_session_modification",
+    "pdu_session_release",
+    # PFCP (TS 29.244)
+    "pfcp_association_setup",
+    "pfcp_association_update",
+    "pfcp_association_release",
+    "pfcp_session_establishment",
+    "pfcp_session_modification",
+    "pfcp_session_deletion",
+    "pfcp_session_report",
+    "pfcp_session_set_deletion",
+    "pfcp_node_report",
+    "pfcp_heartbeat",
+    "pfcp_pfd_management",
+    # Diameter (TS 29.272, 29.212, 32.299, 29.214, 29.229)
+    "authentication_information",
+    "update_location",
+    "cancel_location",
+    "purge_ue",
+    "insert_subscriber_data",
+    "delete_subscriber_data",
+    "notify",
+    "diameter_reset",
+    "credit_control_initial",
+    "credit_control_update",
+    "credit_control_termination",
+    "credit_control_event",
+    "re_auth",
+    "aa",
+    "session_termination",
+    "abort_session",
+    "user_authorization",
+    "server_assignment",
+    "location_info",
+    "multimedia_auth",
+    "diameter_other",
 )
 
 
@@ -119,7 +206,7 @@ class Column(NamedTuple):
 
 KERNEL_TYPES = {
     "time": "i8", "ms": "i8", "kbps": "f8", "count": "i8", "small": "i4", "flag": "i1", "id": "i8",
-    "digits": "u8", "cell": "u8", "apn": "i4", "enum": "u1",
+    "digits": "u8", "cell": "u8", "slice": "i8", "apn": "i4", "enum": "u1",
 }  # fmt: skip
 
 
@@ -156,6 +243,8 @@ _APN = Column("apn", "apn", "", "access point name, network identifier")
 _QOS = Column("qos_class", "small", "", "QCI or 5QI; for GTPv1 mapped from the QoS profile (TS 23.401 Annex E)")
 _SESSION = Column("session_id", "id", "", "the session, the same number in every table and on every run")
 _GATEWAY = Column("gateway", "ip", "", "control-plane address of the PGW or GGSN of the session")
+_SLICE = Column("slice", "slice", "", "S-NSSAI: SST, or SST-SD with the slice differentiator in hexadecimal")
+_CORE = Column("core_node", "ip", "", "address of the MME or AMF that the radio side is connected to")
 _CAUSE = Column("cause", "cause", "", "the cause in the words of its standard")
 _BYTES = _both("bytes", "count", "B", "total length of the subscriber's own IP packets, by their headers")
 
@@ -224,7 +313,7 @@ SESSION = Table(
         Column("dropped", "flag", "", "ended abnormally; null if the end was not seen"),
         *_BYTES,
         *_both("packets", "count", "", "packets of the subscriber"),
-        _QOS, _GATEWAY,
+        _QOS, _GATEWAY, _SLICE,
     ),
     (*_WHO_FIELDS, ("cause_family", "u1"), ("window", "i8")),
 )  # fmt: skip
@@ -236,7 +325,7 @@ PRESENCE = Table(
         Column("start_time", "time", "", "start of the bearer, of its stay in the cell, or of the window"),
         Column("end_time", "time", "", "end of it"),
         Column("end_reason", "enum", "", "why the row ended", END_REASONS),
-        *_WHO, _CELL, _RAT, _APN, _QOS, _SESSION, _GATEWAY,
+        *_WHO, _CELL, _RAT, _APN, _QOS, _SESSION, _GATEWAY, _SLICE, _CORE,
         Column("ebi", "small", "", "EPS bearer identity or NSAPI"),
         Column("connected_ms", "ms", "ms", "time with a radio-side tunnel endpoint"),
         Column("active_ms", "ms", "ms", "time with user data within the last 100 ms (TS 32.425 §4.2.4, by tunnel)"),
@@ -265,7 +354,7 @@ PROCEDURE = Table(
         *_WHO, _CELL, _RAT, _APN, _QOS,
         Column("requester", "ip", "", "address of the requesting node"),
         Column("responder", "ip", "", "address of the answering node"),
-        _SESSION, _GATEWAY,
+        _SESSION, _GATEWAY, _SLICE, _CORE,
         Column("counted", "flag", "", "true for the row that counts where one procedure is seen on two interfaces"),
     ),
     (*_WHO_FIELDS, ("cause_family", "u1"), ("window", "i8")),

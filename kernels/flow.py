@@ -92,10 +92,12 @@ def same(f, p, forward):  # type: ignore[no-untyped-def]
 
 
 @part
-def find(shard, p, forward):  # type: ignore[no-untyped-def]
-    """Row of the flow that `p` belongs to, or -1."""
-    index = index_of(shard, own.FLOWS)
+def find(shard, p, forward, hint):  # type: ignore[no-untyped-def]
+    """Row of the flow that `p` belongs to, or -1; hint: the row that it most likely is, -1 where none is known."""
     rows = own.flows(shard, 0)
+    if hint >= 0 and rows[hint].used and same(rows[hint], p, forward):
+        return hint
+    index = index_of(shard, own.FLOWS)
     tag = tag_of(p.flow_hash)
     mask = len(index) - 1
     slot, row = candidate(index, tag, tag & mask)
@@ -540,14 +542,15 @@ def over(shard, f, p):  # type: ignore[no-untyped-def]
 
 
 @part
-def update(shard, p, bearer_row, direction):  # type: ignore[no-untyped-def]
+def update(shard, p, bearer_row, direction, hint):  # type: ignore[no-untyped-def]
     """Account user packet `p` to its connection.
 
-    bearer_row: row of the bearer that its tunnel is bound to, or -1; direction: UP, DOWN, or -1 where no tunnel tells.
+    bearer_row: row of the bearer that its tunnel is bound to, or -1; direction: UP, DOWN, or -1 where no tunnel tells;
+    hint: the row that its connection most likely has, -1 where none is known.
     """
     forward = a_first(p)
     d = np.int64(not forward)
-    row = find(shard, p, forward)
+    row = find(shard, p, forward, hint)
     if row < 0:
         row = create(shard, p, forward)
         begin(shard, row, p, forward, direction, bearer_row)
@@ -567,9 +570,10 @@ def update(shard, p, bearer_row, direction):  # type: ignore[no-untyped-def]
             note_tunnel(f, p, d)
         account(f, p, d)
     if f.protocol == TCP and p.fragment == 0:
+        undecided = f.handshake != HANDSHAKE_DONE
         give_up(f, p.ts)
         tcp.segment(f, d, p)
-        if f.handshake == HANDSHAKE_DONE and f.outcome != 0 and window_of(shard, f.connect_ts) != f.window:
+        if undecided and f.outcome != 0 and window_of(shard, f.connect_ts) != f.window:
             emit_outcome(shard, f)
     elif p.quic:
         f.quic = 1

@@ -12,6 +12,7 @@ from formats.state import ESTABLISHED
 from formats.xdr import END_REASONS
 from kernels import gtp_context, gtp_setup, sessions, tunnels
 from kernels import shard as own
+from kernels.causes import abnormal
 from kernels.gtp_context import SOURCE_V1, SOURCE_V2
 from kernels.jit import part
 
@@ -138,7 +139,7 @@ def end_with_cause(shard, m, session_row):  # type: ignore[no-untyped-def]
     family, code = gtp_context.end_cause(m)
     if family <= 2 and s.ran_cause >= 0:
         family, code = np.int64(s.ran_family), np.int64(s.ran_cause)
-    sessions.end_session(shard, session_row, m.ts, DELETED, family, code, gtp_context.abnormal(family, code))
+    sessions.end_session(shard, session_row, m.ts, DELETED, family, code, abnormal(family, code))
 
 
 @part
@@ -176,7 +177,7 @@ def end_alone(shard, m, row):  # type: ignore[no-untyped-def]
     family, code = gtp_context.end_cause(m)
     if family <= 2 and b.cause >= 0:
         family, code = np.int64(b.cause_family), np.int64(b.cause)
-    b.cause_family, b.cause, b.dropped = family, code, gtp_context.abnormal(family, code)
+    b.cause_family, b.cause, b.dropped = family, code, abnormal(family, code)
     sessions.end_bearer(shard, row, m.ts)
 
 
@@ -261,7 +262,7 @@ def release_access(shard, m, t):  # type: ignore[no-untyped-def]
         return
     gtp_context.note_transaction(shard, t, ue_row, gtp_context.only_session(shard, ue_row))
     family, code = gtp_context.end_cause(m)
-    lost = gtp_context.abnormal(family, code) if family > 2 else np.int64((m.indication >> 6) & 1)
+    lost = abnormal(family, code) if family > 2 else np.int64((m.indication >> 6) & 1)
     for k in range(16):
         row = np.int64(own.ues(shard, 0)[ue_row].bearer[k])
         if row >= 0:

@@ -6,7 +6,7 @@ belongs to.
 
 import numpy as np
 
-from formats.causes import NORMAL, PROTOCOL_FAMILIES, S1AP_FAMILIES
+from formats.causes import PROTOCOL_FAMILIES, S1AP_FAMILIES
 from formats.procedures import MODIFY_ACCESS, PAGING, RELEASE_ACCESS
 from formats.records import FTEID_GN_GGSN_C
 from formats.state import ENDED, ESTABLISHED
@@ -23,17 +23,6 @@ RAN_FAMILY = np.array([CAUSE_FAMILIES.index(name) for name in S1AP_FAMILIES], np
 """By group of an S1AP cause: index of xdr.CAUSE_FAMILIES."""
 NAS_FAMILY = np.array([CAUSE_FAMILIES.index(PROTOCOL_FAMILIES.get(k, "")) for k in range(6)], np.uint8)
 """By protocol of a RAN/NAS cause: index of xdr.CAUSE_FAMILIES."""
-
-
-def _normal() -> np.ndarray:
-    """By [cause family, code]: 1 where the cause is that of a normal end."""
-    table = np.zeros((len(CAUSE_FAMILIES), 256), np.uint8)
-    for family, codes in NORMAL.items():
-        table[CAUSE_FAMILIES.index(family), [code for code in codes if code < 256]] = 1
-    return table
-
-
-NORMAL_CAUSE = _normal()
 
 
 @part
@@ -88,14 +77,6 @@ def end_cause(m):  # type: ignore[no-untyped-def]
 
 
 @part
-def abnormal(family, code):  # type: ignore[no-untyped-def]
-    """1 if an end with this cause is a drop, 0 if it is normal; no cause is normal."""
-    if family == 0 or code < 0:
-        return np.int64(0)
-    return np.int64(1) if code > 255 else np.int64(1) - np.int64(NORMAL_CAUSE[family, code])
-
-
-@part
 def gateway_of(sig, m):  # type: ignore[no-untyped-def]
     """Control-plane address of the PGW or GGSN that `m` names, else 0, 0."""
     for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
@@ -114,7 +95,7 @@ def bind_all(shard, sig, m, ordinal, bearer_row):  # type: ignore[no-untyped-def
     for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
         endpoint = sig.fteids[k]
         if endpoint.bearer == ordinal and tunnels.DIRECTION[endpoint.interface] < 2 and bearer.ended == 0:
-            tunnels.bind(shard, bearer_row, endpoint, m.ts)
+            tunnels.bind(shard, bearer_row, endpoint.hi, endpoint.lo, endpoint.teid, np.int64(endpoint.interface), m.ts)
             if tunnels.RADIO_SIDE[endpoint.interface]:
                 bearer.radio_known = 1
                 if own.sessions(shard, 0)[bearer.session].phase == ESTABLISHED:

@@ -91,8 +91,6 @@ def request(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
         t.answer_first = 0
     else:
         row = transactions.create(shard, m, procedure, hashed, 0)
-        if row < 0:
-            return np.int64(0)
     t = own.transactions(shard, 0)[row]
     t.interface = gtp_context.interface_of(shard, sig, m, procedure)
     t.qos, t.cell, t.rat = m.qci, m.cell, m.rat
@@ -152,8 +150,6 @@ def response(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
         transactions.begin(own.transactions(shard, 0)[row], m.ts)
     else:
         row = transactions.create(shard, m, procedure, hashed, 1)
-        if row < 0:
-            return np.int64(0)
     t = own.transactions(shard, 0)[row]
     t.answer_first = 1
     t.interface = gtp_context.interface_of(shard, sig, m, procedure)

@@ -15,6 +15,8 @@ import llvmlite
 import numba
 import numpy as np
 
+from kernels.pieces import entry
+
 __all__ = ["cache_folder", "compiled_before", "inlined", "kernel", "part"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -56,18 +58,11 @@ numba.config.SLP_VECTORIZE = 0  # type: ignore[attr-defined]
 
 
 def _compiled(function: F, **options: Any) -> F:
-    """Numba's dispatcher, which takes constants for what they are of: one overload for all integers, not one each."""
-    dispatcher = numba.njit(nogil=True, cache=True, error_model="numpy", **options)(function)
+    """Numba's dispatcher for calls from Python, and pieces for calls from kernels; the function itself without JIT."""
+    options = {"nogil": True, "error_model": "numpy", **options}
+    made: F = numba.njit(cache=True, **options)(function)
     if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        template = dispatcher.get_call_template
-
-        def plain(args: Any, kws: Any) -> Any:
-            return template(
-                tuple(numba.types.unliteral(a) for a in args), {k: numba.types.unliteral(v) for k, v in kws.items()}
-            )
-
-        dispatcher.get_call_template = plain
-    made: F = dispatcher
+        made = entry(made, numba.njit(**options)(function))
     return made
 
 

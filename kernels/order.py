@@ -9,7 +9,7 @@ acknowledgement numbers give: each end's octets advance one of the two, so their
 import numpy as np
 
 from formats.procedures import roles
-from formats.records import KIND_MESSAGES, KIND_NONE, KIND_PIECE, KIND_USER
+from formats.records import KIND_MESSAGES, KIND_NONE, KIND_PIECE, KIND_SIGNALLING, KIND_USER
 from kernels.jit import part
 from kernels.tcp import ACK, RST, SYN, ahead
 
@@ -81,6 +81,8 @@ def compare(p, q, sig):  # type: ignore[no-untyped-def]
     c = sign(rank(p), rank(q))
     if c != 0:
         return c
+    if p.kind == KIND_SIGNALLING and q.kind == KIND_SIGNALLING:
+        return c  # an association has an order of its own: as captured
     if p.kind == KIND_MESSAGES:
         c = compare_messages(p, q, sig)
     elif p.kind == KIND_USER:

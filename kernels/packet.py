@@ -6,8 +6,10 @@ in it is empty. Nothing at or behind `offset + captured` is read; lengths are th
 
 import numpy as np
 
+from formats.diameter import PORT as PORT_DIAMETER
 from formats.gtpu import ERROR_INDICATION, PORT_GTP_PRIME, PORT_GTPC, PORT_GTPU, TUNNELS
-from formats.ip import FAMILY_ANY, FRAGMENT_LATER, FRAGMENT_MORE, TCP, UDP, UDP_HEADER
+from formats.ip import FAMILY_ANY, FRAGMENT_LATER, FRAGMENT_MORE, SCTP, TCP, UDP, UDP_HEADER
+from formats.pfcp import PORT as PORT_PFCP
 from formats.reasons import (
     FRAGMENT,
     GTP_VERSION,
@@ -15,14 +17,17 @@ from formats.reasons import (
     GTPC_FRAGMENT,
     GTPC_TRUNCATED,
     GTPU_CONTROL,
+    PFCP,
     RECORD_DAMAGED,
     TUNNEL_DEPTH,
     USER_PLANE,
 )
+from formats.reasons import SCTP as SCTP_PACKET
 from formats.records import (
     KIND_MESSAGES,
     KIND_NONE,
     KIND_PIECE,
+    KIND_SIGNALLING,
     KIND_TUNNEL,
     KIND_USER,
     NO_TEID,
@@ -44,6 +49,7 @@ from kernels.signalling import (
     MESSAGE_TEXT,
     MESSAGES,
     PIECES,
+    STATEFUL,
     TEXT,
 )
 from kernels.transport import other, quic, tcp, udp
@@ -134,6 +140,7 @@ def _clear(row):  # type: ignore[no-untyped-def]
     row.quic = 0
     row.fragment = 0
     row.ttl = 0
+    row.at = 0
 
 
 @inlined
@@ -147,6 +154,8 @@ def _finish(reason, row):  # type: ignore[no-untyped-def]
         kind = KIND_TUNNEL
     elif reason in (GTPC_FRAGMENT, FRAGMENT):
         kind = KIND_PIECE
+    elif reason in (SCTP_PACKET, PFCP):
+        kind = KIND_SIGNALLING
     else:
         _clear(row)
         row.reason = reason
@@ -183,7 +192,13 @@ def _decode(data, lo, end, limit, link, row, out):  # type: ignore[no-untyped-de
         if fragment >= FRAGMENT_LATER:
             return _later_fragment(data, at, end, hi, fragment, identification, depth, row, out)
         if protocol == TCP:
-            return tcp(data, at, end, hi, row)
+            reason = tcp(data, at, end, hi, row)
+            if depth == 0 and (row.src_port == PORT_DIAMETER or row.dst_port == PORT_DIAMETER):
+                _note_segment(end, hi, row, out)
+            return reason
+        if protocol == SCTP and depth == 0 and fragment == 0:
+            row.payload = hi - at
+            return _stateful(at, end, SCTP_PACKET, row, out)
         if protocol != UDP:
             return other(data, at, end, hi, protocol, row)
         reason, src_port, dst_port, behind = udp(data, at, end, hi, fragment, row)
@@ -241,10 +256,29 @@ def _datagram(data, at, cut, behind, hi, fragment, identification, depth, row, o
                 kept = _keep_piece(data, at, cut, hi, fragment, identification, row, out)
                 return GTPC_FRAGMENT if kept > 0 else NO_ROOM if kept < 0 else GTPC_TRUNCATED
             return _signalling(data, lo, cut, behind, row, out)
+        if (src_port == PORT_PFCP or dst_port == PORT_PFCP) and fragment == 0:
+            return _stateful(lo, cut, PFCP, row, out)
         if (src_port == PORT_GTP_PRIME or dst_port == PORT_GTP_PRIME) and is_gtp0(data, lo, cut, behind):
             return GTP_VERSION
     row.quic = quic(data, lo, cut)
     return USER_PLANE
+
+
+@part
+def _stateful(at, cut, reason, row, out):  # type: ignore[no-untyped-def]
+    """Signalling that the assembling stage reads from data[at:cut]; returns `reason`."""
+    row.at = at
+    row.window = cut - at
+    out.used[STATEFUL] += 1
+    return reason
+
+
+@part
+def _note_segment(cut, hi, row, out):  # type: ignore[no-untyped-def]
+    """Where the payload of a TCP segment that may carry signalling lies, if all of it was captured."""
+    if row.payload > 0 and cut == hi:
+        row.at = hi - row.payload
+        out.used[STATEFUL] += 1
 
 
 @part

@@ -27,7 +27,11 @@ def write(shard, bearer, start, end, window, reason):  # type: ignore[no-untyped
     r.start_time, r.end_time, r.window, r.end_reason = start, end, window, reason
     r.imsi, r.imei, r.cell, r.rat = session.imsi, session.imei, bearer.cell, bearer.rat
     r.apn, r.qos_class, r.session_id = session.apn, bearer.qos, session.id
-    r.gateway_hi, r.gateway_lo = session.gateway_hi, session.gateway_lo
+    r.gateway_hi, r.gateway_lo, r.slice = session.gateway_hi, session.gateway_lo, session.slice
+    serving = np.int64(own.ues(shard, 0)[bearer.ue].serving)
+    r.core_node_hi, r.core_node_lo = 0, 0
+    if serving >= 0:
+        r.core_node_hi, r.core_node_lo = own.rans(shard, 0)[serving].core_hi, own.rans(shard, 0)[serving].core_lo
     r.ebi = np.int64(bearer.ebi)
     r.connected_ms, r.active_ms = -1, -1
     r.bytes_up, r.bytes_down, r.packets_up, r.packets_down = 0, 0, 0, 0

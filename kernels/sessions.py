@@ -18,6 +18,7 @@ from formats.state import (
 from formats.xdr import END_REASONS, RATS
 from kernels import presence, tunnels
 from kernels import shard as own
+from kernels.causes import abnormal
 from kernels.jit import part
 from kernels.shard import SESSION_ROWS, next_context, owns, window_of
 from kernels.table import candidate, give, index_of, link, tag_of, take, unlink
@@ -97,6 +98,7 @@ def create_ue(shard, imsi, ts):  # type: ignore[no-untyped-def]
     ue.used, ue.imsi, ue.imei, ue.cell, ue.rat, ue.sessions = 1, NO_DIGITS, NO_DIGITS, 0, 0, 0
     ue.hash = 0
     ue.last_ts = ts
+    ue.serving, ue.serial = NO_ROW, next_context(shard)
     for k in range(16):
         ue.bearer[k] = NO_ROW
     for k in range(UE_CONTROLS):
@@ -188,6 +190,7 @@ def create_session(shard, ue_row, identity, ts, phase, source):  # type: ignore[
     s.imsi, s.imei = ue.imsi, ue.imei
     s.cause, s.ran_cause, s.ran_family, s.cause_family = -1, -1, 0, 0
     s.end_reason, s.dropped, s.interface, s.access_seen = 0, -1, 0, 0
+    s.slice = -1
     for k in range(2):
         s.bytes[k] = 0
         s.packets[k] = 0
@@ -198,11 +201,16 @@ def create_session(shard, ue_row, identity, ts, phase, source):  # type: ignore[
 
 @part
 def locate(shard, ue_row, cell, rat, ts):  # type: ignore[no-untyped-def]
-    """The UE is in `cell` (0: not told) on `rat` (0: not told) from `ts` on: presence and flow rows are cut."""
+    """As `place`; `rat` as TS 29.274 §8.17 counts."""
+    place(shard, ue_row, cell, np.int64(RAT[rat & 255]), ts)
+
+
+@part
+def place(shard, ue_row, cell, rat, ts):  # type: ignore[no-untyped-def]
+    """The UE is in `cell` (0: not told) on `rat` (xdr.RATS, 0: not told) from `ts` on: its rows are cut."""
     ue = own.ues(shard, 0)[ue_row]
     if cell == 0:
         cell = ue.cell
-    rat = np.int64(RAT[rat & 255])
     if rat == 0:
         rat = ue.rat
     if cell == ue.cell and rat == ue.rat:
@@ -260,6 +268,9 @@ def release(shard, row, ts, family, cause, dropped):  # type: ignore[no-untyped-
     b = own.bearers(shard, 0)[row]
     if b.ended or b.connected == 0:
         return
+    if family == 0 and b.cause >= 0:  # told ahead, by the radio side
+        family, cause = np.int64(b.cause_family), np.int64(b.cause)
+        dropped = abnormal(family, cause)
     presence.roll(shard, b, ts)
     at = presence.close_row(shard, b, ts, RELEASED)
     b.connected = 0
@@ -310,7 +321,7 @@ def write_session(shard, s):  # type: ignore[no-untyped-def]
     r.setup_ms, r.dropped = s.setup, s.dropped
     r.bytes_up, r.bytes_down = s.bytes[0], s.bytes[1]
     r.packets_up, r.packets_down = s.packets[0], s.packets[1]
-    r.qos_class = s.qos
+    r.qos_class, r.slice = s.qos, s.slice
     r.gateway_hi, r.gateway_lo = s.gateway_hi, s.gateway_lo
     r.window = window_of(shard, s.start)
 

@@ -22,9 +22,8 @@ from kernels.table import POOL_WORDS
 WINDOW, LATENESS, IDLE_TCP, IDLE_OTHER, REQUEST_TIMEOUT, SHARD, SHARDS = range(7)
 
 # Clock and counters
-WATERMARK, PREVIOUS, SWEEP_AT, SWEEP_STAGE, SWEEP_ROW, SWEEP_NOW, CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, HAND = (
-    range(16, 27)
-)
+WATERMARK, PREVIOUS, SWEEP_AT, SWEEP_STAGE, SWEEP_ROW, SWEEP_NOW = range(16, 22)
+CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, HAND, TRANSACTION_HAND, EVENT_AT, RAN_HAND, RESET_AT = range(22, 31)
 
 # Rows ready to be written, per table; room for them; where they lie
 FLOW_ROWS, SESSION_ROWS, PRESENCE_ROWS, PROCEDURE_ROWS = range(32, 36)
@@ -33,8 +32,14 @@ OUT_FLOW, OUT_SESSION, OUT_PRESENCE, OUT_PROCEDURE = range(37, 41)
 APN_TEXT, ASSEMBLY, ASSEMBLY_DATA, ASSEMBLY_SLOTS, LEDGER, LEDGER_SLOTS = range(41, 47)
 
 # Pools
-FLOWS, UES, SESSIONS, BEARERS, TUNNELS, CONTROLS, TRANSACTIONS, PEERS, APNS = (64 + POOL_WORDS * k for k in range(9))
-WORDS = 64 + POOL_WORDS * 9
+FLOWS, UES, SESSIONS, BEARERS, TUNNELS, CONTROLS, TRANSACTIONS, PEERS, APNS, RANS, RAN_CORES = (
+    64 + POOL_WORDS * k for k in range(11)
+)
+HINTS = 32
+"""Packets ahead whose rows are remembered once they were asked for."""
+FLOW_HINTS = 64 + POOL_WORDS * 11
+TUNNEL_HINTS = FLOW_HINTS + HINTS
+WORDS = TUNNEL_HINTS + HINTS
 
 SECOND = 1_000_000_000
 LINGER = 5 * SECOND  # late packets of a tunnel, session or closed connection still belong to it
@@ -44,6 +49,7 @@ SESSION_IDLE = 24 * 3600 * SECOND
 ACTIVE_TAIL = SECOND // 10
 NONE = -(2**62)  # no time yet
 
+PAGE = 4096
 APN_OCTETS = 104
 LEDGER_ENTRIES = 4096
 ASSEMBLIES = 64
@@ -58,7 +64,7 @@ class Limits(NamedTuple):
 
     flows: int = 1 << 20
     sessions: int = 1 << 18
-    transactions: int = 1 << 16
+    transactions: int = 1 << 18
     apns: int = 4096
 
 
@@ -94,6 +100,8 @@ class Shard:
                 (TRANSACTIONS, state.TRANSACTION, limits.transactions, True),
                 (PEERS, state.PEER, 4096, True),
                 (APNS, _APN_ROW, limits.apns, True),
+                (RANS, state.RAN_CONTEXT, limits.sessions, True),
+                (RAN_CORES, state.RAN_CORE, limits.sessions, True),
             )
         ]
         room = max(rows, 4 * MARGIN)
@@ -112,6 +120,11 @@ class Shard:
         ):  # fmt: skip
             words[word] = array.ctypes.data
 
+    def touch(self) -> None:
+        """Ask the system for every page of the tables now, so that no packet waits for one."""
+        for array in (array for pool in self._pools for array in pool):
+            array.view(np.uint8)[::PAGE] = 0
+
     def apns(self) -> list[str]:
         """The access point names met so far, by their row."""
         rows = self.apn_text[: self.words[APNS]]
@@ -127,6 +140,8 @@ tunnels = view(state.TUNNEL, TUNNELS + table.ROWS, TUNNELS + table.CAPACITY)
 controls = view(state.CONTROL, CONTROLS + table.ROWS, CONTROLS + table.CAPACITY)
 transactions = view(state.TRANSACTION, TRANSACTIONS + table.ROWS, TRANSACTIONS + table.CAPACITY)
 peers = view(state.PEER, PEERS + table.ROWS, PEERS + table.CAPACITY)
+rans = view(state.RAN_CONTEXT, RANS + table.ROWS, RANS + table.CAPACITY)
+ran_cores = view(state.RAN_CORE, RAN_CORES + table.ROWS, RAN_CORES + table.CAPACITY)
 apns = view(np.dtype(np.uint8), APN_TEXT, APNS + table.CAPACITY, APN_OCTETS)
 """Access point names: length, octets."""
 assemblies = view(state.ASSEMBLY, ASSEMBLY, ASSEMBLY_SLOTS)

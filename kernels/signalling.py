@@ -6,8 +6,8 @@ import numpy as np
 
 from formats.records import BEARER, FTEID, MESSAGE, PIECE
 
-MESSAGES, BEARERS, FTEIDS, TEXT, PIECES = range(5)
-"""Cursors in `Signalling.used`."""
+MESSAGES, BEARERS, FTEIDS, TEXT, PIECES, STATEFUL = range(6)
+"""Cursors in `Signalling.used`; STATEFUL counts packets that the assembling stage has to look at."""
 
 DATAGRAM_MESSAGES = 4  # a message and those piggybacked on it
 MESSAGE_BEARERS = 16
@@ -30,7 +30,7 @@ class Signalling(NamedTuple):
     pieces: np.ndarray
     """PIECE[n]"""
     used: np.ndarray
-    """int64[5]: rows in use"""
+    """int64[6]: rows in use"""
 
 
 def allocate(messages: int, pieces: int = 64) -> Signalling:
@@ -43,5 +43,5 @@ def allocate(messages: int, pieces: int = 64) -> Signalling:
         np.zeros(max(4 * messages, largest * MESSAGE_FTEIDS), FTEID),
         np.zeros(max(32 * messages, largest * MESSAGE_TEXT), np.uint8),
         np.zeros(pieces, PIECE),
-        np.zeros(5, np.int64),
+        np.zeros(6, np.int64),
     )

@@ -5,11 +5,12 @@ It stops when the rows to be written are full and goes on from there. The clock 
 far as two of them in a row say: one absurd time stamp does not end everything.
 """
 
-from formats.state import ENDED, PENDING, SESSION_BEARERS
+from formats.state import ENDED, FLOW, PENDING, SESSION_BEARERS
 from formats.xdr import END_REASONS
 from kernels import flow, presence, sessions, transactions
 from kernels import shard as own
 from kernels.jit import part
+from kernels.prefetch import prefetch_row, prefetch_rows_line
 from kernels.shard import (
     DRAINING,
     LATENESS,
@@ -28,10 +29,11 @@ from kernels.shard import (
     full,
     window_of,
 )
-from kernels.table import HIGH
+from kernels.table import HIGH, LINE, index_of, tag_of
 
 IDLE = END_REASONS.index("idle")
 DRAINED = END_REASONS.index("drained")
+AHEAD, NEAR, LINES = 16, 4, FLOW.itemsize // LINE
 AT_REST, FLOWS, TRANSACTIONS, BEARERS, SESSIONS = range(5)
 
 
@@ -73,8 +75,24 @@ def start(shard, draining):  # type: ignore[no-untyped-def]
 
 
 @part
+def fetch_flows(shard, row):  # type: ignore[no-untyped-def]
+    """Fetch what will be asked of rows to come: of the next whether they are idle, of one that is nearer all of it."""
+    rows = own.flows(shard, 0)
+    if row + AHEAD < len(rows):
+        prefetch_row(rows, row + AHEAD)
+    if row + NEAR < len(rows):
+        f = rows[row + NEAR]
+        if f.used and shard[SWEEP_NOW] - f.last_ts > flow.idle_time(shard, f):
+            for line in range(LINES):
+                prefetch_rows_line(rows, row + NEAR, line)
+            index = index_of(shard, own.FLOWS)
+            prefetch_row(index, tag_of(f.hash) & (len(index) - 1))
+
+
+@part
 def sweep_flow(shard, row, now, draining):  # type: ignore[no-untyped-def]
     """One row of the FLOW table."""
+    fetch_flows(shard, row)
     f = own.flows(shard, 0)[row]
     if f.used == 0:
         return

@@ -7,19 +7,21 @@ request is paired with it.
 
 import numpy as np
 
-from formats.procedures import COMMANDS
+from formats.procedures import COMMANDS, ROLE_REQUEST, roles
 from formats.xdr import INTERFACES, OUTCOMES
 from kernels import shard as own
 from kernels.hashing import tunnel_hash
-from kernels.jit import part
-from kernels.shard import LATENESS, ORPHAN, PROCEDURE_ROWS, REQUEST_TIMEOUT, owns, window_of
-from kernels.table import candidate, give, index_of, link, tag_of, take, unlink
+from kernels.jit import inlined, part
+from kernels.shard import LATENESS, ORPHAN, PROCEDURE_ROWS, REQUEST_TIMEOUT, TRANSACTION_HAND, owns, window_of
+from kernels.table import HIGH, candidate, give, index_of, link, tag_of, take, unlink
 
 SUCCESS = OUTCOMES.index("success")
 FAILURE = OUTCOMES.index("failure")
 TIMEOUT = OUTCOMES.index("timeout")
 GTPV1C, GTPV2C = 1, 2  # indices of xdr.CAUSE_FAMILIES
 S5S8 = INTERFACES.index("s5s8")
+EVICTION_LOOK = 8
+ROLE, PROCEDURE = roles()
 NO_DIGITS = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 
@@ -44,6 +46,17 @@ def hash_of(requester_hi, requester_lo, responder_hi, responder_lo, port, sequen
     """Hash of a transaction's key, uint64."""
     first = tunnel_hash(requester_hi, requester_lo, (np.int64(sequence) << 8) | np.int64(procedure))
     return first ^ (tunnel_hash(responder_hi, responder_lo, np.int64(port)) << np.uint64(1))
+
+
+@inlined
+def hash_seen(m):  # type: ignore[no-untyped-def]
+    """Hash of the transaction that message `m` most likely belongs to, by its type: to fetch it ahead."""
+    procedure = np.int64(PROCEDURE[m.version, m.type])
+    if ROLE[m.version, m.type] == ROLE_REQUEST:
+        port = port_of(procedure, m.src_port)
+        return hash_of(m.src_hi, m.src_lo, m.dst_hi, m.dst_lo, port, m.sequence, procedure)
+    port = port_of(procedure, m.dst_port)
+    return hash_of(m.dst_hi, m.dst_lo, m.src_hi, m.src_lo, port, m.sequence, procedure)
 
 
 @part
@@ -87,11 +100,28 @@ def of_answer(shard, m, procedure):  # type: ignore[no-untyped-def]
 
 
 @part
+def evict(shard, now):  # type: ignore[no-untyped-def]
+    """The table is full: forget the oldest of the next few, those that have their answer first."""
+    count = shard[own.TRANSACTIONS + HIGH]
+    hand = shard[TRANSACTION_HAND]
+    victim = hand % count
+    for k in range(EVICTION_LOOK):
+        row = (hand + k) % count
+        t, best = own.transactions(shard, 0)[row], own.transactions(shard, 0)[victim]
+        if t.answered > best.answered or (t.answered == best.answered and t.last_ts < best.last_ts):
+            victim = row
+    shard[TRANSACTION_HAND] = (hand + EVICTION_LOOK) % count
+    expire(shard, victim, now)
+    forget(shard, victim)
+
+
+@part
 def create(shard, m, procedure, hashed, answer):  # type: ignore[no-untyped-def]
-    """A transaction that message `m` (a request, or an answer without one) begins; row, or -1 when full."""
+    """Row of a transaction that message `m` (a request, or an answer without one) begins."""
     row = take(shard, own.TRANSACTIONS)
     if row < 0:
-        return row
+        evict(shard, m.ts)
+        row = take(shard, own.TRANSACTIONS)
     t = own.transactions(shard, 0)[row]
     t.used, t.hash, t.procedure, t.version, t.sequence = 1, hashed, procedure, m.version, m.sequence
     if answer:
@@ -114,7 +144,7 @@ def begin(t, ts):  # type: ignore[no-untyped-def]
     t.imsi, t.imei, t.cell, t.rat = NO_DIGITS, NO_DIGITS, 0, 0
     t.gateway_hi, t.gateway_lo = 0, 0
     t.session_id, t.session, t.bearer, t.ue, t.apn, t.qos = 0, -1, -1, -1, -1, -1
-    t.cause = -1
+    t.cause, t.slice, t.core_hi, t.core_lo = -1, -1, 0, 0
 
 
 @part
@@ -138,7 +168,8 @@ def write(shard, row, outcome, cause, family):  # type: ignore[no-untyped-def]
     r.responder_hi, r.responder_lo = t.responder_hi, t.responder_lo
     r.session_id = t.session_id
     r.gateway_hi, r.gateway_lo = t.gateway_hi, t.gateway_lo
-    r.counted = t.counted
+    r.counted, r.slice = t.counted, t.slice
+    r.core_node_hi, r.core_node_lo = t.core_hi, t.core_lo
     r.window = window_of(shard, t.start)
 
 

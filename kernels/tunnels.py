@@ -6,7 +6,14 @@ and unbound at release, handover or deletion; late packets of an unbound endpoin
 
 import numpy as np
 
-from formats.records import FTEID_GN_GGSN_C, FTEID_GN_GGSN_U, FTEID_GN_SGSN_C, FTEID_GN_SGSN_U
+from formats.records import (
+    FTEID_GN_GGSN_C,
+    FTEID_GN_GGSN_U,
+    FTEID_GN_SGSN_C,
+    FTEID_GN_SGSN_U,
+    FTEID_N3_RAN,
+    FTEID_N3_UPF,
+)
 from formats.state import (
     BEARER_TUNNELS,
     DOWN,
@@ -20,7 +27,7 @@ from formats.state import (
 )
 from kernels import shard as own
 from kernels.hashing import tunnel_hash
-from kernels.jit import part
+from kernels.jit import inlined, part
 from kernels.shard import LINGER
 from kernels.table import candidate, give, index_of, link, tag_of, take, unlink
 
@@ -30,20 +37,26 @@ def _interfaces() -> tuple[np.ndarray, np.ndarray]:
     direction = np.full(256, 2, np.uint8)
     leg = np.full(256, LEG_FORWARDING, np.uint8)
     for side, types in (
-        (DOWN, (0, 2, 4, 15, 29, 31, 34, 38, FTEID_GN_SGSN_U)),
-        (UP, (1, 3, 5, 16, 33, 37, 39, FTEID_GN_GGSN_U)),
+        (DOWN, (0, 2, 4, 15, 29, 31, 34, 38, FTEID_GN_SGSN_U, FTEID_N3_RAN)),
+        (UP, (1, 3, 5, 16, 33, 37, 39, FTEID_GN_GGSN_U, FTEID_N3_UPF)),
     ):
         direction[list(types)] = side
-    leg[[0, 1, 2, 3, 15, 16, 29, 38, 39, FTEID_GN_SGSN_U, FTEID_GN_GGSN_U]] = LEG_ACCESS
+    leg[[0, 1, 2, 3, 15, 16, 29, 38, 39, FTEID_GN_SGSN_U, FTEID_GN_GGSN_U, FTEID_N3_RAN, FTEID_N3_UPF]] = LEG_ACCESS
     leg[[4, 5, 31, 33, 34, 37]] = LEG_CORE
     return direction, leg
 
 
 DIRECTION, LEG = _interfaces()
 RADIO_SIDE = np.zeros(256, np.uint8)
-RADIO_SIDE[[0, 2, 15, 38, FTEID_GN_SGSN_U]] = 1
+RADIO_SIDE[[0, 2, 15, 38, FTEID_GN_SGSN_U, FTEID_N3_RAN]] = 1
 CONTROL_PLANE = np.zeros(256, np.uint8)
 CONTROL_PLANE[[6, 7, 10, 11, 12, 13, 14, 17, 18, 30, 32, 35, 36, 40, FTEID_GN_SGSN_C, FTEID_GN_GGSN_C]] = 1
+
+
+@inlined
+def is_endpoint(r, hi, lo, teid):  # type: ignore[no-untyped-def]
+    """Whether the live row `r` (TUNNEL or CONTROL) is that of an endpoint."""
+    return r.teid == teid and r.lo == lo and r.hi == hi and r.used != 0
 
 
 @part
@@ -54,8 +67,7 @@ def find(shard, base, rows, hi, lo, teid, hashed):  # type: ignore[no-untyped-de
     mask = len(index) - 1
     slot, row = candidate(index, tag, tag & mask)
     while row >= 0:
-        r = rows[row]
-        if r.teid == teid and r.lo == lo and r.hi == hi:
+        if is_endpoint(rows[row], hi, lo, teid):
             return row
         slot, row = candidate(index, tag, (slot + 1) & mask)
     return np.int64(-1)
@@ -145,14 +157,17 @@ def leave_bearer(shard, row, bearer_row):  # type: ignore[no-untyped-def]
 
 
 @part
-def bind(shard, bearer_row, endpoint, ts):  # type: ignore[no-untyped-def]
-    """Bind F-TEID `endpoint` to the bearer from `ts` on; an earlier endpoint of the same kind is unbound."""
-    hashed = tunnel_hash(endpoint.hi, endpoint.lo, endpoint.teid)
-    row = find(shard, own.TUNNELS, own.tunnels(shard, 0), endpoint.hi, endpoint.lo, endpoint.teid, hashed)
+def bind(shard, bearer_row, hi, lo, teid, interface, ts):  # type: ignore[no-untyped-def]
+    """Bind an endpoint to the bearer from `ts` on; an earlier endpoint of the same kind is unbound.
+
+    interface: TS 29.274 §8.22, or FTEID_*.
+    """
+    hashed = tunnel_hash(hi, lo, teid)
+    row = find(shard, own.TUNNELS, own.tunnels(shard, 0), hi, lo, teid, hashed)
     if row >= 0:
         leave_bearer(shard, row, bearer_row)
     else:
-        row = enter(shard, own.TUNNELS, own.tunnels(shard, 0), endpoint.hi, endpoint.lo, endpoint.teid, hashed)
+        row = enter(shard, own.TUNNELS, own.tunnels(shard, 0), hi, lo, teid, hashed)
         if row < 0:
             return
     t = own.tunnels(shard, 0)[row]
@@ -161,21 +176,27 @@ def bind(shard, bearer_row, endpoint, ts):  # type: ignore[no-untyped-def]
     for k in range(BEARER_TUNNELS):
         held = held or bearer.tunnel[k] == row
     if not held or t.bearer != bearer_row or t.closed_ts != NEVER_CLOSED:
-        unbind(shard, bearer, bearer_row, np.int64(endpoint.interface), ts)
+        unbind(shard, bearer, bearer_row, interface, ts)
     if not held:
         bearer.tunnel[slot_for(shard, bearer, bearer_row)] = row
     t.bearer = bearer_row
-    t.interface = endpoint.interface
-    t.direction = DIRECTION[endpoint.interface]
-    t.leg = LEG[endpoint.interface]
+    t.interface = interface
+    t.direction = DIRECTION[interface]
+    t.leg = LEG[interface]
     t.closed_ts = NEVER_CLOSED
 
 
 @part
-def lookup(shard, hi, lo, teid, hashed, ts):  # type: ignore[no-untyped-def]
-    """Row of the endpoint that is bound at `ts` or was until a few seconds before; -1 where there is none."""
-    row = find(shard, own.TUNNELS, own.tunnels(shard, 0), hi, lo, teid, hashed)
-    if row >= 0 and own.tunnels(shard, 0)[row].closed_ts < ts - LINGER:
+def lookup(shard, p, hint):  # type: ignore[no-untyped-def]
+    """Row of the endpoint that `p` is sent to, if it is bound or was until a few seconds before; else -1.
+
+    hint: the row that it most likely is, -1 where none is known.
+    """
+    rows = own.tunnels(shard, 0)
+    row = hint
+    if row < 0 or not is_endpoint(rows[row], p.outer_dst_hi, p.outer_dst_lo, p.teid):
+        row = find(shard, own.TUNNELS, rows, p.outer_dst_hi, p.outer_dst_lo, p.teid, p.tunnel_hash)
+    if row >= 0 and rows[row].closed_ts < p.ts - LINGER:
         return np.int64(-1)
     return row
 

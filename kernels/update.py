@@ -7,69 +7,157 @@ up, the packet credited to its bearer and to its connection. Table lines of the 
 import numpy as np
 
 from formats.reasons import GTPC_FRAGMENT, SECOND_LEG
-from formats.records import KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
-from formats.state import LEG_FORWARDING
-from kernels import flow, gtp_control, gtp_paths, gtpc, ledger, presence, reassembly, sweep, tunnels
+from formats.records import EVENT_RAN, KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
+from formats.state import FLOW, LEG_FORWARDING
+from kernels import (
+    flow,
+    gtp_control,
+    gtp_paths,
+    gtpc,
+    ledger,
+    presence,
+    ran_control,
+    reassembly,
+    sessions,
+    sweep,
+    transactions,
+    tunnels,
+)
 from kernels import shard as own
+from kernels.flow import TCP
+from kernels.gtp_context import NO_DIGITS
+from kernels.hashing import tunnel_hash
+from kernels.heard import EVENT_COUNT, events, ran_messages
 from kernels.jit import inlined, part
 from kernels.octets import be16
 from kernels.prefetch import prefetch_row, prefetch_rows_line
-from kernels.shard import LINGER, SHARD, SWEEP_STAGE, full, owns
-from kernels.table import ROW_MASK, index_of, tag_of
+from kernels.shard import EVENT_AT, HINTS, LAST_LEDGER, LINGER, SHARD, SWEEP_STAGE, full, owns
+from kernels.table import CAPACITY, FREE, HIGH, LINE, candidate, free_list, index_of, tag_of
 
-AHEAD_SLOT, AHEAD_ROW, AHEAD_BEARER, AHEAD_SESSION = 32, 16, 8, 4  # packets between asking for it and its use
-FLOW_LINES = 3  # of a FLOW row that most packets touch
+AHEAD_SLOT, AHEAD_ROW, AHEAD_NEXT, AHEAD_LAST = 32, 16, 8, 4  # packets between asking for it and its use
+FLOW_LINES, TCP_LINES, ALL_LINES = 3, 4, FLOW.itemsize // LINE  # of a FLOW row that packets touch
+TRANSACTION_LINES, UE_LINES, BEARER_LINES = 2, 2, 3
+USUAL_EBI = 5  # the first that is given out (TS 24.007 §11.2.3.1.5)
+LAST_HINT = HINTS - 1
 CHECK = 31  # rows to be written are looked at every 32 packets
 END_MARKER, ERROR_INDICATION = 254, 26
 
 
 @inlined
-def fetch_slots(shard, p):  # type: ignore[no-untyped-def]
+def fetch_slot(shard, base, hashed):  # type: ignore[no-untyped-def]
+    """Fetch the index slot in which a search for `hashed` begins."""
+    index = index_of(shard, base)
+    prefetch_row(index, tag_of(hashed) & (len(index) - 1))
+
+
+@inlined
+def likely_row(shard, base, hashed):  # type: ignore[no-untyped-def]
+    """The row that a search for `hashed` will most likely find, -1 for none."""
+    index = index_of(shard, base)
+    tag = tag_of(hashed)
+    _, row = candidate(index, tag, tag & (len(index) - 1))
+    return row
+
+
+@inlined
+def fetch_slots(shard, sig, p):  # type: ignore[no-untyped-def]
     """Fetch the index slots that `p` will ask for."""
-    index = index_of(shard, own.FLOWS)
-    prefetch_row(index, tag_of(p.flow_hash) & (len(index) - 1))
-    if p.tunnel_hash != 0:
-        index = index_of(shard, own.TUNNELS)
-        prefetch_row(index, tag_of(p.tunnel_hash) & (len(index) - 1))
+    if p.kind == KIND_MESSAGES:
+        m = sig.messages[p.payload]
+        fetch_slot(shard, own.TRANSACTIONS, transactions.hash_seen(m))
+        fetch_slot(shard, own.CONTROLS, tunnel_hash(m.dst_hi, m.dst_lo, m.teid))
+        if m.imsi != NO_DIGITS:
+            fetch_slot(shard, own.UES, sessions.digits_hash(m.imsi))
+        for k in range(m.first_fteid, m.first_fteid + m.fteid_count):
+            e = sig.fteids[k]
+            base = own.CONTROLS if tunnels.CONTROL_PLANE[e.interface] else own.TUNNELS
+            fetch_slot(shard, base, tunnel_hash(e.hi, e.lo, e.teid))
+    else:
+        fetch_slot(shard, own.FLOWS, p.flow_hash)
+        if p.tunnel_hash != 0:
+            fetch_slot(shard, own.TUNNELS, p.tunnel_hash)
 
 
 @inlined
-def home_row(index, hashed):  # type: ignore[no-untyped-def]
-    """The row that the home slot of a hash names, -1 where it is empty; most lookups end there."""
-    return (index[tag_of(hashed) & (len(index) - 1)] & ROW_MASK) - 1
-
-
-@inlined
-def fetch_rows(shard, p):  # type: ignore[no-untyped-def]
-    """Fetch the rows that `p` will most likely ask for."""
-    row = home_row(index_of(shard, own.FLOWS), p.flow_hash)
-    if row >= 0:
-        for line in range(FLOW_LINES):
+def fetch_fresh(shard):  # type: ignore[no-untyped-def]
+    """Fetch the row that the next connection will be given: it is written from end to end."""
+    free = shard[own.FLOWS + FREE]
+    row = np.int64(free_list(shard, own.FLOWS)[free - 1]) if free > 0 else shard[own.FLOWS + HIGH]
+    if row < shard[own.FLOWS + CAPACITY]:
+        for line in range(ALL_LINES):
             prefetch_rows_line(own.flows(shard, 0), row, line)
+
+
+@inlined
+def fetch_user_rows(shard, p, hint):  # type: ignore[no-untyped-def]
+    """Fetch the rows of the connection and the tunnel of user packet `p`, and remember them at `hint`."""
+    row = likely_row(shard, own.FLOWS, p.flow_hash)
+    shard[own.FLOW_HINTS + hint] = row
+    if row >= 0:
+        for line in range(TCP_LINES if p.ip_protocol == TCP else FLOW_LINES):
+            prefetch_rows_line(own.flows(shard, 0), row, line)
+    else:
+        fetch_fresh(shard)
     if p.tunnel_hash != 0:
-        row = home_row(index_of(shard, own.TUNNELS), p.tunnel_hash)
+        row = likely_row(shard, own.TUNNELS, p.tunnel_hash)
+        shard[own.TUNNEL_HINTS + hint] = row
         if row >= 0:
             prefetch_row(own.tunnels(shard, 0), row)
 
 
 @inlined
-def fetch_bearer(shard, p):  # type: ignore[no-untyped-def]
-    """Fetch the bearer that the tunnel of `p` leads to."""
-    if p.tunnel_hash != 0:
-        row = home_row(index_of(shard, own.TUNNELS), p.tunnel_hash)
-        if row >= 0:
-            bearer = np.int64(own.tunnels(shard, 0)[row].bearer)
-            prefetch_row(own.bearers(shard, 0), bearer)
+def fetch_message_rows(shard, m, hint):  # type: ignore[no-untyped-def]
+    """Fetch the rows of the transaction and of the control endpoint of message `m`; remember the latter at `hint`."""
+    row = likely_row(shard, own.TRANSACTIONS, transactions.hash_seen(m))
+    if row >= 0:
+        for line in range(TRANSACTION_LINES):
+            prefetch_rows_line(own.transactions(shard, 0), row, line)
+    row = likely_row(shard, own.CONTROLS, tunnel_hash(m.dst_hi, m.dst_lo, m.teid))
+    shard[own.FLOW_HINTS + hint] = row
+    if row >= 0:
+        prefetch_row(own.controls(shard, 0), row)
 
 
 @inlined
-def fetch_session(shard, p):  # type: ignore[no-untyped-def]
-    """Fetch the session that a connection will copy from if `p` begins one."""
-    if p.tunnel_hash != 0 and home_row(index_of(shard, own.FLOWS), p.flow_hash) < 0:
-        row = home_row(index_of(shard, own.TUNNELS), p.tunnel_hash)
-        if row >= 0:
+def fetch_rows(shard, sig, p, hint):  # type: ignore[no-untyped-def]
+    """Fetch the rows that `p` will most likely ask for."""
+    shard[own.FLOW_HINTS + hint] = -1
+    shard[own.TUNNEL_HINTS + hint] = -1
+    if p.kind == KIND_USER:
+        fetch_user_rows(shard, p, hint)
+    elif p.kind == KIND_MESSAGES:
+        fetch_message_rows(shard, sig.messages[p.payload], hint)
+
+
+@inlined
+def fetch_next(shard, p, hint):  # type: ignore[no-untyped-def]
+    """Fetch what those rows lead to: the bearer of a tunnel, the UE of a control endpoint."""
+    row = shard[own.TUNNEL_HINTS + hint]
+    if row >= 0:
+        bearer = np.int64(own.tunnels(shard, 0)[row].bearer)
+        prefetch_row(own.bearers(shard, 0), bearer)
+        if shard[own.FLOW_HINTS + hint] < 0:
+            prefetch_rows_line(own.bearers(shard, 0), bearer, 1)
+    elif p.kind == KIND_MESSAGES and shard[own.FLOW_HINTS + hint] >= 0:
+        ue = np.int64(own.controls(shard, 0)[shard[own.FLOW_HINTS + hint]].ue)
+        for line in range(UE_LINES):
+            prefetch_rows_line(own.ues(shard, 0), ue, line)
+
+
+@inlined
+def fetch_last(shard, p, hint):  # type: ignore[no-untyped-def]
+    """Fetch what those lead to: the session that a new connection copies from, the first bearer of a UE."""
+    row = shard[own.TUNNEL_HINTS + hint]
+    if row >= 0:
+        if shard[own.FLOW_HINTS + hint] < 0:
             bearer = own.bearers(shard, 0)[own.tunnels(shard, 0)[row].bearer]
             prefetch_row(own.sessions(shard, 0), np.int64(bearer.session))
+    elif p.kind == KIND_MESSAGES and shard[own.FLOW_HINTS + hint] >= 0:
+        ue = own.ues(shard, 0)[own.controls(shard, 0)[shard[own.FLOW_HINTS + hint]].ue]
+        bearer = np.int64(ue.bearer[USUAL_EBI])
+        if bearer >= 0:
+            for line in range(BEARER_LINES):
+                prefetch_rows_line(own.bearers(shard, 0), bearer, line)
 
 
 @part
@@ -82,12 +170,12 @@ def counts_here(bearer, leg, ts):  # type: ignore[no-untyped-def]
 
 
 @part
-def user(shard, p, first):  # type: ignore[no-untyped-def]
-    """A packet of the user plane."""
+def user(shard, p, first, hint):  # type: ignore[no-untyped-def]
+    """A packet of the user plane; its rows are most likely those remembered at `hint`."""
     bearer_row, direction = np.int64(-1), np.int64(-1)
     reason = np.int64(p.reason)
     if p.tunnel_hash != 0:
-        row = tunnels.lookup(shard, p.outer_dst_hi, p.outer_dst_lo, p.teid, p.tunnel_hash, p.ts)
+        row = tunnels.lookup(shard, p, shard[own.TUNNEL_HINTS + hint])
         if row >= 0:
             t = own.tunnels(shard, 0)[row]
             bearer_row, direction = np.int64(t.bearer), np.int64(t.direction)
@@ -105,7 +193,7 @@ def user(shard, p, first):  # type: ignore[no-untyped-def]
             presence.account(shard, bearer, p, direction)
         bearer.last_ts = max(bearer.last_ts, p.ts)
     if owns(shard, np.int64(p.shard_hash)):
-        flow.update(shard, p, bearer_row, direction)
+        flow.update(shard, p, bearer_row, direction, shard[own.FLOW_HINTS + hint])
 
 
 @part
@@ -142,11 +230,11 @@ def piece(shard, sig, scratch, p, first):  # type: ignore[no-untyped-def]
 
 
 @part
-def packet(shard, sig, scratch, p):  # type: ignore[no-untyped-def]
-    """One packet of any kind."""
+def packet(shard, sig, scratch, p, hint):  # type: ignore[no-untyped-def]
+    """One packet of any kind, whose rows were remembered at `hint`."""
     first = shard[SHARD] == 0
     if p.kind == KIND_USER:
-        user(shard, p, first)
+        user(shard, p, first, hint)
     elif p.kind == KIND_MESSAGES:
         entry = ledger.count(shard, p, np.int64(p.reason)) if first else np.int64(0)
         messages(shard, sig, p, np.int64(p.payload), np.int64(p.window), first, entry)
@@ -160,20 +248,37 @@ def packet(shard, sig, scratch, p):  # type: ignore[no-untyped-def]
 
 
 @part
-def update(shard, packets, order, begin, end, sig, scratch):  # type: ignore[no-untyped-def]
+def hear(shard, heard, position):  # type: ignore[no-untyped-def]
+    """Apply the messages that were whole with the packet at `position`."""
+    rows = events(heard, 0)
+    while shard[EVENT_AT] < heard[EVENT_COUNT] and rows[shard[EVENT_AT]].position == position:
+        e = rows[shard[EVENT_AT]]
+        shard[EVENT_AT] += 1
+        if e.kind == EVENT_RAN:
+            interface, joined = ran_control.apply(shard, heard, ran_messages(heard, 0)[e.row])
+            if shard[SHARD] == 0:
+                ledger.count_message(shard, shard[LAST_LEDGER], joined, interface)
+
+
+@part
+def update(shard, packets, order, begin, end, sig, scratch, heard):  # type: ignore[no-untyped-def]
     """Take packets[order[begin:end]]; returns the first not taken: rows must be written before it.
 
     shard: Shard; packets: PACKET[n]; order: int32[n], by time; sig: Signalling that their rows point into;
-    scratch: Signalling in which reassembled datagrams are decoded.
+    scratch: Signalling in which reassembled datagrams are decoded; heard: int64[], `kernels.heard`, what the assembling
+    stage read of these packets.
     """
     if shard[SWEEP_STAGE] != 0 and not sweep.go_on(shard):
         return begin
+    for i in range(begin, min(begin + AHEAD_ROW, end)):
+        fetch_rows(shard, sig, packets[order[i]], i & LAST_HINT)
     for i in range(begin, end):
         if i + AHEAD_SLOT < end:
-            fetch_slots(shard, packets[order[i + AHEAD_SLOT]])
-            fetch_rows(shard, packets[order[i + AHEAD_ROW]])
-            fetch_bearer(shard, packets[order[i + AHEAD_BEARER]])
-            fetch_session(shard, packets[order[i + AHEAD_SESSION]])
+            fetch_slots(shard, sig, packets[order[i + AHEAD_SLOT]])
+        if i + AHEAD_ROW < end:
+            fetch_rows(shard, sig, packets[order[i + AHEAD_ROW]], (i + AHEAD_ROW) & LAST_HINT)
+            fetch_next(shard, packets[order[i + AHEAD_NEXT]], (i + AHEAD_NEXT) & LAST_HINT)
+            fetch_last(shard, packets[order[i + AHEAD_LAST]], (i + AHEAD_LAST) & LAST_HINT)
         p = packets[order[i]]
         if (i & CHECK == 0 or p.kind != KIND_USER) and full(shard):
             return i
@@ -182,7 +287,9 @@ def update(shard, packets, order, begin, end, sig, scratch):  # type: ignore[no-
             if not sweep.go_on(shard):
                 # the clock has moved: this packet is taken when the sweep is done
                 return i
-        packet(shard, sig, scratch, p)
+        packet(shard, sig, scratch, p, i & LAST_HINT)
+        if shard[EVENT_AT] < heard[EVENT_COUNT]:
+            hear(shard, heard, i)
     return end
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from formats.reasons import BY_CODE, CAPTURE_LOSS, TABLE_FULL
+from formats.state import LEDGER_INTERFACES
 from formats.xdr import INTERFACES
 from kernels import shard as own
 from kernels.shard import LAST_LEDGER, LEDGER_ENTRIES, LEDGER_USED, Shard
@@ -59,7 +60,7 @@ class Accounts:
 
     def total(self, name: str) -> np.ndarray:
         """Sum of one field (`packets`, `bytes`, `joined`, `unjoined`, `messages`) over the run."""
-        shape = {"packets": 96, "bytes": 96, "joined": 2, "unjoined": 2, "messages": (2, 8)}[name]
+        shape = {"packets": 96, "bytes": 96, "joined": 2, "unjoined": 2, "messages": (2, LEDGER_INTERFACES)}[name]
         total = np.zeros(shape, np.int64)  # type: ignore[call-overload]
         for row in self._rows.values():
             total += row[name]

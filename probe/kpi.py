@@ -29,7 +29,7 @@ SECOND = 10**9
 ROWS_AT_ONCE = 1 << 18
 """Rows of one table in memory, as long as a window holds no more."""
 
-_TEXT_KINDS = {"ip", "cell", "apn", "enum", "cause", "derived", "digits"}
+_TEXT_KINDS = {"ip", "cell", "slice", "apn", "enum", "cause", "derived", "digits"}
 
 Progress = Callable[[int, int], None]
 """Called with rows done and rows in all."""

@@ -1,21 +1,23 @@
 """The one path: blocks -> packets -> xDR rows, in rounds.
 
-In each round the records of a batch are parsed in lanes, one a worker, and each put into order; then every shard takes
-the packets of all lanes, lane by lane. Lanes share nothing while they parse, shards nothing while they update, so both
-run as threads without a lock (kernels hold no GIL), and what is written does not depend on how many there are.
+In each round the records of a batch are parsed in lanes, one a worker, and each put into order; signalling in SCTP and
+PFCP is assembled; then every shard takes the packets of all lanes, lane by lane. Lanes share nothing while they parse,
+shards nothing while they update, so both run as threads without a lock (kernels hold no GIL), and what is written does
+not depend on how many there are.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from formats.records import PACKET
-from kernels import signalling
+from kernels import heard, sctp_state, signalling
 from kernels.order import arrange
 from kernels.packet import parse
-from kernels.shard import FLOW_ROWS, PRESENCE_ROWS, PROCEDURE_ROWS, SESSION_ROWS, Limits, Shard
+from kernels.shard import EVENT_AT, FLOW_ROWS, PRESENCE_ROWS, PROCEDURE_ROWS, SESSION_ROWS, Limits, Shard
+from kernels.signalling import STATEFUL
 from kernels.update import drain, update
 from probe.accounts import Accounts
 from probe.merge import Batch, batches
@@ -23,7 +25,7 @@ from probe.sources import Source
 
 __all__ = ["Lane", "Pipeline"]
 
-LANE_PACKETS = 8192
+LANE_PACKETS = 4096
 
 Put = Callable[[str, np.ndarray, list[str]], None]
 Work = Callable[[Any], None]
@@ -50,6 +52,36 @@ class Lane:
         arrange(self.packets, 0, self.count, self.signalling, self.order, self.spare)
 
 
+class Span(NamedTuple):
+    """Packets `begin` to `end` of a lane, in its order, and the words of what was heard in them."""
+
+    lane: Lane
+    begin: int
+    end: int
+    heard: np.ndarray
+
+
+class Assembler:
+    """The memory of the assembling stage, made when the first such packet comes."""
+
+    def __init__(self) -> None:
+        from kernels.assemble import assemble  # only when needed: most captures hold no such signalling
+
+        self._assemble = assemble
+        self.heard = heard.allocate()
+        self.state = np.zeros(sctp_state.SCTP_WORDS, np.int64)
+        self._kept = sctp_state.allocate(self.state)
+
+    def spans(self, data: np.ndarray, lane: Lane) -> Iterator[Span]:
+        """The lane in spans, each with what was heard in it; one is forgotten when the next is asked for."""
+        begin = 0
+        while begin < lane.count:
+            heard.clear(self.heard)
+            end = self._assemble(self.state, data, lane.packets, lane.order, begin, lane.count, self.heard)
+            yield Span(lane, begin, end, self.heard.words)
+            begin = end
+
+
 class Worker:
     """One shard, and the scratch that it decodes reassembled datagrams in."""
 
@@ -57,14 +89,14 @@ class Worker:
         self.shard, self.put = shard, put
         self.scratch = signalling.allocate(8)
 
-    def take(self, lanes: Sequence[Lane]) -> None:
-        """Update the shard with the packets of all lanes."""
+    def take(self, spans: Sequence[Span]) -> None:
+        """Update the shard with the packets of all spans."""
         words = self.shard.words
-        for lane in lanes:
-            at = 0
+        for lane, at, end, words_heard in spans:
+            words[EVENT_AT] = 0
             while True:
-                at = update(words, lane.packets, lane.order, at, lane.count, lane.signalling, self.scratch)
-                if at >= lane.count:
+                at = update(words, lane.packets, lane.order, at, end, lane.signalling, self.scratch, words_heard)
+                if at >= end:
                     break
                 self.hand_over()
 
@@ -109,6 +141,7 @@ class Pipeline:
         self.packets = 0
         self.workers = [Worker(Shard(window_ns, limits, k, workers), put) for k in range(workers)]
         self.lanes = [Lane() for _ in range(workers)]
+        self.assembler: Assembler | None = None
         self._pool = ThreadPoolExecutor(workers, "worker") if workers > 1 else None
 
     def _all(self, function: Work, items: Iterable[Any]) -> None:
@@ -131,8 +164,16 @@ class Pipeline:
                 first = end
         return bounds
 
-    def _update(self, lanes: Sequence[Lane]) -> None:
-        self._all(lambda worker: worker.take(lanes), self.workers)
+    def _update(self, data: np.ndarray, lanes: Sequence[Lane]) -> None:
+        """Every shard takes the packets of the lanes: all at once, unless there is signalling to assemble."""
+        if not any(lane.signalling.used[STATEFUL] for lane in lanes):
+            spans = [Span(lane, 0, lane.count, heard.NOTHING) for lane in lanes]
+            self._all(lambda worker: worker.take(spans), self.workers)
+            return
+        self.assembler = self.assembler or Assembler()
+        for lane in lanes:
+            for span in self.assembler.spans(data, lane):
+                self._all(lambda worker, span=span: worker.take([span]), self.workers)
 
     def take(self, batch: Batch) -> None:
         """Everything that a batch of packets gives rise to."""
@@ -147,7 +188,7 @@ class Pipeline:
                 first = begin + lane.count
                 if first < end:
                     break
-            self._update(lanes[:whole])
+            self._update(batch.data, lanes[:whole])
         self.packets += len(ts)
         self.accounts.collect(self.workers[0].shard)
 

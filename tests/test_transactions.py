@@ -134,8 +134,23 @@ def test_each_transaction_is_written_by_one_shard() -> None:
     assert told(np.concatenate(rows)) == plain(procedures(said))
 
 
-def test_a_full_table_refuses_and_counts() -> None:
+def test_a_full_table_forgets_the_oldest_and_counts() -> None:
+    """Requests for which there is no room end others, as unknown: the capture does not say that they timed out."""
     machine = Machine(limits=Limits(flows=64, sessions=32, transactions=4, apns=8))
     take(machine, [Said(EPOCH + k, (k, 99, 2123, 2, k, "context"), True, -1) for k in range(1, 10)])
-    assert len(machine.finish()["procedure"]) == 4
+    rows = machine.finish()["procedure"]
+    assert len(rows) == 9
+    assert sorted(rows["start_time"]) == [EPOCH + k for k in range(1, 10)]
     assert machine.words[TRANSACTIONS + table.REFUSED] == 5
+
+
+def test_a_full_table_forgets_what_has_its_answer_first() -> None:
+    machine = Machine(limits=Limits(flows=64, sessions=32, transactions=4, apns=8))
+    said = [Said(EPOCH + k, (k, 99, 2123, 2, k, "context"), True, -1) for k in range(1, 5)]
+    said += [said[2]._replace(ts=EPOCH + 6, is_request=False, cause=16)]
+    said += [Said(EPOCH + 7, (7, 99, 2123, 2, 7, "context"), True, -1)]
+    said += [m._replace(ts=EPOCH + 8, is_request=False, cause=16) for m in said[:2]]
+    take(machine, said)
+    rows = machine.finish()["procedure"]
+    answered = {int(row["start_time"]) - EPOCH for row in rows if row["outcome"] == OUTCOMES.index("success")}
+    assert answered == {1, 2, 3}

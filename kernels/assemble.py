@@ -1,0 +1,131 @@
+"""The assembling stage: packets whose signalling lies in a transport with a memory become rows of messages.
+
+SCTP packets become user messages, these S1AP and NGAP rows with the NAS messages in them; PFCP datagrams become rows.
+It sees all packets in order, once, whatever the number of shards; what it reads goes into a `Heard`, and an event tells
+the update stage after which packet each message was whole.
+"""
+
+import numpy as np
+
+from formats.nas import ALGORITHM_UNKNOWN
+from formats.ran import S1AP as PROTOCOL_S1AP
+from formats.reasons import PFCP, SCTP, SCTP_MALFORMED, SCTP_TRUNCATED
+from formats.records import EVENT_PFCP, EVENT_RAN, KIND_SIGNALLING
+from formats.sctp import MALFORMED, PPID_NGAP, PPID_S1AP, TRUNCATED
+from kernels import nas_5gs, nas_eps, ngap, pfcp, pfcp_rows, ran_rows, s1ap, sctp
+from kernels.heard import EVENT_COUNT, EVENTS_USED, NAS_TEXT, PACKET_MESSAGES, TEXT_USED
+from kernels.jit import part
+from kernels.sctp_state import joined
+
+SCTP_BASE = 0
+
+
+@part
+def tell(position, kind, row, out):  # type: ignore[no-untyped-def]
+    """Append an event; the caller has seen that there is room."""
+    e = out.events[out.used[EVENTS_USED]]
+    e.position, e.kind, e.row = position, kind, row
+    out.used[EVENTS_USED] += 1
+
+
+@part
+def read_nas(data, first, m, out):  # type: ignore[no-untyped-def]
+    """Decode the NAS messages that RAN message `m` carries, rows `first` and on of `out.ran.nas_pdus`."""
+    for k in range(first, out.ran.used[ran_rows.NAS_PDUS]):
+        pdu, row = out.ran.nas_pdus[k], out.nas[k]
+        octets = out.ran.whole if pdu.whole else data
+        row.apn_offset = out.used[TEXT_USED]
+        lo, hi = pdu.offset, pdu.offset + pdu.length
+        if m.protocol == PROTOCOL_S1AP:
+            nas_eps.decode_known(octets, lo, hi, np.int64(ALGORITHM_UNKNOWN), row, out.nas_text)
+        else:
+            nas_5gs.decode_known(octets, lo, hi, np.int64(ALGORITHM_UNKNOWN), row, out.nas_text)
+        if row.apn_length > 0:
+            out.used[TEXT_USED] += np.int64(row.apn_length)
+
+
+@part
+def read_ran(data, ppid, message, p, position, out):  # type: ignore[no-untyped-def]
+    """Decode an S1AP or NGAP message of an SCTP user message; returns the reason."""
+    lo, hi = message.at, message.at + np.int64(message.octets)
+    row, first_nas = out.ran.used[ran_rows.MESSAGES], out.ran.used[ran_rows.NAS_PDUS]
+    reason = np.int64(s1ap.decode(data, lo, hi, out.ran) if ppid == PPID_S1AP else ngap.decode(data, lo, hi, out.ran))
+    if out.ran.used[ran_rows.MESSAGES] > row:
+        m = out.ran.messages[row]
+        m.ts, m.association = p.ts, message.association
+        m.src_hi, m.src_lo, m.dst_hi, m.dst_lo = p.src_hi, p.src_lo, p.dst_hi, p.dst_lo
+        read_nas(data, first_nas, m, out)
+        tell(position, EVENT_RAN, row, out)
+    return reason
+
+
+@part
+def read_sctp(state, data, p, position, out):  # type: ignore[no-untyped-def]
+    """The user messages that an SCTP packet completes; the packet's reason."""
+    lo = np.int64(p.at)
+    hi = lo + np.int64(p.window)
+    count, code = sctp.packet(state, SCTP_BASE, data, lo, hi, p.window < p.payload, p, out.sctp)
+    reason = np.int64(SCTP)
+    for k in range(count):
+        message = out.sctp[k]
+        ppid = sctp.payload_protocol(message)
+        if ppid == PPID_S1AP or ppid == PPID_NGAP:
+            octets = joined(state, SCTP_BASE) if message.joined else data
+            found = read_ran(octets, ppid, message, p, position, out)
+            if reason == SCTP:
+                reason = found
+    if reason == SCTP and code == TRUNCATED:
+        return np.int64(SCTP_TRUNCATED)
+    if reason == SCTP and code == MALFORMED:
+        return np.int64(SCTP_MALFORMED)
+    return reason
+
+
+@part
+def read_pfcp(data, p, position, out):  # type: ignore[no-untyped-def]
+    """The PFCP messages of a datagram; the packet's reason."""
+    first, lo = out.pfcp.used[pfcp_rows.MESSAGES], np.int64(p.at)
+    reason = np.int64(pfcp.decode(data, lo, lo + np.int64(p.window), out.pfcp))
+    for row in range(first, out.pfcp.used[pfcp_rows.MESSAGES]):
+        m = out.pfcp.messages[row]
+        m.ts, m.src_port, m.dst_port = p.ts, p.src_port, p.dst_port
+        m.src_hi, m.src_lo, m.dst_hi, m.dst_lo = p.src_hi, p.src_lo, p.dst_hi, p.dst_lo
+        tell(position, EVENT_PFCP, row, out)
+    return reason
+
+
+@part
+def room(out):  # type: ignore[no-untyped-def]
+    """Whether whatever one more packet holds finds room; arrays are emptied when they are half full."""
+    ran = out.ran.used
+    return (
+        out.used[EVENTS_USED] + PACKET_MESSAGES <= len(out.events)
+        and 2 * ran[ran_rows.MESSAGES] <= len(out.ran.messages)
+        and 2 * ran[ran_rows.BEARERS] <= len(out.ran.bearers)
+        and 2 * ran[ran_rows.FLOWS] <= len(out.ran.flows)
+        and 2 * ran[ran_rows.NAS_PDUS] <= len(out.ran.nas_pdus)
+        and 2 * ran[ran_rows.CONNECTIONS] <= len(out.ran.connections)
+        and 2 * ran[ran_rows.WHOLE] <= len(out.ran.whole)
+        and 2 * (out.used[TEXT_USED] + NAS_TEXT) <= len(out.nas_text)
+        and pfcp_rows.has_room(out.pfcp)
+    )
+
+
+@part
+def assemble(state, data, packets, order, begin, end, out):  # type: ignore[no-untyped-def]
+    """Read the signalling of packets[order[begin:end]]; returns the first not read: `out` must be emptied before it.
+
+    state: int64[n], of `kernels.sctp_state`; data: uint8[m], the block that the packets lie in; packets: PACKET[k];
+    order: int32[k], by time; out: Heard, appended to. Sets `reason` of the packets that it reads.
+    """
+    reached = end
+    for i in range(begin, end):
+        p = packets[order[i]]
+        if p.kind != KIND_SIGNALLING:
+            continue
+        if not room(out):
+            reached = i
+            break
+        p.reason = read_pfcp(data, p, i, out) if p.reason == PFCP else read_sctp(state, data, p, i, out)
+    out.words[EVENT_COUNT] = out.used[EVENTS_USED]
+    return reached
