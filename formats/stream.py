@@ -27,18 +27,18 @@ STREAM = np.dtype(
         ("src_lo", "u8"),
         ("dst_hi", "u8"),
         ("dst_lo", "u8"),
-        ("base", "i8"),  # sequence number of the first octet that is kept
+        ("origin", "i8"),  # sequence number of the first octet that is kept
         ("first", "i8"),  # sequence number after the SYN that it began with, -1 where none was seen
         ("seen", "i8"),  # ns, the last segment
         ("skip", "i8"),  # octets still to pass over, of a message that is too long or lost a part
         ("front_ts", "i8"),  # ns, when the last octet of the front came
-        ("front", "i4"),  # octets at base without a gap: the beginning of a message
+        ("front", "i4"),  # octets at the origin without a gap: the beginning of a message
         ("pieces", "i4"),  # parts behind gaps, in order, none overlapping another
         ("src_port", "u2"),
         ("dst_port", "u2"),
         ("used", "u1"),
-        ("synced", "u1"),  # 1: a message begins at base
-        ("start", "i4", (PIECES,)),  # octets after base
+        ("synced", "u1"),  # 1: a message begins at the origin
+        ("start", "i4", (PIECES,)),  # octets after the origin
         ("end", "i4", (PIECES,)),
         ("when", "i8", (PIECES,)),  # ns
     ],

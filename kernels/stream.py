@@ -138,7 +138,7 @@ def _slot_of(rows, counts, packet):  # type: ignore[no-untyped-def]
 @part
 def _enter(row, sequence, synced):  # type: ignore[no-untyped-def]
     """Nothing is kept; the next octet is that of `sequence`."""
-    row.base, row.synced = sequence, synced
+    row.origin, row.synced = sequence, synced
     row.first = sequence if synced else -1
     row.front, row.pieces, row.skip, row.front_ts = 0, 0, 0, 0
 
@@ -164,8 +164,8 @@ def _abandon(row, counts):  # type: ignore[no-untyped-def]
 
 @part
 def _distance(row, sequence):  # type: ignore[no-untyped-def]
-    """Octets from base to a sequence number, negative for one before it (RFC 9293 §3.4)."""
-    return (sequence - row.base + _SEQUENCES // 2) % _SEQUENCES - _SEQUENCES // 2
+    """Octets from the origin to a sequence number, negative for one before it (RFC 9293 §3.4)."""
+    return (sequence - row.origin + _SEQUENCES // 2) % _SEQUENCES - _SEQUENCES // 2
 
 
 @part
@@ -195,10 +195,11 @@ def _segment(row, kept, counts, sequence, ts, data, lo, hi, spans, octets, used)
     if lo >= hi:
         return
     if offset == 0 and row.front == 0 and row.pieces == 0:
-        end = _take(data, lo, hi, ts, 0, row, counts, spans, octets, used)
-        row.base = (row.base + end - lo) % _SEQUENCES
-        row.front, row.front_ts = hi - end, ts
-        kept[: hi - end] = data[end:hi]
+        row.front_ts = ts
+        end = _take(data, lo, hi, lo, ts, 0, row, counts, spans, octets, used)
+        row.origin = (row.origin + end - lo) % _SEQUENCES
+        row.front = hi - end
+        _copy(data, end, hi, kept, 0)
         return
     _insert(row, kept, counts, offset, ts, data, lo, hi)
     _drain(row, kept, counts, spans, octets, used)
@@ -216,7 +217,7 @@ def _insert(row, kept, counts, offset, ts, data, lo, hi):  # type: ignore[no-unt
             k += 1
         limit = min(end, np.int64(row.start[k])) if k < row.pieces else end
         if at < limit:
-            kept[at:limit] = data[lo + at - offset : lo + limit - offset]
+            _copy(data, lo + at - offset, lo + limit - offset, kept, at)
             _add_piece(row, k, at, limit, ts)
             k += 1
             at = limit
@@ -266,9 +267,8 @@ def _slide(row, kept, head):  # type: ignore[no-untyped-def]
     if head == 0:
         return
     last = np.int64(row.end[row.pieces - 1]) if row.pieces > 0 else np.int64(row.front)
-    for k in range(head, last):
-        kept[k - head] = kept[k]
-    row.base = (row.base + head) % _SEQUENCES
+    _copy(kept, head, last, kept, 0)
+    row.origin = (row.origin + head) % _SEQUENCES
     row.front -= head
     for k in range(row.pieces):
         row.start[k] -= head
@@ -280,11 +280,13 @@ def _drain(row, kept, counts, spans, octets, used):  # type: ignore[no-untyped-d
     """Let pieces that touch the front become part of it, one by one, and take out what is whole."""
     head = np.int64(0)
     while row.pieces > 0 and row.start[0] == row.front:
-        left_over = row.front > head
+        joint, ts = np.int64(row.front), np.int64(row.when[0])
         row.front = row.end[0]
-        row.front_ts = max(row.front_ts, row.when[0]) if left_over else row.when[0]
+        row.front_ts = max(row.front_ts, ts)
         _drop_piece(row)
-        head = _take(kept, head, np.int64(row.front), row.front_ts, 1, row, counts, spans, octets, used)
+        head = _take(kept, head, np.int64(row.front), joint, ts, 1, row, counts, spans, octets, used)
+        if head >= joint:
+            row.front_ts = ts
     _slide(row, kept, head)
 
 
@@ -292,8 +294,11 @@ def _drain(row, kept, counts, spans, octets, used):  # type: ignore[no-untyped-d
 
 
 @part
-def _take(data, at, end, ts, copied, row, counts, spans, octets, used):  # type: ignore[no-untyped-def]
-    """Tell of the whole messages in data[at:end]; returns where the first one begins that is not whole."""
+def _take(data, at, end, joint, ts, copied, row, counts, spans, octets, used):  # type: ignore[no-untyped-def]
+    """Tell of the whole messages in data[at:end]; returns where the first one begins that is not whole.
+
+    Octets from `joint` on came at `ts`; a message that begins before came with the front.
+    """
     while at < end:
         if row.skip > 0:
             step = min(np.int64(row.skip), end - at)
@@ -321,10 +326,17 @@ def _take(data, at, end, ts, copied, row, counts, spans, octets, used):  # type:
         elif end - at < size:
             return at
         else:
-            _tell(data, at, size, ts, copied, spans, octets, used)
+            _tell(data, at, size, ts if at >= joint else row.front_ts, copied, spans, octets, used)
             counts[FOUND] += 1
             at += size
     return at
+
+
+@part
+def _copy(data, at, end, into, to):  # type: ignore[no-untyped-def]
+    """Octets data[at:end] to into[to:]; within one array only towards its beginning."""
+    for k in range(end - at):
+        into[to + k] = data[at + k]
 
 
 @part
@@ -335,7 +347,7 @@ def _tell(data, at, size, ts, copied, spans, octets, used):  # type: ignore[no-u
     if copied:
         to = used[OCTETS]
         span.offset = to
-        octets[to : to + size] = data[at : at + size]
+        _copy(data, at, at + size, octets, to)
         used[OCTETS] = to + size
     used[SPANS] += 1
 
