@@ -125,7 +125,7 @@ def _slot_of(rows, counts, packet):  # type: ignore[no-untyped-def]
         if not rows[oldest].used:
             continue
         if not row.used or row.seen < rows[oldest].seen:
-            oldest = k
+            oldest = np.int64(k)
     row = rows[oldest]
     counts[EVICTED] += row.used
     row.src_hi, row.src_lo, row.src_port = packet.src_hi, packet.src_lo, packet.src_port
