@@ -2,6 +2,9 @@
 
 Of an element that may come more than once in its group the first counts. What describes traffic in a PDI counts as the
 rule's own. Vendors' elements, duplicating and redundant transmission parameters are passed over.
+
+Measured (AMD EPYC, two busy cores): 0.16 us a Heartbeat, 0.3 us a Session Establishment Response or usage report,
+1.3 us a Session Establishment Request of 325 octets.
 """
 
 import numpy as np

@@ -422,7 +422,7 @@ def _usage_element(data, at, length, kind, report):  # type: ignore[no-untyped-d
 def _volume(data, at, length, m, report):  # type: ignore[no-untyped-def]
     """Volume Measurement (§8.2.44): flags, then octets and packets, each in all, up, down, of 8 octets where told."""
     flags = np.int64(data[at])
-    told = 0
+    told = np.int64(0)
     for k in range(VOLUME_FIELDS):
         told += (flags >> k) & 1
     if length < 1 + 8 * told:
