@@ -9,13 +9,13 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import llvmlite
 import numba
 import numpy as np
 
-from kernels.pieces import entry
+from kernels.pieces import Kernel
 
 __all__ = ["cache_folder", "compiled_before", "inlined", "kernel", "part"]
 
@@ -58,12 +58,11 @@ numba.config.SLP_VECTORIZE = 0  # type: ignore[attr-defined]
 
 
 def _compiled(function: F, **options: Any) -> F:
-    """Numba's dispatcher for calls from Python, and pieces for calls from kernels; the function itself without JIT."""
-    options = {"nogil": True, "error_model": "numpy", **options}
-    made: F = numba.njit(cache=True, **options)(function)
-    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        made = entry(made, numba.njit(**options)(function))
-    return made
+    """What calls `function` compiled, from Python and from kernels; the function itself without JIT."""
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return function
+    made: Any = Kernel(function, {"nogil": True, "error_model": "numpy", **options})
+    return cast(F, made)
 
 
 def kernel(function: F) -> F:

@@ -10,15 +10,18 @@ This reaches into Numba's compiler (written for 0.68; `pyproject.toml` bounds th
 """
 
 from collections.abc import Callable, Iterable
+from functools import cached_property, update_wrapper
 from typing import Any
 
+import numba
 from numba.core import compiler, event, sigutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
-from numba.core.types import unliteral
+from numba.core.types import Dispatcher, unliteral
+from numba.extending import typeof_impl
 
-__all__ = ["entry"]
+__all__ = ["Kernel"]
 
 
 def _closure(libraries: Iterable[Any]) -> list[Any]:
@@ -97,19 +100,41 @@ class _Compiler:
         self.overloads[types] = token
 
 
-def entry(dispatcher: Any, pieces: Any) -> Any:
-    """`dispatcher`, through which Python calls the function; kernels that call it link a piece of `pieces` instead.
+class Kernel:
+    """A function of machine code. What Numba needs of it is made when it is first called: imports stay cheap."""
 
-    Both are Numba dispatchers of the same function. Constants are taken for what they are of: one overload for all
-    integers, not one for each.
-    """
-    made = _Compiler(pieces)
-    pieces.compile = made.compile
-    template: Callable[..., Any] = pieces.get_call_template
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
+        """options: those of `numba.njit`."""
+        self.py_func, self._options = function, options
+        update_wrapper(self, function)
 
-    def plain(args: Any, kws: Any) -> Any:
-        return template(tuple(map(unliteral, args)), {name: unliteral(t) for name, t in kws.items()})
+    @cached_property
+    def entry(self) -> Any:
+        """The dispatcher through which Python calls it, cached on disk."""
+        return numba.njit(cache=True, **self._options)(self.py_func)
 
-    dispatcher.get_call_template = plain
-    dispatcher.get_overload = made.compile
-    return dispatcher
+    @cached_property
+    def piece(self) -> Any:
+        """The dispatcher through which kernels call it.
+
+        Constants are taken for what they are of: one overload for all integers, not one for each.
+        """
+        pieces = numba.njit(**self._options)(self.py_func)
+        made = _Compiler(pieces)
+        template: Callable[..., Any] = pieces.get_call_template
+
+        def plain(args: Any, kws: Any) -> Any:
+            return template(tuple(map(unliteral, args)), {name: unliteral(t) for name, t in kws.items()})
+
+        pieces.compile = pieces.get_overload = made.compile
+        pieces.get_call_template = plain
+        return pieces
+
+    def __call__(self, *args: Any) -> Any:
+        """Call it from Python: compiled for the types of `args` where they are new."""
+        return self.entry(*args)
+
+
+@typeof_impl.register(Kernel)
+def _typeof(value: Kernel, _context: Any) -> Any:
+    return Dispatcher(value.piece)

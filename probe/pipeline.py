@@ -8,6 +8,7 @@ not depend on how many there are.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -173,7 +174,7 @@ class Pipeline:
         self.assembler = self.assembler or Assembler()
         for lane in lanes:
             for span in self.assembler.spans(data, lane):
-                self._all(lambda worker, span=span: worker.take([span]), self.workers)
+                self._all(partial(Worker.take, spans=[span]), self.workers)
 
     def take(self, batch: Batch) -> None:
         """Everything that a batch of packets gives rise to."""

@@ -104,7 +104,7 @@ class RunProgress:
         """What the bar shows now."""
         if self._compilation.begun > self._compilation.compiled:
             done, total = self._compilation.compiled, _kernels()
-            description = "compiling kernels (first use, a few minutes)"
+            description = "compiling kernels (first use, about a minute)"
             return {"description": description, "completed": done, "total": total, "told": f"{done} of {total}"}
         if self._rows[1]:
             done, total = self._rows
@@ -135,7 +135,7 @@ def _clock(seconds: float) -> str:
 
 def _kernels() -> int:
     """How many functions of kernels/ have been imported that could be compiled: about as many will be."""
-    from numba.core.dispatcher import Dispatcher
+    from kernels.pieces import Kernel
 
     modules = [module for name, module in list(sys.modules.items()) if name.startswith("kernels.")]
-    return len({id(value) for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)})
+    return len({id(value) for module in modules for value in vars(module).values() if isinstance(value, Kernel)})
