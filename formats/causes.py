@@ -3,7 +3,7 @@
 A family is a name of `formats.xdr.CAUSE_FAMILIES`; a cause is a family and a code.
 """
 
-from formats import gtpv1c, gtpv2c, s1ap_causes
+from formats import cdr_ps, gtpv1c, gtpv2c, s1ap_causes
 
 DIAMETER: dict[int, str] = {
     1001: "DIAMETER_MULTI_ROUND_AUTH",
@@ -55,6 +55,7 @@ CAUSES: dict[str, dict[int, str]] = {
     "esm": s1ap_causes.ESM,
     "diameter": DIAMETER,
     "ikev2": IKEV2,
+    "cdr_closing": cdr_ps.CAUSES,
 }
 """Family to code to text."""
 
@@ -88,6 +89,8 @@ NORMAL: dict[str, frozenset[int]] = {
     # RFC 6733 §7.1.2.
     "diameter": frozenset({2001, 2002}),
     "ikev2": frozenset(),
+    # TS 32.298 §5.1.2.2.7: any other but the abnormal release ends the record, not what it tells of.
+    "cdr_closing": frozenset(set(cdr_ps.CAUSES) - {cdr_ps.CLOSING_ABNORMAL}),
 }
 """The causes that are a normal release: family to codes. Any other cause of an end is a drop."""
 

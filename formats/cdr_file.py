@@ -3,11 +3,12 @@
 `recognise` says by content how the records of a file are framed.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from formats.ber import APPLICATION, CONTEXT, Root
 
-__all__ = ["BARE", "EXTRA", "FRAMED", "Framing", "recognise"]
+__all__ = ["BARE", "ENDLESS", "EXTRA", "FRAMED", "Framing", "recognise"]
 
 BARE, FRAMED, EXTRA = range(3)
 """Records one after the other, filler between them; each behind a TS 32.297 CDR header; each behind a header of a
@@ -16,10 +17,14 @@ stated length that is not read."""
 HEADER_OCTETS = 50  # of a file header before its two fields of variable length
 SHORTEST_HEADER, LONGEST_HEADER = 50, 8192
 CDR_HEADER_OCTETS, RELEASE_EXTENDED = 4, 7
-UNKNOWN_LENGTH = 0xFFFF_FFFF
+UNKNOWN_COUNT = 0xFFFF_FFFF
 LOST_NONE, LOST_UNKNOWN = 0, 0x80
 LONGEST_EXTRA = 32
 """Octets of a maker's own header that are tried."""
+
+
+Roots = Mapping[tuple[int, int], Root]
+"""Record types by class and tag."""
 
 
 class Framing(NamedTuple):
@@ -45,15 +50,25 @@ def lost_records(indicator: int) -> int:
     return indicator & 0x7F
 
 
-def _file_header(head: bytes, size: int) -> Framing | None:
-    """The framing that a TS 32.297 file header tells of, None where there is none."""
+ENDLESS = 1 << 60
+"""The size of a file of which nobody knows: it is unpacked while it is read."""
+
+
+def _file_header(head: bytes, size: int, roots: Roots) -> Framing | None:
+    """The framing that a TS 32.297 file header tells of, None where there is none.
+
+    The length in the header is that of the file, or a record follows where the header ends.
+    """
     if len(head) < HEADER_OCTETS:
         return None
     length, header = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:8], "big")
-    if length not in (size, UNKNOWN_LENGTH) or not SHORTEST_HEADER <= header <= min(LONGEST_HEADER, size):
+    if not SHORTEST_HEADER <= header <= min(LONGEST_HEADER, size):
+        return None
+    extended = 5 if len(head) > header + 2 and head[header + 2] >> 5 == RELEASE_EXTENDED else 4
+    if length != size and not _record_at(head, header + extended, size, roots):
         return None
     cdrs = int.from_bytes(head[18:22], "big")
-    return Framing(FRAMED, header, 0, -1 if cdrs == UNKNOWN_LENGTH else cdrs, lost_records(head[47]))
+    return Framing(FRAMED, header, 0, -1 if cdrs == UNKNOWN_COUNT else cdrs, lost_records(head[47]))
 
 
 def element(head: bytes, at: int) -> tuple[int, int, int, int] | None:
@@ -84,7 +99,7 @@ def element(head: bytes, at: int) -> tuple[int, int, int, int] | None:
     return klass, tag, at, at + length
 
 
-def _record_at(head: bytes, at: int, size: int, roots: dict[tuple[int, int], Root]) -> int:
+def _record_at(head: bytes, at: int, size: int, roots: Roots) -> int:
     """Where the record at `at` ends, -1 for indefinite, 0 where there is none."""
     found = element(head, at)
     if found is None or (found[0], found[1]) not in roots or found[3] > size:
@@ -94,9 +109,9 @@ def _record_at(head: bytes, at: int, size: int, roots: dict[tuple[int, int], Roo
     return found[3] if own or number < 0 else 0
 
 
-def recognise(head: bytes, size: int, roots: dict[tuple[int, int], Root]) -> Framing | None:
+def recognise(head: bytes, size: int, roots: Roots) -> Framing | None:
     """The framing of a file of `size` octets that begins with `head`; None where it holds no records."""
-    framed = _file_header(head, size)
+    framed = _file_header(head, size, roots)
     if framed is not None:
         return framed
     first = next((i for i, octet in enumerate(head) if octet not in (0, 0xFF)), len(head))

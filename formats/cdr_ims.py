@@ -1,4 +1,4 @@
-"""Records of the IMS (TS 32.298 §5.1.3.1, §5.2.3): S-CSCF, P-CSCF, MMTel and the other nodes, which share their tags."""
+"""Records of the IMS (TS 32.298 §5.1.3.1, §5.2.3): S-CSCF, P-CSCF, MMTel; others share the first one's tags."""
 
 from formats.ber import CONTEXT, Level, Root, fields
 

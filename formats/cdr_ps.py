@@ -6,7 +6,33 @@ Tags of release 16. The GGSN's records, which later releases dropped, use the ta
 from formats.ber import CONTEXT, Level, Root, fields
 from formats.cdr_rows import RAN, SERVICE, TRAFFIC
 
-__all__ = ["LEVELS", "ROOTS"]
+__all__ = ["CAUSES", "CLOSING_ABNORMAL", "CLOSING_NORMAL", "LEVELS", "ROOTS"]
+
+CLOSING_NORMAL, CLOSING_ABNORMAL = 0, 4
+CAUSES = {
+    0: "Normal release",
+    1: "Partial record",
+    4: "Abnormal release",
+    5: "CAMEL initiated call release",
+    16: "Volume limit",
+    17: "Time limit",
+    18: "Serving node change",
+    19: "Maximum change conditions",
+    20: "Management intervention",
+    21: "Intra-SGSN inter-system change",
+    22: "RAT change",
+    23: "MS time zone change",
+    24: "SGSN PLMN ID change",
+    25: "SGW change",
+    26: "APN-AMBR change",
+    27: "MO exception data counter receipt",
+    52: "Unauthorized requesting network",
+    53: "Unauthorized LCS client",
+    54: "Position method failure",
+    58: "Unknown or unreachable LCS client",
+    59: "List of downstream node change",
+}
+"""CauseForRecClosing. Any but the two above leaves open how the bearer ended: the next record goes on."""
 
 _PGW = fields("""
 0   recordType                        int record_type

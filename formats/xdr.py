@@ -56,9 +56,10 @@ RATS = ("", "utran", "geran", "wlan", "gan", "hspa_evolution", "eutran", "virtua
 INTERFACES = ("", "gn", "s11", "s5s8", "s1u", "n3", "gtpu", "gtpc")
 OUTCOMES = ("", "success", "failure", "timeout")
 CONNECT_OUTCOMES = ("", "success", "refused", "no_answer", "client_abort", "half_open")
-SOURCES = ("", "gtpv1c", "gtpv2c", "user_plane")
+SOURCES = ("", "gtpv1c", "gtpv2c", "user_plane", "sgsn_cdr", "ggsn_cdr", "sgw_cdr", "pgw_cdr", "epdg_cdr", "twag_cdr",
+           "chf_cdr", "tap", "feed")  # fmt: skip
 CAUSE_FAMILIES = ("", "gtpv1c", "gtpv2c", "s1ap_radio", "s1ap_transport", "s1ap_nas", "s1ap_protocol", "s1ap_misc",
-                  "emm", "esm", "diameter", "ikev2")  # fmt: skip
+                  "emm", "esm", "diameter", "ikev2", "cdr_closing")  # fmt: skip
 PROCEDURES = (
     "",
     "create_session",

@@ -75,17 +75,16 @@ def read_header(data, at, limit):  # type: ignore[no-untyped-def]
     at += 1
     if tag == LONG_TAG:
         tag = np.int64(0)
-        more = True
+        octet = np.int64(128)
         for _ in range(4):
             if at >= limit:
                 return CUT, identifier, tag, at, np.int64(0)
             octet = np.int64(data[_U8(at)])
             at += 1
             tag = (tag << 7) | (octet & 127)
-            more = octet >= 128
-            if not more:
+            if octet < 128:
                 break
-        if more:
+        if octet >= 128:
             return TAG, identifier, tag, at, np.int64(0)
     if at >= limit:
         return CUT, identifier, tag, at, np.int64(0)

@@ -36,7 +36,6 @@ def _word(name: str) -> int:
 
 
 _TYPE, _OFFSET, _OCTETS, _DIGEST = (_word(name) for name in ("type", "offset", "octets", "digest"))
-_SOURCE = _word("source")
 
 
 @part
@@ -126,9 +125,9 @@ def claimed_end(data, begin, end):  # type: ignore[no-untyped-def]
 
 
 @part
-def next_record(data, at, end, framing, extra, plan):  # type: ignore[no-untyped-def]
-    """The first octet from `at` on where a record may begin, `end` for none."""
-    while at < end and not plausible(data, at, end, framing, extra, plan):
+def next_record(data, at, stop, end, framing, extra, plan):  # type: ignore[no-untyped-def]
+    """The first octet from `at` on where a record may begin, `stop` for none before that."""
+    while at < stop and not plausible(data, at, end, framing, extra, plan):
         at += 1
     return at
 
@@ -146,7 +145,7 @@ def refuse(state, rejects, offset, after, reason, at):  # type: ignore[no-untype
 
 
 @part
-def recover(data, at, begin, end, framing, extra, plan, code, stopped, state, rejects):  # type: ignore[no-untyped-def]
+def recover(data, at, begin, stop, end, framing, extra, plan, code, stopped, state, rejects):  # type: ignore[no-untyped-def]
     """Refuse what begins at `at` (its record at `begin`) and find where to go on."""
     after = claimed_end(data, begin, end) if code != SWALLOWED and code != MISMATCH and not state[SEARCHING] else -1
     searched = 1
@@ -155,9 +154,9 @@ def recover(data, at, begin, end, framing, extra, plan, code, stopped, state, re
     else:
         state[WASTED] += stopped - begin
         if state[WASTED] > VAIN * end:
-            after, code = end, np.int64(SEARCH_LIMIT)
+            after, code = stop, np.int64(SEARCH_LIMIT)
         else:
-            after = next_record(data, at + 1, end, framing, extra, plan)
+            after = next_record(data, at + 1, stop, end, framing, extra, plan)
     refuse(state, rejects, at, after, code, stopped)
     state[SEARCHING] = searched
     state[AT] = after
@@ -176,13 +175,17 @@ def pass_over(data, at, end, plan, state):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def scan(data, end, framing, extra, source, plan, state, stack, records, containers, rejects):  # type: ignore[no-untyped-def]
-    """Fill rows from state[AT] on, until one of the three tables is nearly full or data[:end] is done.
+def scan(  # type: ignore[no-untyped-def]
+    data, stop, end, framing, extra, plan, state, stack, records, containers, rejects
+):
+    """Fill rows from state[AT] on, until one of the three tables is full or what begins before `stop` is done.
 
-    data: uint8[n] of one file; framing, extra: as in `formats.cdr_file`; records, containers: int64 views of RECORD and
-    CONTAINER rows; rejects: REJECT[r]; state: int64[STATE_WORDS], its cursors set to 0 by the caller.
+    data: uint8[n], of which [0, end) is a stretch of one file, cut at the file's end or LONGEST_RECORD after `stop`;
+    framing, extra: as in `formats.cdr_file`; records, containers: int64 views of RECORD and
+    CONTAINER rows; rejects: REJECT[r]; state: int64[STATE_WORDS], of which the caller sets AT and the rows in use.
+    Offsets are within `data`.
     """
-    while state[AT] < end:
+    while state[AT] < stop:
         at = state[AT]
         if state[RECORDS] == len(records) or state[REJECTS] == len(rejects):
             return
@@ -207,10 +210,10 @@ def scan(data, end, framing, extra, source, plan, state, stack, records, contain
         if code == WHOLE and framing == FRAMED and stopped - begin != be16(data, at):
             code = np.int64(MISMATCH)
         if code != WHOLE:
-            recover(data, at, begin, end, framing, extra, plan, code, stopped, state, rejects)
+            recover(data, at, begin, stop, end, framing, extra, plan, code, stopped, state, rejects)
             continue
         record = records[state[RECORDS]]
-        record[_OFFSET], record[_OCTETS], record[_SOURCE] = at, stopped - at, source
+        record[_OFFSET], record[_OCTETS] = at, stopped - at
         record[_DIGEST] = digest(data, begin, stopped)
         state[RECORDS] += 1
         state[CONTAINERS] = used

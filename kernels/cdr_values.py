@@ -134,9 +134,7 @@ def word_digits(data, at, length):  # type: ignore[no-untyped-def]
                 break
             packed = put_digit(packed, count, octet - 0x30)
             count += 1
-        elif octet == 0x40 or octet == 0x3B:
-            break
-        elif count > 0 and octet != 0x2D and octet != 0x2E:
+        elif octet == 0x40 or octet == 0x3B or (count > 0 and octet != 0x2D and octet != 0x2E):
             break
     return packed
 
@@ -149,7 +147,7 @@ def number(data, at, length):  # type: ignore[no-untyped-def]
         octet = np.int64(data[at + k])
         if octet < 0x30 or octet > 0x39:
             break
-        value = max(value, 0) * 10 + octet - 0x30
+        value = (value * 10 if value > 0 else np.int64(0)) + octet - 0x30
     return value
 
 

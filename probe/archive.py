@@ -1,0 +1,214 @@
+"""Archived charging records in a run: the files among its inputs that hold them, and what becomes of each record.
+
+    archive, refusals = claim(refusals)         # of what is no capture
+    ledger += archive.run(sink.put, window_ns, out)
+
+Every record is decoded, refused (kept raw in DIR/rejects/), there a second time, or of a type that tells nothing of
+sessions or calls; every octet belongs to one of these, or is framing.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from formats import cdr
+from formats.cdr_file import Framing
+from probe.archive_files import Batch, Names, Reject, Scanner, recognise_file
+from probe.archive_rows import Collected, Put, collect, unlike, write_sessions
+from probe.finding import STDIN, Refusal
+from probe.sink import LedgerEntry
+from probe.writer import cannot_write
+
+__all__ = ["Archive", "ArchiveFile", "archive_lines", "claim"]
+
+TOLD = 1000
+"""Refused stretches of a file that have a ledger row of their own; the rest are added up by reason."""
+
+
+class ArchiveFile(NamedTuple):
+    """A file of charging records and how they stand in it."""
+
+    name: str
+    framing: Framing
+
+
+class _Account:
+    """Records and octets of one file by window, stage and reason."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.cells: dict[tuple[int, str, str], list[int]] = defaultdict(lambda: [0, 0])
+        self.octets = 0
+        self.rejects: list[Reject] = []
+
+    def add(self, window: int, stage: str, reason: str, records: int, octets: int) -> None:
+        """Count some records."""
+        cell = self.cells[window, stage, reason]
+        cell[0] += records
+        cell[1] += octets
+
+    def entries(self) -> Iterator[LedgerEntry]:
+        """Ledger rows: what came in, a window, and what became of it; in = the sum of the others."""
+        whole: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+        for (window, stage, _), (records, octets) in self.cells.items():
+            if stage != "lost":
+                whole[window][0] += records
+                whole[window][1] += octets
+        for window, (records, octets) in sorted(whole.items()):
+            yield LedgerEntry(window, self.name, "in", "archive", None, octets, records)
+        for (window, stage, reason), (records, octets) in sorted(self.cells.items()):
+            yield LedgerEntry(window, self.name, stage, reason, None, octets, records)
+
+
+class Archive:
+    """The charging record files of a run."""
+
+    def __init__(self, files: Sequence[ArchiveFile]) -> None:
+        self.files = list(files)
+        self.records: dict[str, int] = defaultdict(int)
+        self.octets = 0
+        self.problems: list[str] = []
+        self.span: tuple[int, int] | None = None
+        self._windows: set[int] = set()
+
+    def run(self, put: Put, window_ns: int, out: Path, run_id: str) -> list[LedgerEntry]:
+        """Read all files, write their rows through `put`, refused octets under `out`; the ledger of it."""
+        if not self.files:
+            return []
+        names, batches = Names(), []
+        scanner = Scanner(cdr.PLAN, names)
+        accounts = [_Account(file.name) for file in self.files]
+        for source, file in enumerate(self.files):
+            batches += self._read(scanner, file, source, accounts[source])
+        self._write(collect(batches), accounts, window_ns, names.texts(), put)
+        for source, account in enumerate(accounts):
+            self._tell_rejects(account, source, out, run_id)
+        self.span = (min(self._windows), max(self._windows) + window_ns) if self._windows else None
+        return [entry for account in accounts for entry in account.entries()]
+
+    def _read(self, scanner: Scanner, file: ArchiveFile, source: int, account: _Account) -> list[Batch]:
+        batches = []
+        try:
+            for batch in scanner.read(file.name, file.framing, source):
+                account.octets += batch.filler
+                account.rejects += batch.rejects
+                batches.append(batch._replace(rejects=[]))
+        except OSError as error:
+            self.problems.append(f"{file.name}: can no longer be read: {error.strerror}")
+        if scanner.trouble:
+            self.problems.append(f"{file.name}: damaged: {scanner.trouble}")
+        account.octets += file.framing.first
+        found = sum(batch.records.size for batch in batches) + len(account.rejects)
+        if file.framing.cdrs >= 0 and file.framing.cdrs != found:
+            self.problems.append(f"{file.name}: its header tells of {file.framing.cdrs:,} records, found {found:,}")
+        if file.framing.lost:
+            lost = "some" if file.framing.lost < 0 else f"{file.framing.lost:,}"
+            self.problems.append(f"{file.name}: its header says that {lost} records were lost before it was written")
+        return batches
+
+    def _write(
+        self, collected: Collected, accounts: Sequence[_Account], window_ns: int, apns: list[str], put: Put
+    ) -> None:
+        """xDR rows of all records, and what became of each."""
+        records = collected.records
+        windows = records["opened"] // window_ns * window_ns
+        windows[records["opened"] < 0] = 0
+
+        def counted(table: str, rows: np.ndarray, names: list[str]) -> None:
+            self._windows.update(np.unique(rows["window"]).tolist())
+            put(table, rows, names)
+
+        once = unlike(records)
+        family = cdr.FAMILY_OF[records["type"]]
+        for number, name in enumerate(cdr.FAMILIES):
+            mine = np.flatnonzero(once & (family == number))
+            if name == "session" and mine.size:
+                twice = write_sessions(Collected(records[mine], collected.containers), window_ns, apns, counted)
+                once[mine[twice]] = False
+        for kind, root in enumerate(cdr.ROOTS):
+            for stage, chosen in (("decoded", once), ("duplicate", ~once)):
+                rows = np.flatnonzero(chosen & (records["type"] == kind))
+                if rows.size:
+                    self._count(records[rows], windows[rows], accounts, stage, root.name)
+
+    def _count(
+        self, records: np.ndarray, windows: np.ndarray, accounts: Sequence[_Account], stage: str, reason: str
+    ) -> None:
+        self.records[stage] += records.size
+        self.octets += int(records["octets"].sum())
+        pairs, at = np.unique(np.stack([records["source"], windows]), axis=1, return_inverse=True)
+        octets = np.bincount(at.ravel(), records["octets"], pairs.shape[1]).astype(np.int64)
+        for (source, window), count, size in zip(pairs.T.tolist(), np.bincount(at.ravel()).tolist(), octets.tolist(),
+                                                 strict=True):  # fmt: skip
+            accounts[source].add(window, stage, reason, count, size)
+
+    def _tell_rejects(self, account: _Account, source: int, out: Path, run_id: str) -> None:
+        """Account for the refused stretches of a file, and keep them."""
+        window = min((window for window, _, _ in account.cells), default=0)
+        account.add(window, "decoded", "framing", 0, account.octets)
+        self.octets += account.octets
+        for number, reject in enumerate(account.rejects):
+            reason = f"octet {reject.offset}: {reject.reason}" if number < TOLD else reject.reason.split(" (octet")[0]
+            account.add(window, "rejected", reason, 1, len(reject.data))
+            self.octets += len(reject.data)
+        self.records["rejected"] += len(account.rejects)
+        if account.rejects:
+            first, more = account.rejects[0], len(account.rejects) - 1
+            others = f", and {more:,} more" if more else ""
+            self.problems.append(f"{account.name}: octet {first.offset:,}: {first.reason}{others}; see {out}/rejects")
+            _keep(account, source, out / "rejects" / run_id)
+
+
+def _keep(account: _Account, source: int, folder: Path) -> None:
+    """Write the refused octets of a file behind one another, and beside them where each stretch was and why."""
+    stem = f"{source}-{os.path.basename(account.name)}"
+    lines, at = ["file\toctet\toctets\tat\treason"], 0
+    for reject in account.rejects:
+        lines.append(f"{account.name}\t{reject.offset}\t{len(reject.data)}\t{at}\t{reject.reason}")
+        at += len(reject.data)
+    _write_whole(folder / f"{stem}.raw", b"".join(reject.data for reject in account.rejects))
+    _write_whole(folder / f"{stem}.tsv", ("\n".join(lines) + "\n").encode())
+
+
+def _write_whole(path: Path, octets: bytes) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(octets)
+        os.replace(unfinished, path)
+    except OSError as problem:
+        unfinished.unlink(missing_ok=True)
+        raise cannot_write(path, problem) from problem
+
+
+def claim(refusals: Sequence[Refusal]) -> tuple[Archive, list[Refusal]]:
+    """The files of charging records among what is no capture, and what is neither."""
+    files, rest = [], []
+    for refusal in refusals:
+        framing = None
+        if refusal.source != STDIN and os.path.isfile(refusal.source):
+            try:
+                framing = recognise_file(refusal.source, cdr.BY_TAG)
+            except OSError:
+                framing = None
+        if framing is None:
+            rest.append(refusal)
+        else:
+            files.append(ArchiveFile(refusal.source, framing))
+    return Archive(files), rest
+
+
+def archive_lines(archive: Archive) -> list[str]:
+    """What was made of the records, for people; nothing where there were none."""
+    if not archive.files:
+        return []
+    whole = sum(archive.records.values())
+    lines = [f"records in  {whole:>12,}  {archive.octets:,} octets in {len(archive.files):,} files"]
+    for stage in ("decoded", "rejected", "dropped", "duplicate"):
+        share = 100 * archive.records[stage] / max(whole, 1)
+        lines.append(f"  {stage:<9} {archive.records[stage]:>12,}  {share:6.2f} %")
+    return lines
