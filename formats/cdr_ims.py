@@ -190,13 +190,16 @@ _MMTEL = fields("""
 _CALLING = fields("""
 0 sIP-URI     words calling
 1 tEL-URI     words calling
+2 uRN         -
 3 iSDN-E164   words calling
+4 externalId  -
 """)
 _CALLED = fields("""
 0 sIP-URI     words called
 1 tEL-URI     words called
 2 uRN         -
 3 iSDN-E164   words called
+4 externalId  -
 """)
 _SUBSCRIPTION = fields("""
 0 subscriptionIDType int id_type
