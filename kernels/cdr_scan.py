@@ -213,7 +213,7 @@ def scan(  # type: ignore[no-untyped-def]
             recover(data, at, begin, stop, end, framing, extra, plan, code, stopped, state, rejects)
             continue
         record = records[state[RECORDS]]
-        record[_OFFSET], record[_OCTETS] = at, stopped - at
+        record[_OFFSET], record[_OCTETS] = begin, stopped - begin
         record[_DIGEST] = digest(data, begin, stopped)
         state[RECORDS] += 1
         state[CONTAINERS] = used

@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 
 from formats import cdr
-from formats.cdr_file import Framing
+from formats.cdr_file import BARE, Framing
 from formats.cdr_rows import CONTAINER, CONTAINER_BLANK, RECORD, RECORD_BLANK
 from kernels import cdr_scan as scanner
 from kernels.ber import new_stack
 
+PLAIN = Framing(BARE)
 ROWS = 256
 
 
 def scan(
-    octets: bytes, framing: Framing = Framing(0), plan: Any = cdr.PLAN
+    octets: bytes, framing: Framing = PLAIN, plan: Any = cdr.PLAN
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Records, containers, refused stretches, and octets of framing and filler of a whole file in memory."""
     data = np.frombuffer(octets, np.uint8)
@@ -33,10 +34,8 @@ def scan(
         containers.append(lines[: state[scanner.CONTAINERS]])
         rejects.append(refused[: state[scanner.REJECTS]])
     empty = (np.zeros(0, RECORD), np.zeros(0, CONTAINER), np.zeros(0, scanner.REJECT))
-    whole = [
-        np.concatenate(parts) if parts else none
-        for parts, none in zip((records, containers, rejects), empty, strict=True)
-    ]
+    found = zip((records, containers, rejects), empty, strict=True)
+    whole = [np.concatenate(parts) if parts else none for parts, none in found]
     return whole[0], whole[1], whole[2], int(state[scanner.FILLER])
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from tools.cdr import ber
 
 DEEPEST = 6
+LEFT_OUT = ("recordExtensions", "rAdiusExtensions", "realTimeTariffInformation")
 
 
 def type_name(kind: Any) -> str:
@@ -64,7 +65,7 @@ def _integer(kind: Any, dice: random.Random, field: str) -> int:
     if field in ("duration", "callDuration", "timeUsage"):
         return dice.randrange(1 << 20)
     bounds = kind._const_val
-    low, high = (0, 1 << dice.choice((7, 8, 31, 33, 40))) if bounds is None else (bounds._ev and 0 or 0, 1 << 15)
+    low, high = (0, 1 << dice.choice((7, 8, 31, 33, 40))) if bounds is None else (0, 1 << 15)
     if bounds is not None:
         edges = [r for r in bounds.root if hasattr(r, "lb")]
         if edges:
@@ -119,9 +120,7 @@ def _members(kind: Any, dice: random.Random, depth: int) -> dict[str, Any]:
         if member.TYPE == "REAL" or (member.TYPE in ("SEQUENCE OF", "SET OF") and member._cont is None):
             continue
         optional = name in kind._root_opt or name not in kind._root_mand
-        if name in ("recordExtensions", "rAdiusExtensions", "realTimeTariffInformation") or (
-            optional and (dice.random() < 0.4 or depth >= DEEPEST)
-        ):
+        if name in LEFT_OUT or (optional and (dice.random() < 0.4 or depth >= DEEPEST)):
             continue
         out[name] = value(member, dice, name, depth + 1)
     return out

@@ -1,1 +1,1 @@
-"""Archives of charging records with known truth: sessions and calls of a seeded network, as the nodes would write them."""
+"""Archives of charging records with known truth: sessions and calls of a seeded network, as its nodes write them."""

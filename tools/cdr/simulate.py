@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from tools.cdr.records import Bearer, Call, Part, Volume, call_record, gateway_record
@@ -52,7 +53,7 @@ def _volumes(dice: random.Random, opened: int, duration: int, cell: int) -> tupl
     count = dice.choice((1, 1, 2, 3)) if duration >= 3 else 1
     edges = [opened, *sorted(dice.sample(range(opened + 1, opened + duration), count - 1)), opened + duration]
     out = []
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         out.append(Volume(begin, end, dice.randrange(1 << 20), dice.randrange(1 << 33), cell))
         if dice.random() < 0.4:
             cell = dice.choice(CELLS)
