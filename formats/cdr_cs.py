@@ -2,7 +2,47 @@
 
 from formats.ber import CONTEXT, Level, Root, fields
 
-__all__ = ["LEVELS", "ROOTS"]
+__all__ = ["ABNORMAL", "CALL_CONTROL", "LEVELS", "NO_ANSWER", "ROOTS", "TERMINATION", "USER_BUSY"]
+
+NORMAL, PARTIAL, REESTABLISHED, UNSUCCESSFUL, ABNORMAL = 0, 1, 2, 3, 4
+TERMINATION = {
+    NORMAL: "Normal release",
+    PARTIAL: "Partial record",
+    REESTABLISHED: "Partial record, call re-establishment",
+    UNSUCCESSFUL: "Unsuccessful call attempt",
+    ABNORMAL: "Abnormal release",
+    5: "CAMEL initiated call release",
+    52: "Unauthorized requesting network",
+    53: "Unauthorized LCS client",
+    54: "Position method failure",
+    58: "Unknown or unreachable LCS client",
+}
+"""CauseForTerm (TS 32.298 §5.1.3.1.12)."""
+
+USER_BUSY, NO_ANSWER = (17,), (18, 19)
+REJECTED = (21, 22, 55, 57)
+CALL_CONTROL = {
+    1: "Unassigned number", 3: "No route to destination", 6: "Channel unacceptable", 8: "Operator determined barring",
+    16: "Normal call clearing", 17: "User busy", 18: "No user responding", 19: "User alerting, no answer",
+    21: "Call rejected", 22: "Number changed", 25: "Pre-emption", 26: "Non selected user clearing",
+    27: "Destination out of order", 28: "Invalid number format", 29: "Facility rejected",
+    30: "Response to status enquiry", 31: "Normal, unspecified", 34: "No circuit/channel available",
+    38: "Network out of order", 41: "Temporary failure", 42: "Switching equipment congestion",
+    43: "Access information discarded", 44: "Requested circuit/channel not available",
+    47: "Resources unavailable, unspecified", 49: "Quality of service unavailable",
+    50: "Requested facility not subscribed", 55: "Incoming calls barred within the CUG",
+    57: "Bearer capability not authorized", 58: "Bearer capability not presently available",
+    63: "Service or option not available", 65: "Bearer service not implemented",
+    68: "ACM equal to or greater than ACMmax",
+    69: "Requested facility not implemented", 79: "Service or option not implemented",
+    81: "Invalid transaction identifier value", 87: "User not member of CUG", 88: "Incompatible destination",
+    91: "Invalid transit network selection", 95: "Semantically incorrect message", 96: "Invalid mandatory information",
+    97: "Message type non-existent", 98: "Message type not compatible with state", 99: "Element non-existent",
+    100: "Conditional element error", 101: "Message not compatible with state", 102: "Recovery on timer expiry",
+    111: "Protocol error, unspecified", 127: "Interworking, unspecified",
+}  # fmt: skip
+"""Cause of call control (TS 24.008 §10.5.4.11)."""
+CONTROL_NORMAL = frozenset({16, 17, 18, 19, 21, 26, 30, 31})
 
 _MO = fields("""
 0   recordType              int record_type

@@ -17,8 +17,9 @@ import numpy as np
 
 from formats import cdr
 from formats.cdr_file import Framing
+from formats.xdr import NEVER
 from probe.archive_files import Batch, Names, Reject, Scanner, recognise_file
-from probe.archive_rows import Collected, Put, collect, unlike, write_sessions
+from probe.archive_rows import Collected, Put, collect, unlike, write_calls, write_messages, write_sessions
 from probe.finding import STDIN, Refusal
 from probe.sink import LedgerEntry
 from probe.writer import cannot_write
@@ -64,6 +65,14 @@ class _Account:
             yield LedgerEntry(window, self.name, stage, reason, None, octets, records)
 
 
+def _moments(records: np.ndarray) -> np.ndarray:
+    """int64[n]: a time of each record, its opening where that is told; 0 for none."""
+    times = records["opened"].copy()
+    for name in ("requested", "answered", "ended", "closed"):
+        times = np.where(times == NEVER, records[name], times)
+    return np.where(times == NEVER, 0, times)
+
+
 class Archive:
     """The charging record files of a run."""
 
@@ -84,7 +93,7 @@ class Archive:
         accounts = [_Account(file.name) for file in self.files]
         for source, file in enumerate(self.files):
             batches += self._read(scanner, file, source, accounts[source])
-        self._write(collect(batches), accounts, window_ns, names.texts(), put)
+        self._write(collect(batches), accounts, window_ns, names, put)
         for source, account in enumerate(accounts):
             self._tell_rejects(account, source, out, run_id)
         self.span = (min(self._windows), max(self._windows) + window_ns) if self._windows else None
@@ -111,24 +120,27 @@ class Archive:
         return batches
 
     def _write(
-        self, collected: Collected, accounts: Sequence[_Account], window_ns: int, apns: list[str], put: Put
+        self, collected: Collected, accounts: Sequence[_Account], window_ns: int, names: Names, put: Put
     ) -> None:
         """xDR rows of all records, and what became of each."""
         records = collected.records
-        windows = records["opened"] // window_ns * window_ns
-        windows[records["opened"] < 0] = 0
+        windows = _moments(records) // window_ns * window_ns
 
-        def counted(table: str, rows: np.ndarray, names: list[str]) -> None:
+        def counted(table: str, rows: np.ndarray, texts: list[str]) -> None:
             self._windows.update(np.unique(rows["window"]).tolist())
-            put(table, rows, names)
+            put(table, rows, texts)
 
         once = unlike(records)
         family = cdr.FAMILY_OF[records["type"]]
-        for number, name in enumerate(cdr.FAMILIES):
-            mine = np.flatnonzero(once & (family == number))
-            if name == "session" and mine.size:
-                twice = write_sessions(Collected(records[mine], collected.containers), window_ns, apns, counted)
-                once[mine[twice]] = False
+        rows_of = {name: np.flatnonzero(once & (family == number)) for number, name in enumerate(cdr.FAMILIES)}
+        if (mine := rows_of["session"]).size:
+            sessions = Collected(records[mine], collected.containers)
+            twice = write_sessions(sessions, window_ns, names.texts(), counted)
+            once[mine[twice]] = False
+        if (mine := np.concatenate([rows_of["call"], rows_of["ims"]])).size:
+            write_calls(records[mine], window_ns, names, counted)
+        if (mine := rows_of["message"]).size:
+            write_messages(records[mine], window_ns, names, counted)
         for kind, root in enumerate(cdr.ROOTS):
             for stage, chosen in (("decoded", once), ("duplicate", ~once)):
                 rows = np.flatnonzero(chosen & (records["type"] == kind))

@@ -111,6 +111,18 @@ class Names:
         self.slots = np.full(4 * capacity, -1, np.int32)
         self.used = np.zeros(1, np.int64)
 
+    def add(self, text: str) -> int:
+        """The number of a name that no record tells, -1 for the empty one."""
+        known = self.texts()
+        if not text:
+            return -1
+        if text not in known:
+            octets = text.encode()
+            self.octets[self.used[0], : 1 + len(octets)] = [len(octets), *octets]
+            self.used[0] += 1  # not in `slots`: a record with the same name has a number of its own
+            return len(known)
+        return known.index(text)
+
     def texts(self) -> list[str]:
         """All names so far, by number."""
         rows = self.octets[: self.used[0]]

@@ -8,11 +8,11 @@ import numpy as np
 from formats import cdr, xdr
 from formats.addresses import NO_DIGITS
 from formats.cdr_rows import CONTAINER, RECORD
-from kernels import cdr_sessions, cdr_spread
-from probe.archive_files import Batch
+from kernels import cdr_calls, cdr_sessions, cdr_spread
+from probe.archive_files import Batch, Names
 from probe.tables import distinct
 
-__all__ = ["Collected", "Put", "blank_row", "collect", "unlike", "write_sessions"]
+__all__ = ["Collected", "Put", "blank_row", "collect", "unlike", "write_calls", "write_messages", "write_sessions"]
 
 Put = Callable[[str, np.ndarray, list[str]], None]
 ROWS_AT_ONCE = 1 << 15
@@ -107,3 +107,34 @@ def write_sessions(collected: Collected, window_ns: int, apns: list[str], put: P
             out = _out(2 * out.flow.size)
         group = reached
     return role == cdr_sessions.TWICE
+
+
+def _call_codes(names: Names) -> cdr_calls.CallCodes:
+    families = xdr.CAUSE_FAMILIES
+    return cdr_calls.CallCodes(
+        cdr.CALL_SOURCE_OF, cdr.DIRECTION_OF, cdr.CALL_RANK_OF, cdr.IMS_OF, cdr.SYSTEM_OF, cdr.OUTCOME_OF,
+        families.index("call_end"), families.index("call_control"), families.index("sip"),
+        xdr.RATS.index("eutran"), xdr.RATS.index("nr"),
+        np.array([names.add(kind) for kind, _ in cdr.MESSAGES], np.int64),
+        np.array([names.add(channel) for _, channel in cdr.MESSAGES], np.int64),
+    )  # fmt: skip
+
+
+def write_calls(records: np.ndarray, window_ns: int, names: Names, put: Put) -> None:
+    """Write `call` rows of RECORD[n] of the families `call` and `ims`; other requests of the IMS are no calls."""
+    invite = names.add("invite")
+    kept = records[(records["method"] < 0) | (records["method"] == invite) | (cdr.IMS_OF[records["type"]] == 0)]
+    codes, keys, out = _call_codes(names), np.empty(kept.size, np.uint64), np.empty(kept.size, xdr.CALL.dtype)
+    cdr_calls.call_keys(kept, codes, keys)
+    order = np.argsort(keys, kind="stable")
+    count = cdr_calls.write_calls(kept, keys, order, codes, window_ns, blank_row(xdr.CALL), out)
+    rows = out[:count]
+    put("call", rows[np.lexsort((rows["call_id"], rows["start_time"]))], names.texts())
+
+
+def write_messages(records: np.ndarray, window_ns: int, names: Names, put: Put) -> None:
+    """Write `event` rows of RECORD[n] of the family `message`."""
+    out = np.empty(records.size, xdr.EVENT.dtype)
+    ordered = records[np.lexsort((records["digest"], records["opened"]))]
+    cdr_calls.write_messages(ordered, _call_codes(names), window_ns, blank_row(xdr.EVENT), out)
+    put("event", out, names.texts())

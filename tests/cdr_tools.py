@@ -26,8 +26,9 @@ def scan(
     while state[scanner.AT] < len(data):
         rows, lines, refused = np.zeros(ROWS, RECORD), np.zeros(4 * ROWS, CONTAINER), np.zeros(ROWS, scanner.REJECT)
         state[[scanner.RECORDS, scanner.CONTAINERS, scanner.REJECTS]] = 0
-        scanner.scan(data, len(data), len(data), framing.kind, framing.extra, plan, state, stack,
-                     rows.view(np.int64).reshape(ROWS, -1), lines.view(np.int64).reshape(4 * ROWS, -1), refused)  # fmt: skip
+        words = rows.view(np.int64).reshape(ROWS, -1), lines.view(np.int64).reshape(4 * ROWS, -1)
+        end = len(data)
+        scanner.scan(data, end, end, framing.kind, framing.extra, plan, state, stack, *words, refused)
         rows = rows[: state[scanner.RECORDS]]
         rows["first"] += sum(map(len, containers))
         records.append(rows)
