@@ -307,7 +307,7 @@ EVENT = Table(
         Column("channel", "apn", "", "where: msc, sgsn, smsf, call centre, shop, app"),
         Column("kind", "apn", "", "what: sms_originating, sms_terminating, contact, order, ticket, survey"),
         Column("outcome", "enum", "", "success or failure", OUTCOMES),
-        Column("reason", "apn", "", "why, in the words of its source"),
+        Column("event_reason", "apn", "", "why, in the words of its source"),
         Column("event_ms", "ms", "ms", "how long it took"),
         *_WHO, _CELL, _RAT,
     ),

@@ -109,7 +109,8 @@ def written(scenario: Scenario) -> Iterator[bytes]:
 
 def told(scenario: Scenario, window_s: int = 900) -> Told:
     """What a reader should find in `written`."""
-    sessions, connected = {}, defaultdict(int)
+    sessions: dict[int, tuple[int, int, int, int, bool | None]] = {}
+    connected: dict[tuple[int, int], int] = defaultdict(int)
     octets: dict[tuple[int, int], tuple[Fraction, Fraction]] = defaultdict(lambda: (Fraction(0), Fraction(0)))
     for session in sessions_of(scenario):
         parts, volumes = session.parts, [v for part in session.parts for v in part.volumes]
