@@ -324,6 +324,9 @@ KPIS: tuple[Kpi, ...] = (
         "mean talk time of answered calls"),
     *_quantiles("call_setup", "ms", "ms", "GSMA IR.42 §2.2.2", "lower", "time from seizure or INVITE to answer",
                 "how much of it the called party let it ring", (50, 95)),
+    Kpi("event_success_pct", "%", Ratio("event_successes", "events_judged", 100.0), _OWN, "higher",
+        "events of known outcome that were a success"),
+    *_quantiles("event_duration", "ms", "ms", _OWN, "lower", "how long events took", "", (50, 95)),
 )  # fmt: skip
 
 # --- grains ------------------------------------------------------------------------------------------------------
@@ -337,12 +340,22 @@ _RAT = Key("rat", "rat", "", "radio access technology")
 _SUBSCRIBER = Key("subscriber", "subscriber", "", "IMSI/SUPI as text, or its keyed pseudonym; null: not known")
 _HOME = Key("home_plmn", "home_plmn", "", "home network MCC-MNC")
 _DEVICE = Key("device_tac", "device_tac", "", "type allocation code: the first 8 digits of the IMEI")
-_APN = Key("apn", "apn", "", "access point name, network identifier")
-_GATEWAY = Key("gateway", "gateway", "", "control-plane address of the PGW or GGSN")
+_NO_BEARER = (("call", ""), ("event", ""))
+_APN = Key("apn", "apn", "", "access point name, network identifier", _NO_BEARER)
+_GATEWAY = Key("gateway", "gateway", "", "control-plane address of the PGW or GGSN", _NO_BEARER)
 
 FAILURES = Counter(
     "failures", "count", ("procedure",), (), "", "requests rejected or never answered",
     ((Condition("outcome", "in", ("failure", "timeout")),),),
+)  # fmt: skip
+
+EVENT_COUNTERS = (
+    Counter("events", "count", ("event",), (), "", "events"),
+    Counter("event_successes", "count", ("event",), (), "", "of those, with success",
+            ((Condition("outcome", "eq", "success"),),)),
+    Counter("events_judged", "count", ("event",), (), "", "of all, those of known outcome",
+            ((Condition("outcome", "not_null"),),)),
+    Counter("event_duration", "values", ("event",), ("event_ms",), "ms", "how long they took"),
 )  # fmt: skip
 
 GRAINS: tuple[Grain, ...] = (
@@ -358,6 +371,11 @@ GRAINS: tuple[Grain, ...] = (
          Key("outcome", "outcome", "", "failure or timeout"),
          Key("cause", "cause", "", "the cause in the words of its standard; null for a timeout")),
         counters=("failures",), sparse=True,
+    ),
+    Grain(
+        "event", "one kind of event on one channel in one window",
+        (Key("kind", "kind", "", "what happened"), Key("channel", "channel", "", "where")),
+        counters=tuple(counter.name for counter in EVENT_COUNTERS),
     ),
 )  # fmt: skip
 
@@ -389,4 +407,4 @@ def bases(kpi: Kpi) -> tuple[str, ...]:
     return (kpi.formula.values,)
 
 
-CATALOGUE = Catalogue((*COUNTERS, FAILURES), KPIS, GRAINS)
+CATALOGUE = Catalogue((*COUNTERS, FAILURES, *EVENT_COUNTERS), KPIS, GRAINS)
