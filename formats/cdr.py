@@ -8,7 +8,7 @@ from formats.cdr_rows import CONTAINER_BLANK, RECORD_BLANK
 from formats.xdr import CALL_OUTCOMES, CALL_SOURCES, DIRECTIONS, RATS, SOURCES
 
 __all__ = [
-    "BY_TAG", "CALL_RANK_OF", "CALL_SOURCE_OF", "DIRECTION_OF", "FAMILIES", "FAMILY_OF", "IMS_OF", "LEVELS", "MESSAGES",
+    "BY_TAG", "CALL_RANK_OF", "FEED_TYPE", "CALL_SOURCE_OF", "DIRECTION_OF", "FAMILIES", "FAMILY_OF", "IMS_OF", "LEVELS", "MESSAGES",
     "OUTCOME_OF", "PLAN", "RANK_OF", "RAT_OF", "ROOTS", "SOURCE_OF", "SYSTEM_OF",
 ]  # fmt: skip
 
@@ -35,9 +35,11 @@ _SOURCE = {
 }
 _RANK = {"pgw_cdr": 0, "ggsn_cdr": 0, "chf_cdr": 0, "sgw_cdr": 1, "epdg_cdr": 1, "twag_cdr": 1, "sgsn_cdr": 2}
 
-SOURCE_OF = np.array([SOURCES.index(_SOURCE.get(root.name, "")) for root in ROOTS], np.int64)
+FEED_TYPE = len(ROOTS)
+"""The type of records that a feed gives."""
+SOURCE_OF = np.array([*(SOURCES.index(_SOURCE.get(r.name, "")) for r in ROOTS), SOURCES.index("feed")], np.int64)
 """int64[types]: index of xdr.SOURCES."""
-RANK_OF = np.array([_RANK.get(_SOURCE.get(root.name, ""), 9) for root in ROOTS], np.int64)
+RANK_OF = np.array([*(_RANK.get(_SOURCE.get(root.name, ""), 9) for root in ROOTS), 5], np.int64)
 """int64[types]: of several nodes that tell of a session, those of the lowest rank count: the anchor sees all of it."""
 
 

@@ -19,7 +19,7 @@ _U8 = np.uint64
 _NEVER = np.int64(NEVER)
 _SIGN = np.uint64(0x7FFF_FFFF_FFFF_FFFF)
 _NOWHERE = np.uint64(0)
-SECOND = 10**9
+SECOND, MILLISECOND = 10**9, 10**6
 
 COUNTED, FILLS, TWICE = 0, 1, 2
 """What a record is in its session: it counts, it only fills in, it is there a second time."""
@@ -149,8 +149,8 @@ def begin_of(r):  # type: ignore[no-untyped-def]
 
 @part
 def end_of(r):  # type: ignore[no-untyped-def]
-    """ns when it ended: opening time and duration."""
-    return r.opened + r.duration * SECOND
+    """ns when it ended: opening time and duration, and the ms beyond whole seconds where they are told."""
+    return r.opened + r.duration * SECOND + max(r.ended_ms, 0) * MILLISECOND
 
 
 @part
