@@ -8,8 +8,8 @@ from formats.cdr_rows import CONTAINER_BLANK, RECORD_BLANK
 from formats.xdr import CALL_OUTCOMES, CALL_SOURCES, DIRECTIONS, RATS, SOURCES
 
 __all__ = [
-    "BY_TAG", "CALL_RANK_OF", "FEED_TYPE", "CALL_SOURCE_OF", "DIRECTION_OF", "FAMILIES", "FAMILY_OF", "IMS_OF", "LEVELS", "MESSAGES",
-    "OUTCOME_OF", "PLAN", "RANK_OF", "RAT_OF", "ROOTS", "SOURCE_OF", "SYSTEM_OF",
+    "BY_TAG", "CALL_RANK_OF", "CALL_SOURCE_OF", "DIRECTION_OF", "FAMILIES", "FAMILY_OF", "FEED_TYPE", "IMS_OF",
+    "LEVELS", "MESSAGES", "OUTCOME_OF", "PLAN", "RANK_OF", "RAT_OF", "ROOTS", "SOURCE_OF", "SYSTEM_OF",
 ]  # fmt: skip
 
 ROOTS = (*cdr_ps.ROOTS, *cdr_cs.ROOTS, *cdr_ims.ROOTS, *cdr_chf.ROOTS)
@@ -20,7 +20,7 @@ PLAN: Plan = compile_plan(ROOTS, LEVELS, RECORD_BLANK, CONTAINER_BLANK)
 BY_TAG = {(root.klass, root.tag): root for root in ROOTS}
 
 FAMILIES = ("session", "call", "ims", "message", "mobility")
-FAMILY_OF = np.array([FAMILIES.index(root.family) for root in ROOTS], np.int64)
+FAMILY_OF = np.array([*(FAMILIES.index(root.family) for root in ROOTS), FAMILIES.index("session")], np.int64)
 """int64[types]: what becomes of a record, by its type."""
 
 _SOURCE = {

@@ -1,4 +1,4 @@
-"""Archived charging records in a run: the files among its inputs that hold them, and what becomes of each record.
+"""Archived charging records and feeds in a run: which of its inputs hold them, and what becomes of each record.
 
     archive, refusals = claim(refusals)         # of what is no capture
     ledger += archive.run(sink.put, window_ns, out)
@@ -16,8 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from formats import cdr
-from formats.cdr_file import Framing
+from formats.cdr_file import BARE, Framing
+from formats.feed import Feed
 from formats.xdr import NEVER
+from probe.archive_feed import FeedSource, find_feed, read_feed
 from probe.archive_files import Batch, Names, Reject, Scanner, recognise_file
 from probe.archive_rows import Collected, Put, collect, unlike, write_calls, write_messages, write_sessions
 from probe.finding import STDIN, Refusal
@@ -34,16 +36,17 @@ class ArchiveFile(NamedTuple):
     """A file of charging records and how they stand in it."""
 
     name: str
-    framing: Framing
+    framing: Framing = Framing(BARE)
+    feed: Feed | None = None
 
 
 class _Account:
-    """Records and octets of one file by window, stage and reason."""
+    """Records and octets of one file by window, stage and reason; of a feed the octets of a row are not known."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, file: ArchiveFile) -> None:
+        self.name, self.measured = file.name, file.feed is None
         self.cells: dict[tuple[int, str, str], list[int]] = defaultdict(lambda: [0, 0])
-        self.octets = 0
+        self.octets = self.rows = 0
         self.rejects: list[Reject] = []
 
     def add(self, window: int, stage: str, reason: str, records: int, octets: int) -> None:
@@ -60,9 +63,9 @@ class _Account:
                 whole[window][0] += records
                 whole[window][1] += octets
         for window, (records, octets) in sorted(whole.items()):
-            yield LedgerEntry(window, self.name, "in", "archive", None, octets, records)
+            yield LedgerEntry(window, self.name, "in", "archive", None, octets if self.measured else None, records)
         for (window, stage, reason), (records, octets) in sorted(self.cells.items()):
-            yield LedgerEntry(window, self.name, stage, reason, None, octets, records)
+            yield LedgerEntry(window, self.name, stage, reason, None, octets if self.measured else None, records)
 
 
 def _moments(records: np.ndarray) -> np.ndarray:
@@ -90,9 +93,12 @@ class Archive:
             return []
         names, batches = Names(), []
         scanner = Scanner(cdr.PLAN, names)
-        accounts = [_Account(file.name) for file in self.files]
+        accounts = [_Account(file) for file in self.files]
         for source, file in enumerate(self.files):
-            batches += self._read(scanner, file, source, accounts[source])
+            if file.feed is None:
+                batches += self._read(scanner, file, source, accounts[source])
+            else:
+                batches += self._read_feed(file, source, accounts[source], window_ns, names, put)
         self._write(collect(batches), accounts, window_ns, names, put)
         for source, account in enumerate(accounts):
             self._tell_rejects(account, source, out, run_id)
@@ -119,16 +125,43 @@ class Archive:
             self.problems.append(f"{file.name}: its header says that {lost} records were lost before it was written")
         return batches
 
+    def _counted(self, put: Put) -> Put:
+        """`put` that notes the windows of the rows."""
+
+        def counted(table: str, rows: np.ndarray, texts: list[str]) -> None:
+            self._windows.update(np.unique(rows["window"]).tolist())
+            put(table, rows, texts)
+
+        return counted
+
+    def _read_feed(
+        self, file: ArchiveFile, source: int, account: _Account, window_ns: int, names: Names, put: Put
+    ) -> list[Batch]:
+        """Write the rows of a feed; those of its sessions are records that come back to be put together."""
+        assert file.feed is not None
+        batches, counted = [], self._counted(put)
+        for some in read_feed(FeedSource(file.name, file.feed), names, window_ns):
+            account.rejects += some.rejects
+            if some.records is not None:
+                some.records.records["source"] = source
+                some.records.records["offset"] += account.rows
+                account.rows += some.read
+                batches.append(some.records)
+                continue
+            self.records["decoded"] += some.read
+            counted(file.feed.table, some.rows, names.texts())
+            windows, counts = np.unique(some.windows, return_counts=True)
+            for window, count in zip(windows.tolist(), counts.tolist(), strict=True):
+                account.add(window, "decoded", file.feed.name, count, 0)
+        return batches
+
     def _write(
         self, collected: Collected, accounts: Sequence[_Account], window_ns: int, names: Names, put: Put
     ) -> None:
         """xDR rows of all records, and what became of each."""
         records = collected.records
         windows = _moments(records) // window_ns * window_ns
-
-        def counted(table: str, rows: np.ndarray, texts: list[str]) -> None:
-            self._windows.update(np.unique(rows["window"]).tolist())
-            put(table, rows, texts)
+        counted = self._counted(put)
 
         once = unlike(records)
         family = cdr.FAMILY_OF[records["type"]]
@@ -141,11 +174,11 @@ class Archive:
             write_calls(records[mine], window_ns, names, counted)
         if (mine := rows_of["message"]).size:
             write_messages(records[mine], window_ns, names, counted)
-        for kind, root in enumerate(cdr.ROOTS):
+        for kind, name in enumerate((*(root.name for root in cdr.ROOTS), "feed")):
             for stage, chosen in (("decoded", once), ("duplicate", ~once)):
                 rows = np.flatnonzero(chosen & (records["type"] == kind))
                 if rows.size:
-                    self._count(records[rows], windows[rows], accounts, stage, root.name)
+                    self._count(records[rows], windows[rows], accounts, stage, name)
 
     def _count(
         self, records: np.ndarray, windows: np.ndarray, accounts: Sequence[_Account], stage: str, reason: str
@@ -161,17 +194,19 @@ class Archive:
     def _tell_rejects(self, account: _Account, source: int, out: Path, run_id: str) -> None:
         """Account for the refused stretches of a file, and keep them."""
         window = min((window for window, _, _ in account.cells), default=0)
-        account.add(window, "decoded", "framing", 0, account.octets)
+        where = "octet" if account.measured else "line"
+        if account.measured:
+            account.add(window, "decoded", "framing", 0, account.octets)
         self.octets += account.octets
         for number, reject in enumerate(account.rejects):
-            reason = f"octet {reject.offset}: {reject.reason}" if number < TOLD else reject.reason.split(" (octet")[0]
+            reason = f"{where} {reject.offset}: {reject.reason}" if number < TOLD else reject.reason.split(" (octet")[0]
             account.add(window, "rejected", reason, 1, len(reject.data))
             self.octets += len(reject.data)
         self.records["rejected"] += len(account.rejects)
         if account.rejects:
             first, more = account.rejects[0], len(account.rejects) - 1
             others = f", and {more:,} more" if more else ""
-            self.problems.append(f"{account.name}: octet {first.offset:,}: {first.reason}{others}; see {out}/rejects")
+            self.problems.append(f"{account.name}: {where} {first.offset:,}: {first.reason}{others}; see {out}/rejects")
             _keep(account, source, out / "rejects" / run_id)
 
 
@@ -197,20 +232,26 @@ def _write_whole(path: Path, octets: bytes) -> None:
         raise cannot_write(path, problem) from problem
 
 
-def claim(refusals: Sequence[Refusal]) -> tuple[Archive, list[Refusal]]:
-    """The files of charging records among what is no capture, and what is neither."""
+def claim(refusals: Sequence[Refusal], feeds: Sequence[Feed] = ()) -> tuple[Archive, list[Refusal]]:
+    """The files of charging records and of feeds among what is no capture, and what is neither.
+
+    feeds: the user's own, which are tried before the shipped ones.
+    """
     files, rest = [], []
     for refusal in refusals:
-        framing = None
+        framing = feed = None
         if refusal.source != STDIN and os.path.isfile(refusal.source):
             try:
                 framing = recognise_file(refusal.source, cdr.BY_TAG)
+                feed = find_feed(refusal.source, feeds) if framing is None else None
             except OSError:
-                framing = None
-        if framing is None:
-            rest.append(refusal)
-        else:
+                pass
+        if framing is not None:
             files.append(ArchiveFile(refusal.source, framing))
+        elif feed is not None:
+            files.append(ArchiveFile(refusal.source, feed=feed))
+        else:
+            rest.append(refusal)
     return Archive(files), rest
 
 

@@ -11,10 +11,9 @@ from formats import cdr, xdr
 from formats.cdr_rows import CONTAINER_BLANK, RECORD_BLANK, SERVICE
 from formats.feed import Feed
 from probe.archive_files import Batch, Names, Reject
-from probe.archive_rows import Put
 from probe.errors import WiregaugeError
 from probe.feed import shipped_feeds
-from probe.feed_map import Mapper
+from probe.feed_map import Flaw, Mapper
 from probe.feed_read import FeedFile, layout_of, read_batches
 
 __all__ = ["FeedSource", "find_feed", "read_feed"]
@@ -74,6 +73,7 @@ class FeedRows(NamedTuple):
     rows: np.ndarray
     records: Batch | None
     read: int
+    windows: np.ndarray
     rejects: list[Reject]
 
 
@@ -155,21 +155,16 @@ def read_feed(source: FeedSource, names: Names, window_ns: int) -> Iterator[Feed
                 rows = _cut_flows(rows, window_ns)
             elif feed.table == "session":
                 records = _sessions(rows)
-            yield FeedRows(rows, records, mapped.kept.size, rejects)
+            yield FeedRows(rows, records, mapped.kept.size, mapped.rows["window"], rejects)
     except (pa.ArrowInvalid, pa.ArrowException) as problem:
         words = " ".join(str(problem).split())[:200]
         raise WiregaugeError(f"{source.name}: after line {line:,}: {words}.\nSee `wiregauge feed check`.") from problem
 
 
-def _reject(batch: pa.RecordBatch, row: int, line: int, why: dict[int, object]) -> Reject:
+def _reject(batch: pa.RecordBatch, row: int, line: int, why: dict[int, Flaw]) -> Reject:
     flaw = why.get(row)
     words = "a field that it cannot be without is empty"
     if flaw is not None:
-        words = f"{flaw.column}: {flaw.value!r}, expected {flaw.expected}"  # type: ignore[attr-defined]
+        words = f"{flaw.column}: {flaw.value!r}, expected {flaw.expected}"
     text = "\t".join("" if v is None else str(v) for v in batch.slice(row, 1).to_pylist()[0].values())
     return Reject(line + row + 1, words, text.encode())
-
-
-def put_rows(feed: Feed, rows: np.ndarray, names: Names, put: Put) -> None:
-    """Write kernel rows of a feed's own table."""
-    put(feed.table, rows, names.texts())

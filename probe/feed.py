@@ -72,8 +72,8 @@ def _feed(told: Mapping[str, Any]) -> Feed:
     if more := set(told) - known:
         raise _Flawed(f"{sorted(more)[0]!r} is nothing that a feed says: there are {', '.join(sorted(known))}")
     match = told.get("match", {})
-    plain = {k: told[k] for k in ("delimiter", "quote", "header", "skip", "encoding") if k in told}
-    lists = {k: tuple(told[k]) for k in ("columns", "widths", "nulls", "ignore") if k in told}
+    plain: dict[str, Any] = {k: told[k] for k in ("delimiter", "quote", "header", "skip", "encoding") if k in told}
+    lists: dict[str, Any] = {k: tuple(told[k]) for k in ("columns", "widths", "nulls", "ignore") if k in told}
     return Feed(
         told["name"], told.get("meaning", ""), told["format"], told["table"], lists.pop("columns", ()), mapped,
         match_header=tuple(match.get("header", ())), match_columns=match.get("columns", 0), **plain, **lists,

@@ -16,6 +16,7 @@ from probe.archive import Archive, archive_lines, claim
 from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import OutputError, WiregaugeError
+from probe.feed import load_feed
 from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM, Identities
 from probe.kpi import compute
 from probe.pipeline import Pipeline
@@ -38,7 +39,7 @@ POOLS = {
 
 
 class RunOptions(NamedTuple):
-    """How to run. `grains`: KPI tables by the names of their grains, None for all."""
+    """How to run. `grains`: KPI tables by the names of their grains, None for all; `feeds`: names or TOML files."""
 
     window_s: int = 900
     identities: str = PSEUDONYM
@@ -46,6 +47,7 @@ class RunOptions(NamedTuple):
     workers: int = 1
     grains: Sequence[str] | None = None
     limits: Limits = Limits()
+    feeds: Sequence[str] = ()
 
 
 class Outcome(NamedTuple):
@@ -64,7 +66,7 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
     begun = time.perf_counter()
     _check_out(out)
     sources, refusals = open_sources(arguments)
-    archive, refusals = claim(refusals)
+    archive, refusals = claim(refusals, [load_feed(name) for name in options.feeds])
     run_id = _run_id(sources, refusals, archive)
     sink = Sink(out, run_id, Identities.from_option(options.identities, options.identity_key))
     pipeline = Pipeline(options.window_s * SECOND, sink.put, options.workers, options.limits)
@@ -242,6 +244,9 @@ def _grains(ctx: click.Context, param: click.Parameter, value: str | None) -> li
     show_default=True,
     help="Sessions alive at a time.",
 )
+@click.option(
+    "--feed", "feeds", multiple=True, metavar="FEED", help="A feed (TOML) for files that no shipped one fits."
+)
 @config_option
 def run_command(
     source: tuple[str, ...], out: Path, by: list[str] | None, max_flows: int, max_sessions: int, **rest: Any
@@ -256,7 +261,9 @@ def run_command(
       zcat old.pcap.gz | wiregauge run - --out kpis/ --window 1h --by cell,subscriber
     """
     limits = Limits(flows=max_flows, sessions=max_sessions)
-    options = RunOptions(rest["window"], rest["identities"], rest["identity_key"], rest["workers"], by, limits)
+    options = RunOptions(
+        rest["window"], rest["identities"], rest["identity_key"], rest["workers"], by, limits, rest["feeds"]
+    )
     try:
         outcome = run(source, out, options)
     except KeyboardInterrupt:
