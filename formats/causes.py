@@ -3,7 +3,7 @@
 A family is a name of `formats.xdr.CAUSE_FAMILIES`; a cause is a family and a code.
 """
 
-from formats import gtpv1c, gtpv2c, nas, ngap_causes, pfcp_causes, s1ap_causes
+from formats import cdr_cs, cdr_ims, cdr_ps, gtpv1c, gtpv2c, nas, ngap_causes, pfcp_causes, s1ap_causes
 
 DIAMETER: dict[int, str] = {
     1001: "DIAMETER_MULTI_ROUND_AUTH",
@@ -63,6 +63,10 @@ CAUSES: dict[str, dict[int, str]] = {
     "fgmm": nas.MM_5GS_CAUSES,
     "fgsm": nas.SM_5GS_CAUSES,
     "pfcp": pfcp_causes.CAUSES,
+    "cdr_closing": cdr_ps.CAUSES,
+    "call_end": cdr_cs.TERMINATION,
+    "call_control": cdr_cs.CALL_CONTROL,
+    "sip": cdr_ims.SIP,
 }
 """Family to code to text."""
 
@@ -108,6 +112,12 @@ NORMAL: dict[str, frozenset[int]] = {
     # TS 24.501 Annex B: regular deactivation, reactivation requested.
     "fgsm": frozenset({36, 39}),
     "pfcp": frozenset({1}),
+    # TS 32.298 §5.1.3.1.12: a call that is re-established goes on.
+    "call_end": frozenset({cdr_cs.NORMAL, cdr_cs.PARTIAL, cdr_cs.REESTABLISHED}),
+    "call_control": cdr_cs.CONTROL_NORMAL,
+    "sip": frozenset({200, 486, 487, 600, 603}),
+    # TS 32.298 §5.1.2.2.7: any other but the abnormal release ends the record, not what it tells of.
+    "cdr_closing": frozenset(set(cdr_ps.CAUSES) - {cdr_ps.CLOSING_ABNORMAL}),
 }
 """The causes that are a normal release: family to codes. Any other cause of an end is a drop."""
 

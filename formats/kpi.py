@@ -211,6 +211,8 @@ def _values(name: str, table: str, column: str, meaning: str, where: Where = ())
 _SIGNALLED: Where = ((Condition("source", "ne", "user_plane"),),)
 _BOTH_WAYS = ("bytes_up", "bytes_down")
 
+_ANSWERED: Where = ((Condition("outcome", "eq", "answered"),),)
+
 COUNTERS: tuple[Counter, ...] = (
     Counter("session_setup_attempts", "count", ("procedure",), (), "", "requests to set up a session", _setup()),
     Counter("session_setup_successes", "count", ("procedure",), (), "", "of those, accepted",
@@ -253,6 +255,12 @@ COUNTERS: tuple[Counter, ...] = (
     _connect("unanswered", "of those, never answered", Condition("connect_outcome", "eq", "no_answer")),
     *_both("tcp_packets", "tcp_packets", "", "TCP packets with payload", _TCP),
     *_both("tcp_retransmitted_packets", "tcp_retransmitted_packets", "", "of those, sent before", _TCP),
+    Counter("call_attempts", "count", ("call",), (), "", "voice calls tried, by and to the subscriber"),
+    Counter("call_answers", "count", ("call",), (), "", "of those, answered", _ANSWERED),
+    Counter("call_drops", "count", ("call",), (), "", "of those, ended abnormally",
+            ((Condition("dropped", "is_true"),),)),
+    Counter("talk_ms", "sum", ("call",), ("talk_ms",), "ms", "talk time of answered calls", _ANSWERED),
+    _values("call_setup", "call", "setup_ms", "seizure or INVITE to answer of answered calls", _ANSWERED),
 )  # fmt: skip
 
 # --- KPIs --------------------------------------------------------------------------------------------------------
@@ -308,6 +316,17 @@ KPIS: tuple[Kpi, ...] = (
         "TCP packets towards the core that were sent before", "losses between device and probe: those leave holes"),
     Kpi("tcp_retransmission_down_pct", "%", Ratio("tcp_retransmitted_packets_down", "tcp_packets_down", 100.0), _OWN,
         "lower", "TCP packets towards the device that were sent before", "losses between server and probe"),
+    Kpi("answer_seizure_pct", "%", Ratio("call_answers", "call_attempts", 100.0), "ITU-T E.411 §3.3", "higher",
+        "calls that were answered", "whether the called party chose not to answer"),
+    Kpi("call_drop_pct", "%", Ratio("call_drops", "call_answers", 100.0), "GSMA IR.42 §2.2.4", "lower",
+        "answered calls that ended abnormally", "a drop that the node closed as normal"),
+    Kpi("holding_time_ms", "ms", Ratio("talk_ms", "call_answers", 1.0), "ITU-T E.600 §2.9", "neutral",
+        "mean talk time of answered calls"),
+    *_quantiles("call_setup", "ms", "ms", "GSMA IR.42 §2.2.2", "lower", "time from seizure or INVITE to answer",
+                "how much of it the called party let it ring", (50, 95)),
+    Kpi("event_success_pct", "%", Ratio("event_successes", "events_judged", 100.0), _OWN, "higher",
+        "events of known outcome that were a success"),
+    *_quantiles("event_duration", "ms", "ms", _OWN, "lower", "how long events took", "", (50, 95)),
 )  # fmt: skip
 
 # --- grains ------------------------------------------------------------------------------------------------------
@@ -321,12 +340,22 @@ _RAT = Key("rat", "rat", "", "radio access technology")
 _SUBSCRIBER = Key("subscriber", "subscriber", "", "IMSI/SUPI as text, or its keyed pseudonym; null: not known")
 _HOME = Key("home_plmn", "home_plmn", "", "home network MCC-MNC")
 _DEVICE = Key("device_tac", "device_tac", "", "type allocation code: the first 8 digits of the IMEI")
-_APN = Key("apn", "apn", "", "access point name, network identifier")
-_GATEWAY = Key("gateway", "gateway", "", "control-plane address of the PGW or GGSN")
+_NO_BEARER = (("call", ""), ("event", ""))
+_APN = Key("apn", "apn", "", "access point name, network identifier", _NO_BEARER)
+_GATEWAY = Key("gateway", "gateway", "", "control-plane address of the PGW or GGSN", _NO_BEARER)
 
 FAILURES = Counter(
     "failures", "count", ("procedure",), (), "", "requests rejected or never answered",
     ((Condition("outcome", "in", ("failure", "timeout")),),),
+)  # fmt: skip
+
+EVENT_COUNTERS = (
+    Counter("events", "count", ("event",), (), "", "events"),
+    Counter("event_successes", "count", ("event",), (), "", "of those, with success",
+            ((Condition("outcome", "eq", "success"),),)),
+    Counter("events_judged", "count", ("event",), (), "", "of all, those of known outcome",
+            ((Condition("outcome", "not_null"),),)),
+    Counter("event_duration", "values", ("event",), ("event_ms",), "ms", "how long they took"),
 )  # fmt: skip
 
 GRAINS: tuple[Grain, ...] = (
@@ -342,6 +371,11 @@ GRAINS: tuple[Grain, ...] = (
          Key("outcome", "outcome", "", "failure or timeout"),
          Key("cause", "cause", "", "the cause in the words of its standard; null for a timeout")),
         counters=("failures",), sparse=True,
+    ),
+    Grain(
+        "event", "one kind of event on one channel in one window",
+        (Key("kind", "kind", "", "what happened"), Key("channel", "channel", "", "where")),
+        counters=tuple(counter.name for counter in EVENT_COUNTERS),
     ),
 )  # fmt: skip
 
@@ -373,4 +407,4 @@ def bases(kpi: Kpi) -> tuple[str, ...]:
     return (kpi.formula.values,)
 
 
-CATALOGUE = Catalogue((*COUNTERS, FAILURES), KPIS, GRAINS)
+CATALOGUE = Catalogue((*COUNTERS, FAILURES, *EVENT_COUNTERS), KPIS, GRAINS)

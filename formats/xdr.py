@@ -58,10 +58,15 @@ INTERFACES = ("", "gn", "s11", "s5s8", "s1u", "n3", "gtpu", "gtpc", "s1mme", "n2
               "cx", "diameter")  # fmt: skip
 OUTCOMES = ("", "success", "failure", "timeout")
 CONNECT_OUTCOMES = ("", "success", "refused", "no_answer", "client_abort", "half_open")
-SOURCES = ("", "gtpv1c", "gtpv2c", "user_plane", "s1ap", "ngap", "pfcp")
+SOURCES = ("", "gtpv1c", "gtpv2c", "user_plane", "s1ap", "ngap", "pfcp", "sgsn_cdr", "ggsn_cdr", "sgw_cdr", "pgw_cdr",
+           "epdg_cdr", "twag_cdr", "chf_cdr", "tap", "feed")  # fmt: skip
 CAUSE_FAMILIES = ("", "gtpv1c", "gtpv2c", "s1ap_radio", "s1ap_transport", "s1ap_nas", "s1ap_protocol", "s1ap_misc",
                   "emm", "esm", "diameter", "ikev2", "ngap_radio", "ngap_transport", "ngap_nas", "ngap_protocol",
-                  "ngap_misc", "fgmm", "fgsm", "pfcp")  # fmt: skip
+                  "ngap_misc", "fgmm", "fgsm", "pfcp", "cdr_closing", "call_end", "call_control", "sip")  # fmt: skip
+DIRECTIONS = ("", "originating", "terminating")
+CALL_SOURCES = ("", "mo_cdr", "mt_cdr", "cscf_cdr", "mmtel_cdr", "tap", "feed", "sip")
+CALL_OUTCOMES = ("", "answered", "busy", "no_answer", "rejected", "failed")
+CALL_SERVICES = ("", "speech", "emergency", "fax", "data", "video")
 PROCEDURES = (
     "",
     "create_session",
@@ -360,6 +365,44 @@ PROCEDURE = Table(
     (*_WHO_FIELDS, ("cause_family", "u1"), ("window", "i8")),
 )  # fmt: skip
 
+CALL = Table(
+    "call",
+    "a voice call of one subscriber, answered or not",
+    (
+        Column("start_time", "time", "", "seizure of the channel, or the INVITE"),
+        Column("answer_time", "time", "", "answer; null where there was none"),
+        Column("end_time", "time", "", "release"),
+        Column("source", "enum", "", "what told of the call", CALL_SOURCES),
+        Column("direction", "enum", "", "whether the subscriber called or was called", DIRECTIONS),
+        Column("call_service", "enum", "", "what was called for", CALL_SERVICES),
+        *_WHO, _CELL, _RAT,
+        Column("outcome", "enum", "", "answered, or why not", CALL_OUTCOMES),
+        Column("cause_code", "small", "", "cause number in its family"),
+        _CAUSE,
+        Column("setup_ms", "ms", "ms", "seizure or INVITE to answer"),
+        Column("talk_ms", "ms", "ms", "answer to release"),
+        Column("dropped", "flag", "", "an answered call that ended abnormally; null if it was not answered"),
+        Column("call_id", "id", "", "the call, the same number on every run"),
+    ),
+    (*_WHO_FIELDS, ("cause_family", "u1"), ("window", "i8")),
+)  # fmt: skip
+
+EVENT = Table(
+    "event",
+    "something that happened to a subscriber: a short message, a care contact, an order, a ticket, a survey",
+    (
+        Column("start_time", "time", "", "when it happened or began"),
+        Column("end_time", "time", "", "when it was over"),
+        Column("channel", "apn", "", "where: msc, sgsn, smsf, call centre, shop, app"),
+        Column("kind", "apn", "", "what: sms_originating, sms_terminating, contact, order, ticket, survey"),
+        Column("outcome", "enum", "", "success or failure", OUTCOMES),
+        Column("event_reason", "apn", "", "why, in the words of its source"),
+        Column("event_ms", "ms", "ms", "how long it took"),
+        *_WHO, _CELL, _RAT,
+    ),
+    (*_WHO_FIELDS, ("window", "i8")),
+)  # fmt: skip
+
 LEDGER = Table(
     "ledger",
     "what became of the input, per source, window and reason",
@@ -374,4 +417,4 @@ LEDGER = Table(
     ),
 )
 
-TABLES = (FLOW, SESSION, PRESENCE, PROCEDURE, LEDGER)
+TABLES = (FLOW, SESSION, PRESENCE, PROCEDURE, CALL, EVENT, LEDGER)

@@ -1,4 +1,4 @@
-"""`wiregauge run`: captures to xDR and KPI tables."""
+"""`wiregauge run`: captures and archived charging records to xDR and KPI tables."""
 
 import hashlib
 import os
@@ -12,9 +12,11 @@ import click
 from kernels import shard as own
 from kernels.shard import Limits
 from kernels.table import REFUSED
+from probe.archive import Archive, archive_lines, claim
 from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import OutputError, WiregaugeError
+from probe.feed import load_feed
 from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM, Identities
 from probe.kpi import compute
 from probe.pipeline import Pipeline
@@ -37,7 +39,7 @@ POOLS = {
 
 
 class RunOptions(NamedTuple):
-    """How to run. `grains`: KPI tables by the names of their grains, None for all."""
+    """How to run. `grains`: KPI tables by the names of their grains, None for all; `feeds`: names or TOML files."""
 
     window_s: int = 900
     identities: str = PSEUDONYM
@@ -45,13 +47,15 @@ class RunOptions(NamedTuple):
     workers: int = 1
     grains: Sequence[str] | None = None
     limits: Limits = Limits()
+    feeds: Sequence[str] = ()
 
 
 class Outcome(NamedTuple):
-    """What a run did, and in words what was damaged or refused."""
+    """What a run did, in words what was damaged or refused, and what it made of archived records."""
 
     summary: RunSummary
     problems: list[str]
+    archive: Sequence[str] = ()
 
 
 def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool | None = None) -> Outcome:
@@ -62,22 +66,27 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
     begun = time.perf_counter()
     _check_out(out)
     sources, refusals = open_sources(arguments)
-    sink = Sink(out, _run_id(sources, refusals), Identities.from_option(options.identities, options.identity_key))
+    archive, refusals = claim(refusals, [load_feed(name) for name in options.feeds])
+    run_id = _run_id(sources, refusals, archive)
+    sink = Sink(out, run_id, Identities.from_option(options.identities, options.identity_key))
     pipeline = Pipeline(options.window_s * SECOND, sink.put, options.workers, options.limits)
     with RunProgress(sources, progress) as told:
         try:
-            pipeline.run(sources, told.packets_done)
+            if sources:  # else its kernels need not be compiled
+                pipeline.run(sources, told.packets_done)
             ledger = list(pipeline.accounts.entries(sources))
-            sink.close([*ledger, *_problem_entries(ledger, sources, refusals)])
+            told_of = archive.run(sink.put, options.window_s * SECOND, out, run_id)
+            sink.close([*ledger, *told_of, *_problem_entries([*ledger, *told_of], sources, refusals)])
         except BaseException:
             sink.abort()
             raise
         rows = sink.rows_written()
-        span = _span(ledger, options.window_s * SECOND)
+        span = _span(ledger, options.window_s * SECOND, archive)
         if span is not None:
             kpis = compute([out], out, options.window_s, options.grains, progress=told.rows_done, between=span)
             rows |= kpis.rows_out
-    return Outcome(_summary(out, options, pipeline, rows, begun, told.compiled_s), _problems(sources, refusals))
+    problems = [*_problems(sources, refusals), *archive.problems]
+    return Outcome(_summary(out, options, pipeline, rows, begun, told.compiled_s), problems, archive_lines(archive))
 
 
 def _check_out(out: Path) -> None:
@@ -95,9 +104,9 @@ def _check_out(out: Path) -> None:
 # --- which run this is -------------------------------------------------------------------------------------------
 
 
-def _run_id(sources: Sequence[Source], refusals: Sequence[Refusal]) -> str:
+def _run_id(sources: Sequence[Source], refusals: Sequence[Refusal], archive: Archive) -> str:
     """A name for the run by what the inputs hold, whatever their order and folder, and however they are cut."""
-    inputs = sorted(_content(source) for source in sources)
+    inputs = sorted([_content(source) for source in sources] + [_ends(file.name) for file in archive.files])
     return run_digest(inputs or sorted(refusal.source for refusal in refusals))
 
 
@@ -105,24 +114,32 @@ def _content(source: Source) -> str:
     """What tells one capture from another: a file's size and both its ends, a pipe's first packet."""
     if source.size is None:
         return f"{source.name} {source.first_ts} {source.first_digest}"
+    return _ends(source.name)
+
+
+def _ends(name: str) -> str:
+    """Size and both ends of a file."""
     digest = hashlib.blake2b(digest_size=16)
     try:
-        with open(source.name, "rb") as file:
+        with open(name, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
             digest.update(file.read(EDGE))
-            file.seek(max(source.size - EDGE, 0))
+            file.seek(max(size - EDGE, 0))
             digest.update(file.read(EDGE))
     except OSError:
-        return source.name
-    return f"{source.size} {digest.hexdigest()}"
+        return name
+    return f"{size} {digest.hexdigest()}"
 
 
 # --- what the ledger and people are told -------------------------------------------------------------------------
 
 
-def _span(ledger: Sequence[LedgerEntry], window_ns: int) -> tuple[int, int] | None:
-    """From the first window that saw a packet to the end of the last; None where there was none."""
+def _span(ledger: Sequence[LedgerEntry], window_ns: int, archive: Archive) -> tuple[int, int] | None:
+    """From the first window that saw a packet or has a row of a record to the end of the last; None for none."""
     seen = [entry.window_start for entry in ledger if entry.stage in ("decoded", "rejected", "duplicate")]
-    return (min(seen), max(seen) + window_ns) if seen else None
+    spans = [(min(seen), max(seen) + window_ns)] if seen else []
+    spans += [archive.span] if archive.span else []
+    return (min(first for first, _ in spans), max(end for _, end in spans)) if spans else None
 
 
 def _problems(sources: Sequence[Source], refusals: Sequence[Refusal]) -> list[str]:
@@ -227,6 +244,9 @@ def _grains(ctx: click.Context, param: click.Parameter, value: str | None) -> li
     show_default=True,
     help="Sessions alive at a time.",
 )
+@click.option(
+    "--feed", "feeds", multiple=True, metavar="FEED", help="A feed (TOML) for files that no shipped one fits."
+)
 @config_option
 def run_command(
     source: tuple[str, ...], out: Path, by: list[str] | None, max_flows: int, max_sessions: int, **rest: Any
@@ -241,14 +261,16 @@ def run_command(
       zcat old.pcap.gz | wiregauge run - --out kpis/ --window 1h --by cell,subscriber
     """
     limits = Limits(flows=max_flows, sessions=max_sessions)
-    options = RunOptions(rest["window"], rest["identities"], rest["identity_key"], rest["workers"], by, limits)
+    options = RunOptions(
+        rest["window"], rest["identities"], rest["identity_key"], rest["workers"], by, limits, rest["feeds"]
+    )
     try:
         outcome = run(source, out, options)
     except KeyboardInterrupt:
         raise WiregaugeError(
             f"interrupted: what stands in {out} is not complete; run it again to replace it."
         ) from None
-    for line in summary_lines(outcome.summary):
+    for line in (*outcome.archive, *summary_lines(outcome.summary)):
         click.echo(line)
     table = " kpi_cell" if outcome.summary.rows.get("kpi_cell") else ""
     click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out}{table}")

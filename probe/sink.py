@@ -18,7 +18,7 @@ __all__ = ["LedgerEntry", "Sink"]
 WAITING = 64
 """Batches of rows in the queue before decoding has to wait."""
 
-_TABLES = (xdr.FLOW, xdr.SESSION, xdr.PRESENCE, xdr.PROCEDURE)
+_TABLES = tuple(table for table in xdr.TABLES if table is not xdr.LEDGER)
 
 
 class LedgerEntry(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-TABLES = ("flow", "session", "presence", "procedure")
+TABLES = ("flow", "session", "presence", "procedure", "call")
 USER = {82, 83, 78, 86, 87, 88, 92, 93, 96, 104, 116, 117, 119, 123, 125, 126, 127, 129}
 NETWORK = {64, 72, 73, 80, 84, 89, 90, 91, 94, 100, 106, 107, 109, 112, 113, 114, 120, 122, 128, 130}
 PROTOCOL = {*range(65, 71), *range(74, 78), 85, 97, 98, 103, 105, 108}
@@ -125,6 +125,23 @@ def connect_kpis(rows):
     }
 
 
+def call_kpis(rows):
+    answered = [r for r in rows if r["outcome"] == "answered"]
+    drops, talk = sum(r["dropped"] is True for r in rows), total_ms(answered, "talk_ms")
+    out = {
+        "call_attempts": len(rows),
+        "call_answers": len(answered),
+        "call_drops": drops,
+        "talk_ms": talk,
+        "answer_seizure_pct": ratio(len(answered), len(rows), 100),
+        "call_drop_pct": ratio(drops, len(answered), 100),
+        "holding_time_ms": ratio(talk, len(answered), 1),
+    }
+    for q in (50, 95):
+        out[f"call_setup_p{q}_ms"] = quantile([r["setup_ms"] for r in answered], q / 100)
+    return out
+
+
 def subscribers(rows):
     known = {r["subscriber"] for r in rows if r["subscriber"] is not None}
     return {"subscribers": None if rows and not known else len(known)}
@@ -136,6 +153,7 @@ MAKERS = (
     (presence_kpis, ("presence",)),
     (flow_kpis, ("flow",)),
     (connect_kpis, ("connect",)),
+    (call_kpis, ("call",)),
     (subscribers, ("flow", "presence", "procedure")),
 )
 
@@ -145,13 +163,14 @@ def kpi_table(tables, window_ns, key, session_key, carried=()):
 
     tables: {name: rows as dicts, times in ns}; key: column; session_key: the column of `session` for it.
     """
-    kinds = {**tables, "connect": [r for r in tables["flow"] if r["connect_time"] is not None]}
+    kinds = {name: tables[name] for name in TABLES}
+    kinds |= {"connect": [r for r in tables["flow"] if r["connect_time"] is not None]}
     seen, groups = set(), defaultdict(lambda: defaultdict(list))
     for kind, rows in kinds.items():
         for row in rows:
             start = row["connect_time" if kind == "connect" else "start_time"] // window_ns * window_ns
             seen.add((kind, start))
-            groups[start, row[session_key if kind == "session" else key]][kind].append(row)
+            groups[start, row.get(session_key if kind == "session" else key)][kind].append(row)
     seen |= {("flow", s) for kind, s in seen if kind == "connect"} | {
         ("connect", s) for kind, s in seen if kind == "flow"
     }

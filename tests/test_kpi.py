@@ -29,7 +29,7 @@ from tests.xdr_rows import SECOND, START, WINDOW
 
 NAMES = Names(xdr_rows.APNS, Identities("clear"))
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
-FACTS = (xdr.FLOW, xdr.SESSION, xdr.PRESENCE, xdr.PROCEDURE)
+FACTS = (xdr.FLOW, xdr.SESSION, xdr.PRESENCE, xdr.PROCEDURE, xdr.CALL, xdr.EVENT)
 
 
 def write(directory, rows, run="r", rows_per_part=100_000):
@@ -177,7 +177,7 @@ class Oracle:
         parts = []
         names = {counter.time, *counter.columns, *(c.column for a in counter.where for c in a)}
         for table in counter.tables:
-            keys = ", ".join(f"{k.column_of(table)} AS key_{k.name}" for k in grain.keys)
+            keys = ", ".join(f"{k.column_of(table) or 'NULL::VARCHAR'} AS key_{k.name}" for k in grain.keys)
             parts.append(
                 f"SELECT epoch_us({counter.time}::TIMESTAMPTZ) // {self.window_s}000000 AS w, {keys}, "
                 f"{', '.join(sorted(names))} "

@@ -57,10 +57,14 @@ def rows(table, n, seed=0, windows=2):
     who = rng.integers(0, len(IMSIS), n)
     out["imsi"] = np.array(IMSIS, np.uint64)[who]
     out["imei"] = np.array(IMEIS, np.uint64)[(who + rng.integers(0, 2, n)) % len(IMEIS)]
-    out["apn"] = rng.integers(-1, len(APNS), n)
-    out["session_id"] = rng.integers(0, 4, n)
-    gateway = np.array(GATEWAYS, np.uint64)[rng.integers(0, len(GATEWAYS), n)]
-    out["gateway_hi"], out["gateway_lo"] = gateway[:, 0], gateway[:, 1]
+    for column in table.columns:
+        if column.kind == "apn":
+            out[column.name] = rng.integers(-1, len(APNS), n)
+        elif column.kind == "id":
+            out[column.name] = rng.integers(0, 4, n)
+    if "gateway_hi" in out.dtype.names:
+        gateway = np.array(GATEWAYS, np.uint64)[rng.integers(0, len(GATEWAYS), n)]
+        out["gateway_hi"], out["gateway_lo"] = gateway[:, 0], gateway[:, 1]
     for name in ("cell", "cell_first", "cell_last"):
         if name in out.dtype.names:
             out[name] = np.array(CELLS, np.uint64)[rng.integers(0, len(CELLS), n)]

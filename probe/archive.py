@@ -1,0 +1,267 @@
+"""Archived charging records and feeds in a run: which of its inputs hold them, and what becomes of each record.
+
+    archive, refusals = claim(refusals)         # of what is no capture
+    ledger += archive.run(sink.put, window_ns, out)
+
+Every record is decoded, refused (kept raw in DIR/rejects/), there a second time, or of a type that tells nothing of
+sessions or calls; every octet belongs to one of these, or is framing.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from formats import cdr
+from formats.cdr_file import BARE, Framing
+from formats.feed import Feed
+from formats.xdr import NEVER
+from probe.archive_feed import FeedSource, find_feed, read_feed
+from probe.archive_files import Batch, Names, Reject, Scanner, recognise_file
+from probe.archive_rows import Collected, Put, collect, unlike, write_calls, write_messages, write_sessions
+from probe.finding import STDIN, Refusal
+from probe.sink import LedgerEntry
+from probe.writer import cannot_write
+
+__all__ = ["Archive", "ArchiveFile", "archive_lines", "claim"]
+
+TOLD = 1000
+"""Refused stretches of a file that have a ledger row of their own; the rest are added up by reason."""
+
+
+class ArchiveFile(NamedTuple):
+    """A file of charging records and how they stand in it."""
+
+    name: str
+    framing: Framing = Framing(BARE)
+    feed: Feed | None = None
+
+
+class _Account:
+    """Records and octets of one file by window, stage and reason; of a feed the octets of a row are not known."""
+
+    def __init__(self, file: ArchiveFile) -> None:
+        self.name, self.measured = file.name, file.feed is None
+        self.cells: dict[tuple[int, str, str], list[int]] = defaultdict(lambda: [0, 0])
+        self.octets = self.rows = 0
+        self.rejects: list[Reject] = []
+
+    def add(self, window: int, stage: str, reason: str, records: int, octets: int) -> None:
+        """Count some records."""
+        cell = self.cells[window, stage, reason]
+        cell[0] += records
+        cell[1] += octets
+
+    def entries(self) -> Iterator[LedgerEntry]:
+        """Ledger rows: what came in, a window, and what became of it; in = the sum of the others."""
+        whole: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+        for (window, stage, _), (records, octets) in self.cells.items():
+            if stage != "lost":
+                whole[window][0] += records
+                whole[window][1] += octets
+        for window, (records, octets) in sorted(whole.items()):
+            yield LedgerEntry(window, self.name, "in", "archive", None, octets if self.measured else None, records)
+        for (window, stage, reason), (records, octets) in sorted(self.cells.items()):
+            yield LedgerEntry(window, self.name, stage, reason, None, octets if self.measured else None, records)
+
+
+def _moments(records: np.ndarray) -> np.ndarray:
+    """int64[n]: a time of each record, its opening where that is told; 0 for none."""
+    times = records["opened"].copy()
+    for name in ("requested", "answered", "ended", "closed"):
+        times = np.where(times == NEVER, records[name], times)
+    return np.where(times == NEVER, 0, times)
+
+
+class Archive:
+    """The charging record files of a run."""
+
+    def __init__(self, files: Sequence[ArchiveFile]) -> None:
+        self.files = list(files)
+        self.records: dict[str, int] = defaultdict(int)
+        self.octets = 0
+        self.problems: list[str] = []
+        self.span: tuple[int, int] | None = None
+        self._windows: set[int] = set()
+
+    def run(self, put: Put, window_ns: int, out: Path, run_id: str) -> list[LedgerEntry]:
+        """Read all files, write their rows through `put`, refused octets under `out`; the ledger of it."""
+        if not self.files:
+            return []
+        names, batches = Names(), []
+        scanner = Scanner(cdr.PLAN, names)
+        accounts = [_Account(file) for file in self.files]
+        for source, file in enumerate(self.files):
+            if file.feed is None:
+                batches += self._read(scanner, file, source, accounts[source])
+            else:
+                batches += self._read_feed(file, source, accounts[source], window_ns, names, put)
+        self._write(collect(batches), accounts, window_ns, names, put)
+        for source, account in enumerate(accounts):
+            self._tell_rejects(account, source, out, run_id)
+        self.span = (min(self._windows), max(self._windows) + window_ns) if self._windows else None
+        return [entry for account in accounts for entry in account.entries()]
+
+    def _read(self, scanner: Scanner, file: ArchiveFile, source: int, account: _Account) -> list[Batch]:
+        batches = []
+        try:
+            for batch in scanner.read(file.name, file.framing, source):
+                account.octets += batch.filler
+                account.rejects += batch.rejects
+                batches.append(batch._replace(rejects=[]))
+        except OSError as error:
+            self.problems.append(f"{file.name}: can no longer be read: {error.strerror}")
+        if scanner.trouble:
+            self.problems.append(f"{file.name}: damaged: {scanner.trouble}")
+        account.octets += file.framing.first
+        found = sum(batch.records.size for batch in batches) + len(account.rejects)
+        if file.framing.cdrs >= 0 and file.framing.cdrs != found:
+            self.problems.append(f"{file.name}: its header tells of {file.framing.cdrs:,} records, found {found:,}")
+        if file.framing.lost:
+            lost = "some" if file.framing.lost < 0 else f"{file.framing.lost:,}"
+            self.problems.append(f"{file.name}: its header says that {lost} records were lost before it was written")
+        return batches
+
+    def _counted(self, put: Put) -> Put:
+        """`put` that notes the windows of the rows."""
+
+        def counted(table: str, rows: np.ndarray, texts: list[str]) -> None:
+            self._windows.update(np.unique(rows["window"]).tolist())
+            put(table, rows, texts)
+
+        return counted
+
+    def _read_feed(
+        self, file: ArchiveFile, source: int, account: _Account, window_ns: int, names: Names, put: Put
+    ) -> list[Batch]:
+        """Write the rows of a feed; those of its sessions are records that come back to be put together."""
+        assert file.feed is not None
+        batches, counted = [], self._counted(put)
+        for some in read_feed(FeedSource(file.name, file.feed), names, window_ns):
+            account.rejects += some.rejects
+            if some.records is not None:
+                some.records.records["source"] = source
+                some.records.records["offset"] += account.rows
+                account.rows += some.read
+                batches.append(some.records)
+                continue
+            self.records["decoded"] += some.read
+            counted(file.feed.table, some.rows, names.texts())
+            windows, counts = np.unique(some.windows, return_counts=True)
+            for window, count in zip(windows.tolist(), counts.tolist(), strict=True):
+                account.add(window, "decoded", file.feed.name, count, 0)
+        return batches
+
+    def _write(
+        self, collected: Collected, accounts: Sequence[_Account], window_ns: int, names: Names, put: Put
+    ) -> None:
+        """xDR rows of all records, and what became of each."""
+        records = collected.records
+        windows = _moments(records) // window_ns * window_ns
+        counted = self._counted(put)
+
+        once = unlike(records)
+        family = cdr.FAMILY_OF[records["type"]]
+        rows_of = {name: np.flatnonzero(once & (family == number)) for number, name in enumerate(cdr.FAMILIES)}
+        if (mine := rows_of["session"]).size:
+            sessions = Collected(records[mine], collected.containers)
+            twice = write_sessions(sessions, window_ns, names.texts(), counted)
+            once[mine[twice]] = False
+        if (mine := np.concatenate([rows_of["call"], rows_of["ims"]])).size:
+            write_calls(records[mine], window_ns, names, counted)
+        if (mine := rows_of["message"]).size:
+            write_messages(records[mine], window_ns, names, counted)
+        for kind, name in enumerate((*(root.name for root in cdr.ROOTS), "feed")):
+            for stage, chosen in (("decoded", once), ("duplicate", ~once)):
+                rows = np.flatnonzero(chosen & (records["type"] == kind))
+                if rows.size:
+                    self._count(records[rows], windows[rows], accounts, stage, name)
+
+    def _count(
+        self, records: np.ndarray, windows: np.ndarray, accounts: Sequence[_Account], stage: str, reason: str
+    ) -> None:
+        self.records[stage] += records.size
+        self.octets += int(records["octets"].sum())
+        pairs, at = np.unique(np.stack([records["source"], windows]), axis=1, return_inverse=True)
+        octets = np.bincount(at.ravel(), records["octets"], pairs.shape[1]).astype(np.int64)
+        for (source, window), count, size in zip(pairs.T.tolist(), np.bincount(at.ravel()).tolist(), octets.tolist(),
+                                                 strict=True):  # fmt: skip
+            accounts[source].add(window, stage, reason, count, size)
+
+    def _tell_rejects(self, account: _Account, source: int, out: Path, run_id: str) -> None:
+        """Account for the refused stretches of a file, and keep them."""
+        window = min((window for window, _, _ in account.cells), default=0)
+        where = "octet" if account.measured else "line"
+        if account.measured:
+            account.add(window, "decoded", "framing", 0, account.octets)
+        self.octets += account.octets
+        for number, reject in enumerate(account.rejects):
+            reason = f"{where} {reject.offset}: {reject.reason}" if number < TOLD else reject.reason.split(" (octet")[0]
+            account.add(window, "rejected", reason, 1, len(reject.data))
+            self.octets += len(reject.data)
+        self.records["rejected"] += len(account.rejects)
+        if account.rejects:
+            first, more = account.rejects[0], len(account.rejects) - 1
+            others = f", and {more:,} more" if more else ""
+            self.problems.append(f"{account.name}: {where} {first.offset:,}: {first.reason}{others}; see {out}/rejects")
+            _keep(account, source, out / "rejects" / run_id)
+
+
+def _keep(account: _Account, source: int, folder: Path) -> None:
+    """Write the refused octets of a file behind one another, and beside them where each stretch was and why."""
+    stem = f"{source}-{os.path.basename(account.name)}"
+    lines, at = ["file\toctet\toctets\tat\treason"], 0
+    for reject in account.rejects:
+        lines.append(f"{account.name}\t{reject.offset}\t{len(reject.data)}\t{at}\t{reject.reason}")
+        at += len(reject.data)
+    _write_whole(folder / f"{stem}.raw", b"".join(reject.data for reject in account.rejects))
+    _write_whole(folder / f"{stem}.tsv", ("\n".join(lines) + "\n").encode())
+
+
+def _write_whole(path: Path, octets: bytes) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(octets)
+        os.replace(unfinished, path)
+    except OSError as problem:
+        unfinished.unlink(missing_ok=True)
+        raise cannot_write(path, problem) from problem
+
+
+def claim(refusals: Sequence[Refusal], feeds: Sequence[Feed] = ()) -> tuple[Archive, list[Refusal]]:
+    """The files of charging records and of feeds among what is no capture, and what is neither.
+
+    feeds: the user's own, which are tried before the shipped ones.
+    """
+    files, rest = [], []
+    for refusal in refusals:
+        framing = feed = None
+        if refusal.source != STDIN and os.path.isfile(refusal.source):
+            try:
+                framing = recognise_file(refusal.source, cdr.BY_TAG)
+                feed = find_feed(refusal.source, feeds) if framing is None else None
+            except OSError:
+                pass
+        if framing is not None:
+            files.append(ArchiveFile(refusal.source, framing))
+        elif feed is not None:
+            files.append(ArchiveFile(refusal.source, feed=feed))
+        else:
+            rest.append(refusal)
+    return Archive(files), rest
+
+
+def archive_lines(archive: Archive) -> list[str]:
+    """What was made of the records, for people; nothing where there were none."""
+    if not archive.files:
+        return []
+    whole = sum(archive.records.values())
+    lines = [f"records in  {whole:>12,}  {archive.octets:,} octets in {len(archive.files):,} files"]
+    for stage in ("decoded", "rejected", "dropped", "duplicate"):
+        share = 100 * archive.records[stage] / max(whole, 1)
+        lines.append(f"  {stage:<9} {archive.records[stage]:>12,}  {share:6.2f} %")
+    return lines

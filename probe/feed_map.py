@@ -1,0 +1,338 @@
+"""Rows of a feed to kernel rows of its xDR table, column by column; what cannot be read is told with its value."""
+
+import ast
+import hashlib
+import ipaddress
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import reduce
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from formats import xdr
+from formats.addresses import CELL_CGI, CELL_ECGI, CELL_NCGI, NO_DIGITS
+from formats.feed import BYTES, MILLISECONDS, Feed, Source
+from kernels.feed_text import digits_of
+from probe.archive_files import Names
+from probe.archive_rows import blank_row
+from probe.feed import feed_columns
+
+__all__ = ["Flaw", "Mapped", "Mapper"]
+
+_NUMBER = r"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$"
+_EPOCHS = {"epoch_s": 1e9, "epoch_ms": 1e6, "epoch_us": 1e3, "epoch_ns": 1.0}
+_TRUE, _FALSE = {"1", "true", "yes", "y", "t"}, {"0", "false", "no", "n", "f"}
+
+
+class Flaw(NamedTuple):
+    """A value that cannot be what its column asks for: row of the batch, column, value, what was expected."""
+
+    row: int
+    column: str
+    value: str
+    expected: str
+
+
+class Mapped(NamedTuple):
+    """Rows of a batch that are whole, which rows of the batch they are, and what could not be read."""
+
+    rows: np.ndarray
+    kept: np.ndarray
+    flaws: list[Flaw]
+
+
+Values = tuple[np.ndarray, np.ndarray]
+"""Values, and bool[n] where one is known."""
+
+
+def _text(array: Any) -> pa.Array:
+    """A column as strings."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return array if pa.types.is_string(array.type) else array.cast(pa.string())
+
+
+def _plain(array: pa.Array, null: Any, kind: Any) -> Values:
+    there = array.is_valid().to_numpy(zero_copy_only=False)
+    return array.fill_null(null).to_numpy(zero_copy_only=False).astype(kind, copy=False), there
+
+
+def _numbers(array: Any) -> pa.Array:
+    """float64, null where the text is no number."""
+    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
+        return array.cast(pa.float64())
+    text = _text(array)
+    good = pc.match_substring_regex(text, _NUMBER)
+    return pc.utf8_trim_whitespace(pc.if_else(good, text, pa.scalar(None, pa.string()))).cast(pa.float64())
+
+
+def _each(array: Any, read: Callable[[str], Any], null: Any, kind: Any) -> Values:
+    """Read each distinct text once; `read` raises ValueError for what it cannot."""
+    codes = _text(array).dictionary_encode()
+    table, known = [], []
+    for text in codes.dictionary.to_pylist():
+        try:
+            table.append(read(text))
+            known.append(True)
+        except ValueError:
+            table.append(null)
+            known.append(False)
+    at, there = _plain(codes.indices, -1, np.int64)
+    values = np.array([*table, null], dtype=kind)
+    return values[at], np.array([*known, False])[at] & there
+
+
+def _time(array: Any, source: Source) -> Values:
+    """ns since 1970."""
+    if pa.types.is_timestamp(array.type):
+        return _plain(array.cast(pa.timestamp("ns", array.type.tz)).cast(pa.int64()), 0, np.int64)
+    if source.time in _EPOCHS:
+        if pa.types.is_integer(array.type):
+            values, there = _plain(array.cast(pa.int64()), 0, np.int64)
+            return values * int(_EPOCHS[source.time]), there
+        whole = pc.match_substring_regex(_text(array), r"^\d{1,18}$")
+        if pc.all(whole).as_py():
+            values, there = _plain(_text(array).cast(pa.int64()), 0, np.int64)
+            return values * int(_EPOCHS[source.time]), there
+        values, there = _plain(_numbers(array), 0.0, np.float64)
+        return np.rint(values * _EPOCHS[source.time]).astype(np.int64), there
+    if source.time == "iso":
+        zone = ZoneInfo(source.zone)
+        return _each(array, lambda text: _iso(text, zone), 0, np.int64)
+    naive = pc.strptime(_text(array), format=source.time, unit="ns", error_is_null=True)
+    if source.zone != "UTC":
+        naive = pc.assume_timezone(naive, source.zone, ambiguous="earliest", nonexistent="latest")
+    return _plain(naive.cast(pa.int64()), 0, np.int64)
+
+
+def _iso(text: str, zone: ZoneInfo) -> int:
+    """ns of an ISO 8601 text; a time without offset is of `zone`."""
+    at = datetime.fromisoformat(text.strip())
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=zone)
+    since = at.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86400 + since.seconds) * 10**9 + since.microseconds * 1000
+
+
+def _digits(array: Any) -> Values:
+    text = _text(array).fill_null("")
+    out = np.empty(len(text), np.uint64)
+    offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
+    buffer = text.buffers()[2]
+    data = np.frombuffer(buffer, np.uint8) if buffer is not None and buffer.size else np.zeros(1, np.uint8)
+    digits_of(offsets, data, out)
+    return out, out != NO_DIGITS
+
+
+def _plmn(text: str) -> int:
+    """Six nibbles of MCC-MNC, MCCMNC."""
+    digits = text.replace("-", "").strip()
+    if not digits.isdigit() or len(digits) not in (5, 6):
+        raise ValueError(text)
+    return int(digits.ljust(6, "f"), 16)
+
+
+def _cell(text: str) -> int:
+    """A coded cell of MCC-MNC-ECI, MCC-MNC-NCI (beyond 28 bits) or MCC-MNC-LAC-CI."""
+    parts = text.strip().split("-")
+    if len(parts) not in (3, 4):
+        raise ValueError(text)
+    network, numbers = _plmn(parts[0] + parts[1]), [int(p) for p in parts[2:]]
+    if len(numbers) == 2 and max(numbers) < 1 << 16:
+        return CELL_CGI << 60 | network << 36 | numbers[0] << 16 | numbers[1]
+    if len(numbers) != 1 or not 0 <= numbers[0] < 1 << 36:
+        raise ValueError(text)
+    return (CELL_ECGI if numbers[0] < 1 << 28 else CELL_NCGI) << 60 | network << 36 | numbers[0]
+
+
+def _ip(text: str) -> tuple[int, int]:
+    address = ipaddress.ip_address(text.strip())
+    number = int(address)
+    return (0, number | 0xFFFF_0000_0000) if address.version == 4 else (number >> 64, number & (1 << 64) - 1)
+
+
+def _identity(text: str) -> int:
+    return max(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1, 1)
+
+
+def _flag(text: str) -> int:
+    word = text.strip().lower()
+    if word in _TRUE:
+        return 1
+    if word in _FALSE:
+        return 0
+    raise ValueError(text)
+
+
+class Mapper:
+    """Maps the batches of one feed; names of access points and the like go to a table of the run."""
+
+    def __init__(self, feed: Feed, names: Names, window_ns: int) -> None:
+        self.feed, self.names, self.window_ns = feed, names, window_ns
+        self.table = next(t for t in xdr.TABLES if t.name == feed.table)
+        self.kinds = feed_columns(feed.table)
+        self.declared = {c.name: c for c in self.table.columns}
+        extra = [("cell", "u8")] if feed.table == "session" else []
+        self.blank = np.zeros(1, np.dtype(self.table.dtype.descr + extra)) if extra else blank_row(self.table)
+        if extra:
+            for name in self.table.dtype.names or ():
+                self.blank[name] = blank_row(self.table)[name]
+
+    def map(self, batch: pa.RecordBatch) -> Mapped:
+        """Kernel rows of a batch."""
+        rows, flaws = self.blank.repeat(batch.num_rows), []
+        keep = np.ones(batch.num_rows, bool)
+        for column, source in self.feed.map:
+            values, there, text, expected = self._column(batch, column, source, rows)
+            if text is not None:
+                told = text.is_valid().to_numpy(zero_copy_only=False)
+                for row in np.flatnonzero(told & ~there)[:1000].tolist():
+                    flaws.append(Flaw(row, column, str(text[row].as_py()), expected))
+            if source.required or column == "start_time":
+                if text is not None:
+                    for row in np.flatnonzero(~told)[:1000].tolist():
+                        flaws.append(Flaw(row, column, "", expected))
+                keep &= there
+            self._put(rows, column, values, there)
+        rows["window"] = rows["start_time"] // self.window_ns * self.window_ns
+        kept = np.flatnonzero(keep)
+        return Mapped(rows[kept], kept, flaws)
+
+    def _put(self, rows: np.ndarray, column: str, values: Any, there: np.ndarray) -> None:
+        if self.kinds[column] == "ip":
+            rows[f"{column}_hi"][there], rows[f"{column}_lo"][there] = values[0][there], values[1][there]
+            return
+        field = {"subscriber": "imsi", "device_tac": "imei"}.get(column, column)
+        rows[field][there] = values[there]
+
+    def _array(self, batch: pa.RecordBatch, name: str) -> Any:
+        """A source field by name, or by position from 1."""
+        if name in batch.schema.names:
+            return batch.column(batch.schema.names.index(name))
+        if name.isdigit() and 1 <= int(name) <= batch.num_columns:
+            return batch.column(int(name) - 1)
+        return pa.nulls(batch.num_rows, pa.string())
+
+    def _column(self, batch: pa.RecordBatch, column: str, source: Source, rows: np.ndarray) -> Any:
+        """Values, where known, the text they were read from (None for none), and what was expected."""
+        kind = self.kinds[column]
+        if source.expression:
+            values = _evaluate(source.expression, lambda name: _numbers(self._array(batch, name)))
+            numbers, there = _plain(values, 0.0, np.float64)
+            return np.rint(numbers * _scale(kind, source)), there, None, "a number"
+        if source.constant:
+            array = pa.repeat(pa.scalar(source.constant), batch.num_rows)
+        elif kind == "cell" and source.form != "text":
+            array = self._cell_parts(batch, source)
+        else:
+            array = self._array(batch, source.field)
+        if source.values:
+            array = _translated(array, source)
+        (values, there), expected = self._read(array, column, kind, source)
+        if source.after:
+            base = rows[source.after]
+            there = there & (base != xdr.NEVER)
+            values = base + values
+        return values, there, (_text(array) if not pa.types.is_timestamp(array.type) else array), expected
+
+    def _cell_parts(self, batch: pa.RecordBatch, source: Source) -> pa.Array:
+        """MCC-MNC-ECI or MCC-MNC-LAC-CI of several fields."""
+        names = [source.plmn, *([source.area] if source.form == "cgi" else []), source.field]
+        parts = [_text(self._array(batch, name)) for name in names]
+        if source.base != 10:
+            base = source.base
+            for place in range(1, len(parts)):
+                values, there = _each(parts[place], lambda text: int(text, base), 0, np.int64)
+                parts[place] = pa.array(values, mask=~there).cast(pa.string())
+        plmn = pc.replace_substring(parts[0], "-", "")
+        network = pc.binary_join_element_wise(
+            pc.utf8_slice_codeunits(plmn, 0, 3), pc.utf8_slice_codeunits(plmn, 3), "-"
+        )
+        return pc.binary_join_element_wise(network, *parts[1:], "-")
+
+    def _read(self, array: Any, column: str, kind: str, source: Source) -> tuple[Any, str]:
+        if kind == "time":
+            if source.after:
+                values, there = _plain(_numbers(array), 0.0, np.float64)
+                factor = MILLISECONDS[source.unit or "s"] * 1e6
+                return (np.rint(values * factor).astype(np.int64), there), "a number"
+            return _time(array, source), f"a time as {source.time}"
+        if kind == "digits":
+            return _digits(array), "digits"
+        if kind in ("count", "small", "ms", "kbps"):
+            values, there = _plain(_numbers(array), 0.0, np.float64)
+            return (np.rint(values * _scale(kind, source)), there), "a number"
+        if kind == "enum":
+            words = self.declared[column].values
+            return _each(array, lambda t: _word(words, t), 0, np.int64), f"one of {', '.join(words[1:])}"
+        if kind == "apn":
+            return _each(array, lambda text: self.names.add(text.strip()[:99]), -1, np.int64), "text"
+        if kind == "cell":
+            return _each(array, _cell, 0, np.uint64), "MCC-MNC-ECI, MCC-MNC-NCI or MCC-MNC-LAC-CI"
+        if kind == "ip":
+            high, there = _each(array, lambda text: _ip(text)[0], 0, np.uint64)
+            low, _ = _each(array, lambda text: _ip(text)[1], 0, np.uint64)
+            return ((high, low), there), "an IP address"
+        if kind == "flag":
+            return _each(array, _flag, -1, np.int64), "true or false"
+        return _each(array, _identity, 0, np.int64), "text"
+
+
+def _word(words: tuple[str, ...], text: str) -> int:
+    if text not in words[1:]:
+        raise ValueError(text)
+    return words.index(text)
+
+
+def _scale(kind: str, source: Source) -> float:
+    """What a number is multiplied with: to octets, to ns."""
+    if kind == "ms":
+        return MILLISECONDS[source.unit or "ms"] * 1e6
+    return BYTES[source.unit] if source.unit else 1.0
+
+
+def _translated(array: Any, source: Source) -> pa.Array:
+    """A column through its value table; a value that the table does not name is `other`, or stays."""
+    table = dict(source.values)
+    codes = _text(array).dictionary_encode()
+    texts = [
+        table.get(t.strip(), source.other if source.other is not None else t) for t in codes.dictionary.to_pylist()
+    ]
+    return pa.DictionaryArray.from_arrays(codes.indices, pa.array(texts, pa.string())).dictionary_decode()
+
+
+_OPERATIONS: dict[type, Callable[..., Any]] = {
+    ast.Add: pc.add, ast.Sub: pc.subtract, ast.Mult: pc.multiply, ast.Div: pc.divide,
+}  # fmt: skip
+
+
+def _evaluate(expression: str, field: Callable[[str], Any]) -> Any:
+    """Sums, differences, products and quotients of fields and numbers; null where one of them is."""
+
+    def value(node: ast.expr) -> Any:
+        if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
+            return _OPERATIONS[type(node.op)](value(node.left), value(node.right))
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+            return pa.scalar(float(node.value))
+        if isinstance(node, ast.Name):
+            return field(node.id)
+        raise ValueError(expression)
+
+    return value(ast.parse(expression, mode="eval").body)
+
+
+def names_in(expression: str) -> Iterator[str]:
+    """The fields that an expression names."""
+    yield from (node.id for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Name))
+
+
+def used_fields(feed: Feed) -> set[str]:
+    """The source fields that a feed reads."""
+    used = [{s.field, s.plmn, s.area, *(names_in(s.expression) if s.expression else ())} for _, s in feed.map]
+    return reduce(set.union, used, set()) - {""}
