@@ -32,6 +32,7 @@ RAW_OCTETS = 8
 KINDS = {
     records.KIND_NONE: "nothing further", records.KIND_USER: "user packet", records.KIND_MESSAGES: "GTP-C messages",
     records.KIND_TUNNEL: "GTP-U without a user packet", records.KIND_PIECE: "fragment that may carry signalling",
+    records.KIND_SIGNALLING: "signalling in SCTP or PFCP",
 }  # fmt: skip
 
 
@@ -48,6 +49,8 @@ class Decoded(NamedTuple):
 
     packet: np.ndarray
     side: signalling.Signalling
+    heard: Any = None
+    """`kernels.heard.Heard`: what the assembling stage read of it; None where there was nothing for it"""
 
     @property
     def reason(self) -> Any:
@@ -84,7 +87,13 @@ def decode(found: Found) -> Decoded:
     """What the kernels make of the packet."""
     packet, side = np.zeros(1, records.PACKET), signalling.allocate(8)
     parse(found.frame, found.record, 0, packet, side)
-    return Decoded(packet, side)
+    if not side.used[signalling.STATEFUL]:
+        return Decoded(packet, side)
+    from probe.pipeline import Assembler
+
+    assembler = Assembler()
+    assembler.read(found.frame, packet, np.zeros(1, np.int32), 0, 1)
+    return Decoded(packet, side, assembler.heard)
 
 
 # --- rows in words -----------------------------------------------------------------------------------------------
@@ -168,6 +177,23 @@ def _tables(decoded: Decoded) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         for row in side.fteids[at : at + count]:
             of = "message" if row["bearer"] < 0 else f"bearer context {row['bearer']}"
             yield f"F-TEID of the {of}", [pair for pair in row_words(row) if pair[0] != "bearer"]
+    if decoded.heard is not None:
+        yield from _heard_tables(decoded.heard)
+
+
+def _heard_tables(heard: Any) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Rows of S1AP, NGAP, NAS and PFCP messages."""
+    ran, pfcp = heard.ran, heard.pfcp
+    lists = (
+        ("radio access message", ran.messages, ran.used[0]), ("bearer", ran.bearers, ran.used[1]),
+        ("QoS flow", ran.flows, ran.used[2]), ("NAS", heard.nas, ran.used[3]), ("PFCP", pfcp.messages, pfcp.used[0]),
+        ("PDR", pfcp.pdrs, pfcp.used[1]), ("FAR", pfcp.fars, pfcp.used[2]), ("QER", pfcp.qers, pfcp.used[3]),
+        ("usage report", pfcp.usages, pfcp.used[4]),
+    )  # fmt: skip
+    for title, rows, count in lists:
+        for k in range(int(count)):
+            scalars = [name for name in rows.dtype.names if rows.dtype[name].shape == ()]
+            yield f"{title} {k + 1}", list(row_words(rows[scalars][k]))
 
 
 # --- on the screen -----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from formats import gtpu, ip, link
 from formats.gtpv1c import MESSAGES as MESSAGES_V1
+from formats.pfcp import PORT as PORT_PFCP
 
 __all__ = ["Range", "Stop", "Walk", "walk"]
 
@@ -311,6 +312,10 @@ def _transport(w: Walk, protocol: int, offset: int) -> None:
         _tcp(w)
     elif protocol == ip.UDP:
         _udp(w)
+    elif protocol == ip.SCTP and w.depth == 0:
+        from probe.layers_signalling import sctp_packet
+
+        sctp_packet(w)
     else:
         w.rest(w.layer(IP_PROTOCOLS.get(protocol, f"protocol {protocol}")), "payload")
 
@@ -354,6 +359,11 @@ def _udp(w: Walk) -> None:
         from probe.layers_gtpc import datagram
 
         datagram(w)
+    elif PORT_PFCP in ports and w.depth == 0:
+        from probe.layers_signalling import pfcp_datagram
+
+        pfcp_datagram(w)
+        w.rest("PFCP", "behind the message")
     else:
         w.rest(layer, "payload")
 

@@ -73,12 +73,17 @@ class Assembler:
         self.state = np.zeros(sctp_state.SCTP_WORDS, np.int64)
         self._kept = sctp_state.allocate(self.state)
 
+    def read(self, data: np.ndarray, packets: np.ndarray, order: np.ndarray, begin: int, end: int) -> int:
+        """Forget what was heard, and hear packets[order[begin:end]]: up to where there was room."""
+        heard.clear(self.heard)
+        reached: int = self._assemble(self.state, data, packets, order, begin, end, self.heard)
+        return reached
+
     def spans(self, data: np.ndarray, lane: Lane) -> Iterator[Span]:
         """The lane in spans, each with what was heard in it; one is forgotten when the next is asked for."""
         begin = 0
         while begin < lane.count:
-            heard.clear(self.heard)
-            end = self._assemble(self.state, data, lane.packets, lane.order, begin, lane.count, self.heard)
+            end = self.read(data, lane.packets, lane.order, begin, lane.count)
             yield Span(lane, begin, end, self.heard.words)
             begin = end
 

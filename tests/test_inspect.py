@@ -226,3 +226,29 @@ def test_what_cannot_be_inspected_is_told(tmp_path: Path, capture: Path) -> None
     ):
         told = CliRunner().invoke(main, ["inspect", *map(str, words)])
         assert (told.exit_code, said in told.output) == (code, True), told.output
+
+
+def _signalling_frame(protocol: int, content: bytes) -> bytes:
+    """An Ethernet frame with an IPv4 packet of `protocol`."""
+    total = 20 + len(content)
+    head = (
+        bytes([0x45, 0]) + total.to_bytes(2, "big") + bytes([0, 1, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2])
+    )
+    return bytes(12) + b"\x08\x00" + head + content
+
+
+def test_sctp_and_pfcp_ranges_cover_the_frame() -> None:
+    """Whatever the octets are and wherever they are cut: each octet is in one range."""
+    pdu = bytes.fromhex("000c400a000001000840020001")  # an S1AP message with one element
+    data = b"\0\3" + (16 + len(pdu)).to_bytes(2, "big") + bytes([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 18]) + pdu
+    sctp = (36412).to_bytes(2, "big") * 2 + bytes(8) + data + bytes(-len(data) % 4)
+    pfcp = (8805).to_bytes(2, "big") * 2 + (8 + 17).to_bytes(2, "big") + b"\0\0"
+    pfcp += bytes.fromhex("2006000d00000100001300010100600000")
+    for protocol, content in ((132, sctp), (17, pfcp)):
+        frame = _signalling_frame(protocol, content)
+        for end in range(34, len(frame) + 1):
+            ranges, _ = walk(frame[:end], 1)
+            assert [r.first for r in ranges] == [0, *(r.end for r in ranges[:-1])]
+            assert ranges[-1].end == end
+        layers = {r.layer for r in walk(frame, 1)[0]}
+        assert ("S1AP" in layers) if protocol == 132 else ("PFCP" in layers)
