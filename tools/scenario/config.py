@@ -87,6 +87,32 @@ class Scenario:
     plain_flows: int = 0  # connections on a link without tunnels
     other_frames: int = 0  # ARP
 
+    # radio and core signalling
+    s1: bool = False  # LTE devices live on S1-MME, beside S11
+    unseen: str = ""  # interfaces that the capture does not hold: s1mme s11 s6a gx n2 n4 user
+    eea0_share: float = 0.5  # of devices: NAS without ciphering
+    auth_skip_share: float = 0.5  # of attaches with a known GUTI: the security context is used again
+    auth_failure_share: float = 0.0  # of authentications, half of them for a lost synchronisation that is mended
+    attach_reject_share: float = 0.0
+    attach_silent_share: float = 0.0  # of attaches: no answer at all
+    context_failure_share: float = 0.0  # of initial context setups
+    bearer_failure_share: float = 0.0  # of E-RABs or PDU sessions added later
+    modify_share: float = 0.0  # of dedicated bearers: E-RAB modify
+    radio_drop_share: float = 0.0  # of connected phases: released by the radio node, the device comes back
+    tau_share: float = 0.0  # of idle times
+    tau_reject_share: float = 0.0  # of tracking area updates
+    service_reject_share: float = 0.0  # of service requests
+    paging_silent_share: float = 0.0  # of pagings: no answer
+    s1_handover_share: float = 0.5  # of handovers: through the core, the others as path switch
+    handover_preparation_failure_share: float = 0.0
+    handover_execution_failure_share: float = 0.0
+    handover_cancel_share: float = 0.0
+    path_switch_failure_share: float = 0.0
+    reset_share: float = 0.3  # of drops for transport or control reasons: by Reset of the connection
+    setup_retry_share: float = 0.0  # of radio nodes: first set-up refused
+    sctp_repeat_share: float = 0.0  # of SCTP packets with data: sent again
+    sctp_second_path: bool = False  # associations with two addresses at each end
+
     # faults
     bad_cell: int | None = None
     bad_gateway: int | None = None

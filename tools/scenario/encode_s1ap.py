@@ -88,7 +88,12 @@ def write_tai(writer: Writer, where: Location) -> Writer:
 
 def ecgi(where: Location) -> bytes:
     """E-UTRAN CGI (§9.2.1.38)."""
-    return b"\0" + plmn(where.mcc, where.mnc) + (where.cell << 4).to_bytes(4, "big")
+    return write_ecgi(Writer(), where).done()
+
+
+def write_ecgi(writer: Writer, where: Location) -> Writer:
+    """E-UTRAN CGI where other fields go before it."""
+    return writer.bits(0, 2).octets(plmn(where.mcc, where.mnc)).bit_string(where.cell, 28)
 
 
 def s_tmsi(mmec: int, tmsi: int) -> bytes:
@@ -240,9 +245,14 @@ def uplink_nas(ids: Ids, nas: bytes, where: Location) -> bytes:
     return pdu(INITIATING, 13, IGNORE, ies)
 
 
+def rrc(size: int) -> bytes:
+    """`size` octets that read as an RRC message of a release to come (TS 36.331: criticalExtensionsFuture)."""
+    return b"\x80" + bytes((7 * i + 1) & 0xFF for i in range(size - 1))
+
+
 def capability(ids: Ids, size: int) -> bytes:
     """UE CAPABILITY INFO INDICATION (§9.1.10) with a radio capability of `size` octets."""
-    value = open_octets(bytes((7 * i + 1) & 0xFF for i in range(size)))
+    value = open_octets(rrc(size))
     return pdu(INITIATING, 22, IGNORE, [*identities(ids), (74, IGNORE, value)])
 
 

@@ -28,9 +28,11 @@ from tools.scenario.encode_s1ap import (
     identities,
     item_list,
     mme_id,
+    rrc,
     security_capabilities,
     security_context,
     tai,
+    write_ecgi,
     write_enb,
     write_tai,
 )
@@ -65,6 +67,21 @@ def target_enb(where: Location) -> bytes:
     """Target ID of a macro eNodeB with the tracking area selected (§9.2.1.6)."""
     writer = Writer().bits(0, 3).bits(0, 2)  # the first of three alternatives
     return write_tai(write_enb(writer, where), where).done()
+
+
+def to_target(target: Location, source: Location, ebis: list[int], size: int) -> bytes:
+    """Source eNB to Target eNB Transparent Container (§9.2.1.7): RRC of `size` octets, E-RABs, target and last cell."""
+    items = [Writer().bits(0, 4).bits(ebi, 4).done() for ebi in ebis]
+    writer = Writer().bits(0, 1).bits(0b100, 3).open_type(rrc(size)).octets(item_list(78, IGNORE, items))
+    write_ecgi(writer, target).bits(0, 4)  # one cell visited
+    writer.bits(0, 3).bits(0, 2)  # in E-UTRAN
+    write_ecgi(writer, source).bits(0, 2).enumerated(1, 4)
+    return writer.integer(9, 0, 4095).done()
+
+
+def to_source(size: int) -> bytes:
+    """Target eNB to Source eNB Transparent Container (§9.2.1.8): RRC of `size` octets."""
+    return Writer().bits(0, 2).open_type(rrc(size)).done()
 
 
 def handover_required(ids: Ids, why: Cause, target: Location, container: bytes) -> bytes:

@@ -1,12 +1,13 @@
 """What a subscriber does from switching on until the capture ends: a generator that yields when it wants to go on."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from tools.scenario.clock import Clock
 from tools.scenario.config import SECOND
 from tools.scenario.exchange import PLAIN, draw_fate
 from tools.scenario.lte import LteAccess
 from tools.scenario.network import Cell, Network, Subscriber
+from tools.scenario.s1_access import S1Access
 from tools.scenario.tcp_model import MS
 from tools.scenario.user_plane import Bearer, Traffic
 from tools.scenario.utran import UtranAccess
@@ -22,7 +23,7 @@ def life(net: Network, person: Subscriber) -> Generator[int, None, None]:
     ts = person.arrival
     while ts < net.scenario.end - 2 * SECOND:
         yield ts
-        access: Access = LteAccess(net, person, ts) if person.cell.lte else UtranAccess(net, person, ts)
+        access = access_of(net, person, ts)
         ts = access.create(ts, "internet")
         if access.pdns and isinstance(access, LteAccess):
             if rng.random() < s.ims_share:
@@ -35,6 +36,13 @@ def life(net: Network, person: Subscriber) -> Generator[int, None, None]:
         ts += rng.randrange(2000, 6000) * MS
         if not person.bad and not person.cell.bad:
             person.cell = other_cell(net, person)
+
+
+def access_of(net: Network, person: Subscriber, ts: int) -> Access:
+    """How a subscriber's device reaches the network where it is."""
+    if not person.cell.lte:
+        return UtranAccess(net, person, ts)
+    return S1Access(net, person, ts) if net.scenario.s1 else LteAccess(net, person, ts)
 
 
 def other_cell(net: Network, person: Subscriber) -> Cell:
@@ -55,6 +63,9 @@ def connected(net: Network, person: Subscriber, access: Access, ts: int) -> Gene
         yield ts
         draw = rng.random()
         if phase.lost:
+            if isinstance(access, S1Access) and phase.back:
+                ts = yield from idle(net, person, access, ts, access.drop)
+                continue
             return access.end_all(ts, "lost")
         if ts >= s.end - SECOND:
             return s.end
@@ -70,10 +81,12 @@ def connected(net: Network, person: Subscriber, access: Access, ts: int) -> Gene
         return access.end_all(ts, "network" if network else "detach")
 
 
-def idle(net: Network, person: Subscriber, access: LteAccess, ts: int) -> Generator[int, None, int]:
-    """To idle and back by a service request, for some after paging, for some in another cell."""
+def idle(net: Network, person: Subscriber, access: LteAccess, ts: int,
+         release: Callable[[int], int] | None = None) -> Generator[int, None, int]:  # fmt: skip
+    """To idle (by `release`) and back by a service request, for some after paging, for some in another cell."""
     s, rng = net.scenario, person.rng
-    ts = access.release(ts) + int(rng.uniform(*s.idle_s) * SECOND)
+    begin = (release or access.release)(ts)
+    ts = begin + int(rng.uniform(*s.idle_s) * SECOND)
     yield ts
     if ts >= s.end - SECOND:
         return s.end
@@ -97,6 +110,9 @@ class Phase:
         self.span = int(rng.uniform(low, high) * SECOND)
         share = 0.9 if person.bad else (max(0.3, s.drop_share) if person.cell.bad else s.drop_share)
         self.lost = rng.random() < share
+        self.back = False  # lost, but the sessions stay and the device comes back
+        if s.s1 and not self.lost and not person.bad:
+            self.lost = self.back = rng.random() < (max(0.3, s.radio_drop_share) if person.cell.bad else s.radio_drop_share)
         if self.lost and person.bad:
             self.span = min(self.span, 5 * SECOND)
 

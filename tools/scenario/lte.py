@@ -173,7 +173,7 @@ class LteAccess(LteBearers):
             contexts, accepted = b"", b""
             start = self.net.tick(ts)
             for bearer in pdn.linked:
-                ran = cell.node.endpoint(ts)
+                ran = self.radio_endpoint(bearer, cell, ts)
                 bearer.add_path(start, cell, ran, cell.node)
                 if bearer is not self.pending:
                     contexts += gtp.bearer_context(gtp.ebi(bearer.ebi), gtp.fteid(gtp.S1U_ENB, ran))

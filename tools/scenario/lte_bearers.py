@@ -77,6 +77,10 @@ class LteLink:
         bearer.container = self.rng.random() < self.net.scenario.container_share
         return bearer
 
+    def radio_endpoint(self, bearer: Bearer, cell: Cell, ts: int) -> Endpoint:
+        """The endpoint that the eNodeB of `cell` gives to a bearer."""
+        return cell.node.endpoint(ts)
+
     def free_core(self, bearer: Bearer, now: int) -> None:
         """Frees the core-side endpoints of a bearer."""
         self.sgw_user.free(bearer.core, now)
@@ -143,7 +147,7 @@ class LteBearers(LteLink):
         """Create Bearer on S11 (and S5); the bearer, and when it can be used."""
         bearer = self.new_bearer(pdn, ts, self.next_ebi(), qci)
         latency = self.rng.randrange(30, 90) * MS
-        ran = self.cell.node.endpoint(ts)
+        ran = self.radio_endpoint(bearer, self.cell, ts)
         bearer.add_path(self.net.tick(ts + latency), self.cell, ran, self.cell.node)
         request = self.create_bearer_request(pdn.ebi, bearer)
         answer = self.create_bearer_response(bearer, False)

@@ -11,6 +11,7 @@ from tools.scenario.config import SECOND, Scenario
 from tools.scenario.encode_gtp import gtpu_echo, message_v2
 from tools.scenario.exchange import Call, exchange, record
 from tools.scenario.life import life
+from tools.scenario.radio import Radio
 from tools.scenario.network import CONTROL, Network, Node, Subscriber, text
 from tools.scenario.tcp_model import MS
 from tools.scenario.truth import Truth
@@ -26,6 +27,8 @@ def generate(scenario: Scenario, folder: Path, options: CaptureOptions | None = 
     truth = Truth(scenario.seed, scenario.start, scenario.end, scenario.window_s * SECOND)
     capture = Capture(folder, options, scenario.start, scenario.end)
     net = Network(scenario, truth, capture, options)
+    if scenario.s1:
+        net.radio = Radio(net)
     truth.files = [file.path.name for file in capture.files]
     _faults(net)
     _echoes(net)
@@ -38,6 +41,8 @@ def generate(scenario: Scenario, folder: Path, options: CaptureOptions | None = 
     finally:
         if collecting:
             gc.enable()
+    if net.radio is not None:
+        net.radio.sctp.flush(2**63)
     capture.close()
     _totals(truth)
     truth.ledger["in"] = capture.packets
@@ -55,7 +60,10 @@ def _live(net: Network) -> None:
         now, number = heapq.heappop(queue)
         if now > written + SECOND:
             written = now
-            net.capture.flush(now - MARGIN)
+            if net.radio is not None:
+                net.radio.sctp.flush(now - MARGIN)
+            # A message in pieces ends at its time and begins a little earlier.
+            net.capture.flush(now - MARGIN - MS if net.radio is not None else now - MARGIN)
         later = next(lives[number], None)
         if later is not None:
             heapq.heappush(queue, (max(later, now), number))
