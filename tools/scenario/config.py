@@ -180,5 +180,29 @@ def _presets() -> dict[str, Scenario]:
     }  # fmt: skip
 
 
+def _radio_presets() -> dict[str, Scenario]:
+    base = Scenario(s1=True, subscribers=14, duration_s=50, flows=1.5, segments=6, sctp_repeat_share=0.01)
+    return {
+        "s1": replace(base, idle_share=0.5, ims_share=0.3, sctp_second_path=True, setup_retry_share=0.3),
+        "s1_drops": replace(base, idle_share=0.3, radio_drop_share=0.4, drop_share=0.2, bad_cell=2, connected_s=(2, 6),
+                            error_indication_share=0.2, network_release_share=0.3, reset_share=0.8),
+        "s1_handover": replace(base, handovers_per_minute=12, connected_s=(8, 16), ims_share=0.3,
+                               handover_preparation_failure_share=0.2, handover_execution_failure_share=0.15,
+                               handover_cancel_share=0.1, path_switch_failure_share=0.15),
+        "s1_failures": replace(base, subscribers=24, attach_reject_share=0.15, attach_silent_share=0.1,
+                               auth_failure_share=0.2, context_failure_share=0.2, setup_failure_share=0.1,
+                               service_reject_share=0.3, idle_share=0.6, connected_s=(2, 5)),
+        "s1_idle": replace(base, idle_share=0.9, connected_s=(1, 3), tau_share=0.6, tau_reject_share=0.3,
+                           paging_silent_share=0.3, idle_s=(3, 12)),
+        "s1_bearers": replace(base, dedicated_share=0.8, bearer_failure_share=0.3, modify_share=0.5,
+                              bearer_drop_share=0.4, ims_share=0.5, connected_s=(2, 6), idle_share=0.5),
+        "s1_alone": replace(base, unseen="s11 user", idle_share=0.4, radio_drop_share=0.2, handovers_per_minute=6),
+        "s1_mid_start": replace(base, signalling_from_s=15, idle_share=0.4, handovers_per_minute=6),
+        "s1_ipv6": replace(base, transport_ipv6=True, idle_share=0.3, handovers_per_minute=6),
+    }  # fmt: skip
+
+
 PRESETS = _presets()
 """Small scenarios, a few thousand packets each, for one feature each."""
+RADIO_PRESETS = _radio_presets()
+"""The same with signalling between radio and core."""

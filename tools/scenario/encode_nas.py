@@ -46,9 +46,7 @@ def scrambled(data: bytes, sequence: int) -> bytes:
         state = state * 1664525 + 1013904223 & 0xFFFFFFFF
         out.append(octet ^ state >> 24)
     if out:
-        out[0] |= 0x0C  # neither discriminator 2 nor 7, nor 14 of 5GS
-        if out[0] & 0x0F == 0x0E:
-            out[0] ^= 0x02
+        out[0] = out[0] & 0xF1 | 0x0C  # no protocol discriminator that a device uses
     return bytes(out)
 
 

@@ -87,6 +87,7 @@ def idle(net: Network, person: Subscriber, access: LteAccess, ts: int,
     s, rng = net.scenario, person.rng
     begin = (release or access.release)(ts)
     ts = begin + int(rng.uniform(*s.idle_s) * SECOND)
+    access.while_idle(begin, ts)
     yield ts
     if ts >= s.end - SECOND:
         return s.end
@@ -152,7 +153,7 @@ class Phase:
             pdn = access.pdns[-1]
             bearer, start = access.add_dedicated(pdn, start + GUARD, 1 if pdn.apn == "ims" else 2)
             start += GUARD
-            there = [bearer]
+            there = [bearer] if bearer else []
         return there, start
 
     def handovers(self, start: int) -> tuple[list[tuple[int, int]], int]:

@@ -128,6 +128,7 @@ class Network:
         self.servers6 = [(0x20010DB8FFFF << 80 | i + 1).to_bytes(16, "big") for i in range(50)]
         self.server_ident = 0
         self.radio: object | None = None  # the control plane between radio and core, where the scenario has one
+        self.unseen = set(scenario.unseen.split())
         self.flows_without_ports: dict[tuple[bytes, bytes, int], Flow] = {}
 
     def _node(self, name: str, kind: int, number: int) -> Node:
@@ -179,6 +180,10 @@ class Network:
         """A time as the capture file can say it."""
         return ts - ts % self.quantum
 
+    def sees(self, interface: str) -> bool:
+        """Whether the capture holds this interface."""
+        return interface not in self.unseen
+
     def server_leg(self, gateway: Gateway, rng: Random) -> int:
         """Round trip from the probe to a server behind a gateway."""
         return rng.randrange(120, 200) * MS if gateway.bad else rng.randrange(8, 40) * MS
@@ -202,6 +207,8 @@ class Network:
 
     def tunnel_control(self, ts: int, src: Node, dst: bytes, message: bytes) -> None:
         """Captures a GTP-U message that carries no user packet."""
+        if not self.sees("user"):
+            return
         datagram = udp(src.address, dst, 2152, 2152, message)
         self.capture.add(ts, S1U, ip(src.address, dst, 17, datagram, src.next_ident()))
         self.truth.count("gtpu_control")

@@ -57,7 +57,6 @@ class Radio:
         net.truth.radio = self.truth
         self.sctp = SctpLink(net, {s1ap.PPID: "s1ap"})
         self.devices = {person.number: Device(net, person) for person in net.subscribers}
-        self.unseen = set(net.scenario.unseen.split())
         rest = int(net.scenario.teid_quarantine_s * SECOND)
         self.core_ids = {mme.name: Identities(0xFF00 + 0x100000 * i, rest) for i, mme in enumerate(net.mmes)}
         self.radio_ids = {enb.name: Identities(0xF0, rest) for enb in net.enbs}
@@ -107,7 +106,7 @@ class Radio:
 
     def send(self, ts: int, association: Association, way: int, message: bytes, stream: int = 0) -> None:
         """A message of the radio node (`way` 0) or of the core (1)."""
-        if "s1mme" in self.unseen:
+        if not self.net.sees("s1mme"):
             return
         self.sctp.send(ts, association, way, message, stream)
         if self.net.tick(ts) >= self.net.signalling_from:
@@ -124,7 +123,7 @@ class Radio:
         """A new connection in the truth."""
         ts = self.net.tick(ts)
         made = Connection(len(self.truth.connections) + 1, interface, rat, person.imsi, text(core.address), reason, ts,
-                          [[cell.name, ts, None]])  # fmt: skip
+                          [[cell.name, ts, None]], ts >= self.net.signalling_from)  # fmt: skip
         self.truth.connections.append(made)
         return made
 
@@ -132,7 +131,7 @@ class Radio:
                why: s1ap.Cause | tuple[str, int] | None = None, outcome: str | None = None,
                **about: Any) -> None:  # fmt: skip
         """Writes a procedure into the truth: a failure where there is a cause and no other outcome is named."""
-        if interface in self.unseen or self.net.tick(start) < self.net.signalling_from:
+        if not self.net.sees(interface) or self.net.tick(start) < self.net.signalling_from:
             return
         family, code = cause_of(why)
         start, end = self.net.tick(start), None if end is None else self.net.tick(end)
@@ -145,7 +144,7 @@ class Radio:
                 "cause_code": code,
                 "start": start,
                 "latency_ms": None if end is None else (end - start) / 1e6,
-                "attempts": 1,
+                "attempts": about.pop("attempts", 1),
                 "imsi": about.pop("imsi", None),
                 "cell": about.pop("cell", None),
                 "apn": about.pop("apn", None),

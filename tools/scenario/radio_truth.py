@@ -10,6 +10,7 @@ Meanings (times int64 ns since 1970 UTC, as the capture shows them):
   `abnormal`: released by the radio node for a cause that is neither user inactivity nor a handover.
   `stays`: [cell, from, until]; a cell is left at the Path Switch Request or the Handover Notify; the last until is `end`.
   The context that a handover leaves behind in the source is not a connection of its own.
+  `captured` is false where it began before the capture of signalling did: then its cell cannot be known from the start.
 - A `bearer` is an E-RAB or PDU session resource of a connection: `start` the response that said it was set up, `end`
   the message that ended it: release response or indication, else the `end` of its connection. `kind`: initial, added.
   A bearer is `abnormal` with its connection, by a release indication, or by a release command that says so.
@@ -47,6 +48,7 @@ class Connection:
     reason: int
     start: int
     stays: list[list[Any]]
+    captured: bool = True
     answered: int | None = None
     established: int | None = None
     release_requested: int | None = None

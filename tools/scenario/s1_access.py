@@ -9,8 +9,8 @@ from tools.scenario.encode_s1ap import Cause, Ids
 from tools.scenario.exchange import PLAIN
 from tools.scenario.network import Cell
 from tools.scenario.s1_handover import S1Handover
-from tools.scenario.s1_link import AUTHENTICATION_FAILED, DETACHED, INACTIVITY, MS, NORMAL_RELEASE, S1Link
-from tools.scenario.user_plane import Pdn
+from tools.scenario.s1_link import AUTHENTICATION_FAILED, DETACHED, INACTIVITY, MS, NORMAL_RELEASE, S1Link, family_of
+from tools.scenario.user_plane import Bearer, Pdn
 
 PATIENCE = 15_000 * MS  # T3410
 REJECTS = (3, 8, 11, 12, 13, 15, 17, 22)  # EMM causes of attaches that the network does not want
@@ -171,6 +171,8 @@ class S1Access(S1Link):
             reason = s1ap.MT_ACCESS if self.paged else s1ap.MO_DATA
             self.device.nas_up += 1
             self.open(ts, nas.service_request(self.device.nas_up), reason, True)
+            if self.paged and attempt == 0:
+                self.record_paging(ts)
             ts += self.wait(3, 10)
             if attempt < 3 and self.air.random() < s.service_reject_share:
                 self.nas_down(ts, nas.service_reject(22), False)
@@ -211,6 +213,125 @@ class S1Access(S1Link):
         c.release_commanded = self.net.tick(done)
         self.closed(done)
         return super().release(done + MS)
+
+    def while_idle(self, begin: int, end: int) -> None:
+        """A tracking area update of some."""
+        s = self.net.scenario
+        room = end - begin - 1500 * MS
+        if room < 0 or self.air.random() >= s.tau_share:
+            return
+        ts = asked = begin + 500 * MS + self.air.randrange(room // MS + 1) * MS
+        request = nas.tau_request(self.guti(), self.air.choice((0, 3)))
+        self.device.nas_up += 1
+        self.open(ts, nas.protected(request, self.device.nas_up, False), s1ap.MO_SIGNALLING, True)
+        ts += self.wait(5, 60)
+        if self.air.random() < s.tau_reject_share:
+            cause = self.air.choice((17, 22))
+            self.nas_down(ts, nas.tau_reject(cause), False)
+            self.note("tracking_area_update", asked, ts, ("emm", cause))
+        elif self.air.random() < 0.3:
+            self.device.tmsi = self.radio.new_tmsi()
+            self.nas_down(ts, nas.tau_accept(self.guti()))
+            ts = self.nas_up(ts + self.wait(20, 60), nas.tau_complete())
+            self.note("tracking_area_update", asked, ts, ciphered=self.device.ciphered)
+        else:
+            self.nas_down(ts, nas.tau_accept(None))
+            self.note("tracking_area_update", asked, ts, ciphered=self.device.ciphered)
+        self.command_release(ts + self.wait(1, 5), NORMAL_RELEASE)
+
+    def page(self, ts: int) -> int:
+        """Downlink Data Notification and Paging in the tracking area; when the device asks for service."""
+        air, silent = self.air, self.air.random() < self.net.scenario.paging_silent_share
+        asked = ts + self.wait(2, 4)
+        answered = super().page(ts)
+        times = [asked]
+        if silent or air.random() < 0.2:
+            times.append(asked + 2500 * MS)
+        if silent:
+            times.append(asked + 5000 * MS)
+            answered = times[-1] + 12_000 * MS
+        else:
+            answered = max(answered, times[-1] + self.wait(50, 300))
+        assert self.device.tmsi is not None
+        for when in times:
+            self.send_paging(when)
+        self.pagings = (asked, len(times))
+        self.paged = not silent
+        if silent:
+            self.record_paging(None)
+        return answered
+
+    def send_paging(self, ts: int) -> None:
+        """One Paging to each eNodeB of the tracking area."""
+        assert self.device.tmsi is not None
+        where = self.cell.where
+        message = mobility.paging(self.code, self.device.tmsi, int(self.person.imsi) % 1024, [where])
+        for node, _ in self.radio.places(where.area):
+            self.radio.send(ts, self.radio.associations[node.name, self.mme.name], 1, message)
+
+    def record_paging(self, answered: int | None) -> None:
+        """The paging that is under way, answered or given up."""
+        start, attempts = self.pagings
+        cell = self.cell.name if answered is not None else None
+        self.radio.record("s1mme", "paging", start, answered, self.mme, self.cell.node, imsi=self.person.imsi,
+                          cell=cell, attempts=attempts)  # fmt: skip
+
+    # dedicated bearers
+
+    def bearer_added(self, bearer: Bearer, ts: int, latency: int) -> bool:
+        """E-RAB Setup inside Create Bearer on S11, and for some an E-RAB Modify after it."""
+        start, end = ts + 2 * MS, ts + latency - 3 * MS
+        activate = nas.activate_dedicated(bearer.ebi, bearer.pdn.ebi, bearer.qci)
+        self.down(start, s1ap.erab_setup_request(self.ids, [self.erab(bearer, self.protect(activate, False))]))
+        share = 0.3 if self.cell.bad else self.net.scenario.bearer_failure_share
+        why = Cause(s1ap.RADIO, self.air.choice((25, 26, 37))) if self.air.random() < share else None
+        bound = [] if why else [self.reserve(bearer, self.cell, ts)]
+        self.up(end, s1ap.erab_setup_response(self.ids, bound, [bearer.ebi] if why else [], why))
+        self.note("e_rab_setup", start, end, why, False)
+        self.note("e_rab_establishment_added", start, end, why, False, qci=bearer.qci)
+        if why:
+            return False
+        self.bound(bearer, "added", end)
+        self.nas_up(end, nas.esm(0xC6, 0, b"", bearer.ebi))
+        return True
+
+    def modify(self, bearer: Bearer, ts: int) -> int:
+        """E-RAB Modify: the class stays, its priority changes."""
+        if self.air.random() >= self.net.scenario.modify_share:
+            return ts
+        end = ts + self.wait(15, 40)
+        erab = self.erab(bearer, self.protect(nas.esm(0xC9, 0, b"", bearer.ebi), False))._replace(priority=2)
+        why = Cause(s1ap.RADIO, 25) if self.air.random() < self.net.scenario.bearer_failure_share else None
+        self.down(ts, s1ap.erab_modify_request(self.ids, erab))
+        failed = [bearer.ebi] if why else []
+        self.up(end, s1ap.erab_modify_response(self.ids, [] if why else [bearer.ebi], failed, why))
+        self.note("e_rab_modify", ts, end, why, False)
+        return end + MS
+
+    def remove_dedicated(self, bearer: Bearer, ts: int, lost: bool) -> int:
+        """E-RAB Release around Delete Bearer, or a Release Indication before the Delete Bearer Command."""
+        ts, record = self.modify(bearer, ts), self.erabs.pop(bearer.ebi)
+        if lost:
+            why = Cause(s1ap.RADIO, 26)
+            self.up(ts, s1ap.erab_release_indication(self.ids, [bearer.ebi], why))
+            record.end, record.abnormal = self.net.tick(ts), True
+            self.note("e_rab_release_indication", ts, None, why, outcome="success")
+            ts += self.wait(1, 3)
+        else:
+            why, end = NORMAL_RELEASE, ts + self.wait(15, 35)
+            message = self.protect(nas.esm(0xCD, 0, b"\x24", bearer.ebi), False)
+            self.down(ts, s1ap.erab_release_command(self.ids, [bearer.ebi], why, message))
+            self.up(end, s1ap.erab_release_response(self.ids, [bearer.ebi]))
+            self.nas_up(end, nas.esm(0xCE, 0, b"", bearer.ebi))
+            record.end = self.net.tick(end)
+            self.note("e_rab_release", ts, end, why, False, outcome="success")
+            ts = end + MS
+        record.cause_family, record.cause_code = family_of(why)
+        return super().remove_dedicated(bearer, ts, lost)
+
+    def piggyback(self, apn: str, outcome: str, fate: str) -> bool:
+        """Never: bearers are made one after the other where the eNodeB has to be asked."""
+        return False
 
     # in other cells
 

@@ -32,6 +32,7 @@ class S1Link(LteAccess):
         self.erabs: dict[int, RadioBearer] = {}
         self.reserved: dict[int, Endpoint] = {}
         self.paged = False
+        self.pagings = (0, 0)  # the paging under way: its first message, and how many
 
     # messages
 

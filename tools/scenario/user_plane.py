@@ -110,6 +110,8 @@ class Route:
     def carry(self, ts: int, up: bool, packet: bytes) -> None:
         """Captures one packet of the subscriber, with its tunnel where it has one."""
         net, way = self.net, 0 if up else 1
+        if net.unseen and not net.sees("user"):
+            return
         ledger, add = net.truth.ledger, net.capture.add
         ledger["user_plane"] += 1
         if self.tunnels is None:
