@@ -88,6 +88,10 @@ class Scenario:
     other_frames: int = 0  # ARP
 
     # radio and core signalling
+    cells_nr: int = 0
+    subscribers_nr: int = 0
+    n4_user_share: float = 0.7  # of PDU sessions: with the User ID on N4
+    suci_concealed_share: float = 0.5  # of first registrations: the SUCI of a real scheme, else of the null scheme
     s1: bool = False  # LTE devices live on S1-MME, beside S11
     unseen: str = ""  # interfaces that the capture does not hold: s1mme s11 s6a gx n2 n4 user
     eea0_share: float = 0.5  # of devices: NAS without ciphering
@@ -115,6 +119,7 @@ class Scenario:
 
     # faults
     bad_cell: int | None = None
+    bad_cell_nr: int | None = None
     bad_gateway: int | None = None
     bad_subscriber: int | None = None
 

@@ -7,6 +7,7 @@ from tools.scenario.config import SECOND
 from tools.scenario.exchange import PLAIN, draw_fate
 from tools.scenario.lte import LteAccess
 from tools.scenario.network import Cell, Network, Subscriber
+from tools.scenario.nr_access import NrAccess
 from tools.scenario.s1_access import S1Access
 from tools.scenario.tcp_model import MS
 from tools.scenario.user_plane import Bearer, Traffic
@@ -14,7 +15,7 @@ from tools.scenario.utran import UtranAccess
 
 GUARD = 2 * MS
 QUIET = 5 * MS  # from the last user packet to a release
-Access = LteAccess | UtranAccess
+Access = LteAccess | UtranAccess | NrAccess
 
 
 def life(net: Network, person: Subscriber) -> Generator[int, None, None]:
@@ -32,6 +33,9 @@ def life(net: Network, person: Subscriber) -> Generator[int, None, None]:
             yield ts
             ts = access.connect(ts + rng.randrange(20, 60) * MS, person.cell, False, lambda: draw_fate(net, rng))
         if access.pdns:
+            if isinstance(access, NrAccess) and rng.random() < s.ims_share:
+                yield ts
+                ts = access.create(ts + 20 * MS, "ims")
             ts = yield from connected(net, person, access, ts + GUARD)
         ts += rng.randrange(2000, 6000) * MS
         if not person.bad and not person.cell.bad:
@@ -40,6 +44,8 @@ def life(net: Network, person: Subscriber) -> Generator[int, None, None]:
 
 def access_of(net: Network, person: Subscriber, ts: int) -> Access:
     """How a subscriber's device reaches the network where it is."""
+    if person.cell.nr:
+        return NrAccess(net, person, ts)
     if not person.cell.lte:
         return UtranAccess(net, person, ts)
     return S1Access(net, person, ts) if net.scenario.s1 else LteAccess(net, person, ts)
@@ -48,6 +54,8 @@ def access_of(net: Network, person: Subscriber, ts: int) -> Access:
 def other_cell(net: Network, person: Subscriber) -> Cell:
     """A cell to be in next. Nobody moves into or out of the bad one, so that its fault stays its own."""
     cells = net.cells if person.cell.lte else net.cells_3g
+    if net.nr and person.cell.nr:
+        cells = net.nr.cells
     return person.rng.choice([cell for cell in cells if not cell.bad] or cells)
 
 
@@ -63,13 +71,13 @@ def connected(net: Network, person: Subscriber, access: Access, ts: int) -> Gene
         yield ts
         draw = rng.random()
         if phase.lost:
-            if isinstance(access, S1Access) and phase.back:
+            if isinstance(access, S1Access | NrAccess) and phase.back:
                 ts = yield from idle(net, person, access, ts, access.drop)
                 continue
             return access.end_all(ts, "lost")
         if ts >= s.end - SECOND:
             return s.end
-        if isinstance(access, LteAccess) and rng.random() < s.idle_share:
+        if isinstance(access, LteAccess | NrAccess) and rng.random() < s.idle_share:
             ts = yield from idle(net, person, access, ts)
             continue
         if draw < s.stay_share:
@@ -81,7 +89,7 @@ def connected(net: Network, person: Subscriber, access: Access, ts: int) -> Gene
         return access.end_all(ts, "network" if network else "detach")
 
 
-def idle(net: Network, person: Subscriber, access: LteAccess, ts: int,
+def idle(net: Network, person: Subscriber, access: LteAccess | NrAccess, ts: int,
          release: Callable[[int], int] | None = None) -> Generator[int, None, int]:  # fmt: skip
     """To idle (by `release`) and back by a service request, for some after paging, for some in another cell."""
     s, rng = net.scenario, person.rng
@@ -112,7 +120,7 @@ class Phase:
         share = 0.9 if person.bad else (max(0.3, s.drop_share) if person.cell.bad else s.drop_share)
         self.lost = rng.random() < share
         self.back = False  # lost, but the sessions stay and the device comes back
-        if s.s1 and not self.lost and not person.bad:
+        if (s.s1 or person.cell.nr) and not self.lost and not person.bad:
             self.lost = self.back = rng.random() < (max(0.3, s.radio_drop_share) if person.cell.bad else s.radio_drop_share)
         if self.lost and person.bad:
             self.span = min(self.span, 5 * SECOND)

@@ -4,6 +4,7 @@ from collections import deque
 from functools import lru_cache
 from ipaddress import ip_address
 from random import Random
+from typing import TYPE_CHECKING
 
 from tools.scenario.capture_file import Capture, CaptureOptions
 from tools.scenario.config import SECOND, Scenario
@@ -11,6 +12,10 @@ from tools.scenario.encode_gtp import GTPC_PORT, Endpoint, Location
 from tools.scenario.encode_ip import fragments, ip, udp
 from tools.scenario.tcp_model import MS, Profile
 from tools.scenario.truth import Flow, Truth
+
+if TYPE_CHECKING:
+    from tools.scenario.nr_network import NrNetwork
+    from tools.scenario.radio import Radio
 
 CONTROL, S1U, S5U = 0, 1, 2
 
@@ -56,9 +61,10 @@ class Node:
 class Cell:
     """A cell with the node that serves it and the radio conditions it gives."""
 
-    def __init__(self, where: Location, node: Node, profile: Profile, lte: bool, bad: bool) -> None:
+    def __init__(self, where: Location, node: Node, profile: Profile, lte: bool, bad: bool, nr: bool = False) -> None:
         self.where, self.node, self.profile, self.lte, self.bad = where, node, profile, lte, bad
-        identity = f"{where.cell}" if lte else f"{where.area}-{where.cell}"
+        self.nr = nr
+        identity = f"{where.cell}" if lte or nr else f"{where.area}-{where.cell}"
         self.name = f"{where.mcc}-{where.mnc}-{identity}"
 
 
@@ -127,7 +133,8 @@ class Network:
         self.servers4 = [bytes((203, 0, 113, i + 1)) for i in range(100)]
         self.servers6 = [(0x20010DB8FFFF << 80 | i + 1).to_bytes(16, "big") for i in range(50)]
         self.server_ident = 0
-        self.radio: object | None = None  # the control plane between radio and core, where the scenario has one
+        self.radio: "Radio | None" = None  # the control plane between radio and core, where the scenario has one
+        self.nr: "NrNetwork | None" = None
         self.unseen = set(scenario.unseen.split())
         self.flows_without_ports: dict[tuple[bytes, bytes, int], Flow] = {}
 

@@ -3,6 +3,7 @@
 from random import Random
 from typing import Any
 
+from tools.scenario import encode_ngap as ngap
 from tools.scenario import encode_s1ap as s1ap
 from tools.scenario import encode_s1ap_mobility as mobility
 from tools.scenario.config import SECOND
@@ -14,7 +15,7 @@ from tools.scenario.sctp_link import Association, SctpLink
 MS = 1_000_000
 CONTROL = 0
 GROUP = 0x8004  # MME group; the code is the MME's number + 1
-FAMILIES = ("s1ap_radio", "s1ap_transport", "s1ap_nas", "s1ap_protocol", "s1ap_misc")
+GROUPS = ("radio", "transport", "nas", "protocol", "misc")
 
 
 class Device:
@@ -55,17 +56,22 @@ class Radio:
         self.rng = Random(f"{net.scenario.seed}/radio")
         self.truth = RadioTruth(net.truth.window_ns)
         net.truth.radio = self.truth
-        self.sctp = SctpLink(net, {s1ap.PPID: "s1ap"})
+        self.sctp = SctpLink(net, {s1ap.PPID: "s1ap", ngap.PPID: "ngap"})
         self.devices = {person.number: Device(net, person) for person in net.subscribers}
         rest = int(net.scenario.teid_quarantine_s * SECOND)
         self.core_ids = {mme.name: Identities(0xFF00 + 0x100000 * i, rest) for i, mme in enumerate(net.mmes)}
         self.radio_ids = {enb.name: Identities(0xF0, rest) for enb in net.enbs}
         self.associations: dict[tuple[str, str], Association] = {}
         self.tmsi = 0xC0000000
-        for number, enb in enumerate(net.enbs):
+        for number, enb in enumerate(net.enbs if net.scenario.s1 else []):
             self._connect(number, enb)
+        if net.nr:
+            self.devices |= {person.number: Device(net, person) for person in net.nr.subscribers}
+            self.core_ids[net.nr.amf_node.name] = Identities(0xFF_FFFF_FF00, rest)
+            self.radio_ids |= {gnb.name: Identities(0xFFF0, rest) for gnb in net.nr.gnbs}
 
-    def _second(self, enb: Node, mme: Node) -> tuple[bytes, bytes] | None:
+    def second(self, enb: Node, mme: Node) -> tuple[bytes, bytes] | None:
+        """Second addresses of the two ends of an association, where the scenario has them."""
         if not self.net.scenario.sctp_second_path:
             return None
         pair = [node.address[:1] + bytes((node.address[1] + 16,)) + node.address[2:] for node in (enb, mme)]
@@ -78,7 +84,7 @@ class Radio:
         ts = net.scenario.start + 20 * MS + number * 3 * MS
         for mme in net.mmes:
             port = 36412 if number % 3 else 36412 + number
-            association = self.sctp.associate(enb, mme, (port, s1ap.PORT), s1ap.PPID, CONTROL, self._second(enb, mme))
+            association = self.sctp.associate(enb, mme, (port, s1ap.PORT), s1ap.PPID, CONTROL, self.second(enb, mme))
             self.associations[enb.name, mme.name] = association
             if not cells:
                 continue
@@ -106,11 +112,11 @@ class Radio:
 
     def send(self, ts: int, association: Association, way: int, message: bytes, stream: int = 0) -> None:
         """A message of the radio node (`way` 0) or of the core (1)."""
-        if not self.net.sees("s1mme"):
+        if not self.net.sees("s1mme" if association.ppid == s1ap.PPID else "n2"):
             return
         self.sctp.send(ts, association, way, message, stream)
         if self.net.tick(ts) >= self.net.signalling_from:
-            key = f"s1ap-{message[1]}-{message[0] >> 5}"
+            key = f"{self.sctp.protocols[association.ppid]}-{message[1]}-{message[0] >> 5}"
             self.net.truth.messages[key] = self.net.truth.messages.get(key, 0) + 1
 
     def new_tmsi(self) -> int:
@@ -128,7 +134,7 @@ class Radio:
         return made
 
     def record(self, interface: str, procedure: str, start: int, end: int | None, requester: Node, responder: Node,
-               why: s1ap.Cause | tuple[str, int] | None = None, outcome: str | None = None,
+               why: s1ap.Cause | ngap.NgCause | tuple[str, int] | None = None, outcome: str | None = None,
                **about: Any) -> None:  # fmt: skip
         """Writes a procedure into the truth: a failure where there is a cause and no other outcome is named."""
         if not self.net.sees(interface) or self.net.tick(start) < self.net.signalling_from:
@@ -165,10 +171,12 @@ class Radio:
         return list(found.values())
 
 
-def cause_of(why: s1ap.Cause | tuple[str, int] | None) -> tuple[str | None, int | None]:
+def cause_of(why: s1ap.Cause | ngap.NgCause | tuple[str, int] | None) -> tuple[str | None, int | None]:
     """Family and code of a cause."""
     if why is None:
         return None, None
     if isinstance(why, s1ap.Cause):
-        return FAMILIES[why.group], why.value
+        return f"s1ap_{GROUPS[why.group]}", why.value
+    if isinstance(why, ngap.NgCause):
+        return f"ngap_{GROUPS[why.group]}", why.value
     return why

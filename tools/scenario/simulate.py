@@ -11,6 +11,7 @@ from tools.scenario.config import SECOND, Scenario
 from tools.scenario.encode_gtp import gtpu_echo, message_v2
 from tools.scenario.exchange import Call, exchange, record
 from tools.scenario.life import life
+from tools.scenario.nr_network import NrNetwork
 from tools.scenario.radio import Radio
 from tools.scenario.network import CONTROL, Network, Node, Subscriber, text
 from tools.scenario.tcp_model import MS
@@ -27,8 +28,12 @@ def generate(scenario: Scenario, folder: Path, options: CaptureOptions | None = 
     truth = Truth(scenario.seed, scenario.start, scenario.end, scenario.window_s * SECOND)
     capture = Capture(folder, options, scenario.start, scenario.end)
     net = Network(scenario, truth, capture, options)
-    if scenario.s1:
+    if scenario.cells_nr:
+        net.nr = NrNetwork(net)
+    if scenario.s1 or net.nr:
         net.radio = Radio(net)
+        if net.nr:
+            net.nr.begin(net.radio)
     truth.files = [file.path.name for file in capture.files]
     _faults(net)
     _echoes(net)
@@ -54,7 +59,7 @@ def generate(scenario: Scenario, folder: Path, options: CaptureOptions | None = 
 
 
 def _live(net: Network) -> None:
-    lives = [life(net, person) for person in net.subscribers]
+    lives = [life(net, person) for person in net.subscribers + (net.nr.subscribers if net.nr else [])]
     queue = [(now, number) for number, each in enumerate(lives) if (now := next(each, None)) is not None]
     heapq.heapify(queue)
     written = net.scenario.start
@@ -75,6 +80,8 @@ def _faults(net: Network) -> None:
     s, faults = net.scenario, net.truth.faults
     if s.bad_cell is not None:
         faults["cell"] = net.cells[s.bad_cell].name
+    if s.bad_cell_nr is not None and net.nr:
+        faults["cell_nr"] = net.nr.cells[s.bad_cell_nr].name
     if s.bad_gateway is not None:
         faults["gateway"] = text(net.gateways[s.bad_gateway].node.address)
     if s.bad_subscriber is not None:
