@@ -4,7 +4,7 @@ without complaint, and a truth that agrees with a naive count of what tshark rea
 import json
 import shutil
 import subprocess
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -231,17 +231,22 @@ def test_tshark_reads_it_without_complaint(name: str, made):
     one = made(name)
     command = ["tshark", "-n", "-r", str(one.path), "-o", "sctp.reassembly:TRUE", "-o", "sctp.checksum:CRC32C",
                "-T", "fields"]  # fmt: skip
-    for field in ("s1ap.procedureCode", "s1ap.S1AP_PDU", "_ws.malformed", "sctp.checksum.status", "_ws.col.Protocol"):
+    for field in ("_ws.malformed", "sctp.checksum.status", "udp.checksum.status", "_ws.col.Protocol", "pfcp.msg_type",
+                  "s1ap.procedureCode", "s1ap.S1AP_PDU", "ngap.procedureCode", "ngap.NGAP_PDU"):  # fmt: skip
         command += ["-e", field]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     seen: Counter = Counter()
     for line in out.splitlines():
-        codes, kinds, malformed, checksum, protocol = line.split("\t")
+        malformed, sctp_sum, udp_sum, protocol, pfcp_kind, *elements = line.split("\t")
         assert not malformed, protocol
-        assert "0" not in checksum.split(",")
-        if codes:
-            seen.update(f"s1ap-{c}-{k}" for c, k in zip(codes.split(","), kinds.split(","), strict=True))
-    assert seen == Counter({k: v for k, v in one.truth.messages.items() if k.startswith("s1ap")})
+        assert "0" not in sctp_sum.split(",") + udp_sum.split(",")
+        if pfcp_kind:
+            seen[f"pfcp-{pfcp_kind}"] += 1
+        for name, codes, kinds in (("s1ap", *elements[:2]), ("ngap", *elements[2:])):
+            if codes:
+                seen.update(f"{name}-{c}-{k}" for c, k in zip(codes.split(","), kinds.split(","), strict=True))
+    told = {k: v for k, v in one.truth.messages.items() if k.split("-")[0] in ("s1ap", "ngap", "pfcp")}
+    assert seen == Counter(told)
 
 
 @pytest.mark.parametrize("name", sorted(RADIO_PRESETS))

@@ -155,6 +155,18 @@ def demo_scenario(seed: int = 1) -> Scenario:
     return with_loss(scenario, 0.004, 0.006, 0.004)
 
 
+def radio_demo_scenario(seed: int = 1) -> Scenario:
+    """The demo with signalling between radio and core: 4G and 5G cells, one bad cell of each."""
+    return replace(
+        demo_scenario(seed), s1=True, subscribers=400, cells_nr=12, subscribers_nr=120, bad_cell_nr=4,
+        radio_drop_share=0.02, attach_reject_share=0.01, attach_silent_share=0.003, auth_failure_share=0.01,
+        context_failure_share=0.01, bearer_failure_share=0.02, service_reject_share=0.01, tau_share=0.2,
+        tau_reject_share=0.03, paging_silent_share=0.05, handover_preparation_failure_share=0.03,
+        handover_execution_failure_share=0.02, handover_cancel_share=0.01, path_switch_failure_share=0.01,
+        sctp_repeat_share=0.002,
+    )  # fmt: skip
+
+
 def _presets() -> dict[str, Scenario]:
     base = Scenario
     return {
@@ -187,6 +199,7 @@ def _presets() -> dict[str, Scenario]:
 
 def _radio_presets() -> dict[str, Scenario]:
     base = Scenario(s1=True, subscribers=14, duration_s=50, flows=1.5, segments=6, sctp_repeat_share=0.01)
+    nr = replace(base, s1=False, subscribers=0, cells_nr=7, subscribers_nr=14)
     return {
         "s1": replace(base, idle_share=0.5, ims_share=0.3, sctp_second_path=True, setup_retry_share=0.3),
         "s1_drops": replace(base, idle_share=0.3, radio_drop_share=0.4, drop_share=0.2, bad_cell=2, connected_s=(2, 6),
@@ -204,6 +217,21 @@ def _radio_presets() -> dict[str, Scenario]:
         "s1_alone": replace(base, unseen="s11 user", idle_share=0.4, radio_drop_share=0.2, handovers_per_minute=6),
         "s1_mid_start": replace(base, signalling_from_s=15, idle_share=0.4, handovers_per_minute=6),
         "s1_ipv6": replace(base, transport_ipv6=True, idle_share=0.3, handovers_per_minute=6),
+        "nr": replace(nr, idle_share=0.5, ims_share=0.3, sctp_second_path=True, setup_retry_share=0.3),
+        "nr_drops": replace(nr, idle_share=0.3, radio_drop_share=0.4, drop_share=0.2, bad_cell_nr=4, connected_s=(2, 6),
+                            network_release_share=0.3, reset_share=0.8),
+        "nr_handover": replace(nr, handovers_per_minute=12, connected_s=(8, 16), ims_share=0.3,
+                               handover_preparation_failure_share=0.2, handover_execution_failure_share=0.15,
+                               handover_cancel_share=0.1, path_switch_failure_share=0.15),
+        "nr_failures": replace(nr, subscribers_nr=24, attach_reject_share=0.15, attach_silent_share=0.1,
+                               auth_failure_share=0.2, context_failure_share=0.2, setup_failure_share=0.3,
+                               service_reject_share=0.3, idle_share=0.6, connected_s=(2, 5)),
+        "nr_idle": replace(nr, idle_share=0.9, connected_s=(1, 3), tau_share=0.6, tau_reject_share=0.3,
+                           paging_silent_share=0.3, idle_s=(3, 12)),
+        "nr_alone": replace(nr, unseen="n4 user", idle_share=0.4, radio_drop_share=0.2, handovers_per_minute=6),
+        "mixed": replace(base, cells_nr=5, subscribers_nr=10, idle_share=0.4, radio_drop_share=0.15, ims_share=0.2,
+                         handovers_per_minute=4, dedicated_share=0.3, tau_share=0.2, s5=True, bad_cell=2,
+                         bad_cell_nr=1),
     }  # fmt: skip
 
 

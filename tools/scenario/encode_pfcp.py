@@ -99,7 +99,9 @@ def establishment_request(sequence: int, cp: Seid, tunnel: Endpoint | None, v4: 
     up = ie(20, bytes((ACCESS,))) + fteid(tunnel) + network + ue_address(v4, False) + ie(124, bytes((qfi,)))
     down = ie(20, bytes((CORE,))) + network + ue_address(v4, True)
     removal = ie(95, b"\0")
-    urr = ie(6, ie(81, struct.pack(">I", 1)) + ie(62, b"\x02") + ie(37, b"\x01\0\0") + ie(31, b"\x01" + bytes(6) + b"\x10\0"))
+    urr = ie(
+        6, ie(81, struct.pack(">I", 1)) + ie(62, b"\x02") + ie(37, b"\x01\0\0") + ie(31, b"\x01" + bytes(6) + b"\x10\0")
+    )
     qer = ie(7, ie(109, struct.pack(">I", 1)) + ie(25, b"\0") + ie(124, bytes((qfi,))))
     return message(
         50, 0, sequence, node_id(cp.address), fseid(cp), _pdr(1, 255, up, removal, 1), _pdr(2, 255, down, b"", 2),
@@ -133,7 +135,13 @@ def answer(kind: int, seid: int, sequence: int, value: int = ACCEPTED, *ies: byt
 def usage(kind: int, number: int, up: int, down: int, trigger: int) -> bytes:
     """Usage Report (§7.5.5.2, §7.5.7.2, §7.5.8.3) of octets up and down."""
     volume = ie(66, bytes((0x07,)), struct.pack(">QQQ", up + down, up, down))
-    return ie(kind, ie(81, struct.pack(">I", 1)) + ie(104, struct.pack(">I", number)) + ie(63, struct.pack(">I", trigger)[1:]) + volume)
+    return ie(
+        kind,
+        ie(81, struct.pack(">I", 1))
+        + ie(104, struct.pack(">I", number))
+        + ie(63, struct.pack(">I", trigger)[1:])
+        + volume,
+    )
 
 
 def deletion_request(sequence: int, up: Seid) -> bytes:

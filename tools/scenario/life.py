@@ -121,7 +121,9 @@ class Phase:
         self.lost = rng.random() < share
         self.back = False  # lost, but the sessions stay and the device comes back
         if (s.s1 or person.cell.nr) and not self.lost and not person.bad:
-            self.lost = self.back = rng.random() < (max(0.3, s.radio_drop_share) if person.cell.bad else s.radio_drop_share)
+            self.lost = self.back = rng.random() < (
+                max(0.3, s.radio_drop_share) if person.cell.bad else s.radio_drop_share
+            )
         if self.lost and person.bad:
             self.span = min(self.span, 5 * SECOND)
 

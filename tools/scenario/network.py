@@ -133,8 +133,8 @@ class Network:
         self.servers4 = [bytes((203, 0, 113, i + 1)) for i in range(100)]
         self.servers6 = [(0x20010DB8FFFF << 80 | i + 1).to_bytes(16, "big") for i in range(50)]
         self.server_ident = 0
-        self.radio: "Radio | None" = None  # the control plane between radio and core, where the scenario has one
-        self.nr: "NrNetwork | None" = None
+        self.radio: Radio | None = None  # the control plane between radio and core, where the scenario has one
+        self.nr: NrNetwork | None = None
         self.unseen = set(scenario.unseen.split())
         self.flows_without_ports: dict[tuple[bytes, bytes, int], Flow] = {}
 

@@ -213,7 +213,9 @@ class NrLink:
         bearer.qfi = identity
         pdn.linked.append(bearer)
         session.qci = bearer.qci
-        self.held[identity] = Held(value, Seid(self.nr.smf.address, self.nr.seid()), Seid(upf.node.address, self.nr.seid()))
+        self.held[identity] = Held(
+            value, Seid(self.nr.smf.address, self.nr.seid()), Seid(upf.node.address, self.nr.seid())
+        )
         return pdn
 
     def about(self, pdn: Pdn) -> dict[str, object]:

@@ -124,7 +124,9 @@ class RadioTruth:
         for b in own:
             if b.end is not None and b.cause_family is not None:
                 at = b.end if b.end != c.end or when is None else when
-                _count(group(at, _cell_at(c, at))["bearer_releases"], "abnormal" if b.abnormal else "normal", str(b.qos))
+                _count(
+                    group(at, _cell_at(c, at))["bearer_releases"], "abnormal" if b.abnormal else "normal", str(b.qos)
+                )
         if c.established is not None:
             for cell, ts, span in self._spans(c, c.established, c.end or until):
                 group(ts, cell)["connected_ns"] += span

@@ -165,4 +165,3 @@ class SctpLink:
         data = ip(src.addresses[path], dst.addresses[path], sctp.PROTOCOL, payload, src.node.next_ident())
         net.capture.add(net.tick(ts), association.tap, data)
         net.truth.ledger[reason] = net.truth.ledger.get(reason, 0) + 1
-

@@ -11,9 +11,9 @@ from tools.scenario.config import SECOND, Scenario
 from tools.scenario.encode_gtp import gtpu_echo, message_v2
 from tools.scenario.exchange import Call, exchange, record
 from tools.scenario.life import life
+from tools.scenario.network import CONTROL, Network, Node, Subscriber, text
 from tools.scenario.nr_network import NrNetwork
 from tools.scenario.radio import Radio
-from tools.scenario.network import CONTROL, Network, Node, Subscriber, text
 from tools.scenario.tcp_model import MS
 from tools.scenario.truth import Truth
 from tools.scenario.user_plane import Traffic
