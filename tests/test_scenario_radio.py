@@ -1,5 +1,5 @@
-"""Radio and core signalling of the generator: every message as another ASN.1 compiler reads it, captures that tshark reads
-without complaint, and a truth that agrees with a naive count of what tshark read."""
+"""Radio and core signalling of the generator: every message as another ASN.1 compiler reads it, captures that tshark
+reads without complaint, and a truth that agrees with a naive count of what tshark read."""
 
 import json
 import shutil
@@ -79,7 +79,7 @@ def decoded(module, name: str, message: bytes) -> dict[int, object]:
     pdu = getattr(getattr(module, f"{name}_PDU_Descriptions"), f"{name}_PDU")
     pdu.from_aper(message)
     assert pdu.to_aper() == message
-    kind, content = pdu.get_val()
+    _kind, content = pdu.get_val()
     return {"name": content["value"][0]} | {ie["id"]: ie["value"][1] for ie in content["value"][1]["protocolIEs"]}
 
 

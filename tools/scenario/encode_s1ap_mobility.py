@@ -169,7 +169,8 @@ def paging(mmec: int, tmsi: int, index: int, places: list[Location]) -> bytes:
     for where in places:
         areas.append(write_tai(Writer().bits(0, 2), where).done())
     return pdu(INITIATING, 10, IGNORE, [
-        (80, IGNORE, Writer().bits(index & 0x3FF, 10).done()), (43, IGNORE, who), (44, IGNORE, Writer().enumerated(2, 4).done()),
+        (80, IGNORE, Writer().bits(index & 0x3FF, 10).done()), (43, IGNORE, who),
+        (44, IGNORE, Writer().enumerated(2, 4).done()),
         (109, IGNORE, Writer().bits(1, 1).done()),
         (46, IGNORE, item_list(47, IGNORE, areas)),
     ])  # fmt: skip

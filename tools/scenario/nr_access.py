@@ -1,6 +1,7 @@
 """What a device on NR does: registration, PDU sessions, idle and back, drops, deregistration (TS 23.502 §4.2, §4.3)."""
 
 from collections.abc import Callable
+from typing import Any
 
 from tools.scenario import encode_nas5 as nas
 from tools.scenario import encode_ngap as ngap
@@ -142,7 +143,7 @@ class NrAccess(NrLink):
             self.bound(pdn, "initial", end)
         return end, None
 
-    def kind(self, pdn: Pdn, kind: str) -> dict[str, object]:
+    def kind(self, pdn: Pdn, kind: str) -> dict[str, Any]:
         """What the truth says of the establishment of a PDU session's resources."""
         value = self.held[pdn.ebi].slice
         name = f"{value.sst}-{value.sd:06x}" if value.sd != ngap.DIFFERENTIATOR else f"{value.sst}"
@@ -190,7 +191,7 @@ class NrAccess(NrLink):
         self.net.truth.sessions.append(pdn.truth)
         return self.connect_user(ts + self.wait(2, 8), [pdn])
 
-    def refuse(self, ts: int, asked: int, pdn: Pdn, cause: int, why: tuple[str, int], about: dict[str, object]) -> int:
+    def refuse(self, ts: int, asked: int, pdn: Pdn, cause: int, why: tuple[str, int], about: dict[str, Any]) -> int:
         """PDU Session Establishment Reject."""
         reject = nas.session_reject(pdn.ebi, 1, cause)
         self.nas_down(ts, nas.transport(False, pdn.ebi, reject))

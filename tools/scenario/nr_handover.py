@@ -1,6 +1,6 @@
 """Handovers in NR: through the core (TS 38.413 §8.4.1 to §8.4.3) or on Xn with a path switch (§8.4.4)."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tools.scenario import encode_ngap as ngap
 from tools.scenario import encode_ngap_mobility as mobility
@@ -28,7 +28,7 @@ class NrHandover:
         self.radio_id = 0
 
     def note(self, procedure: str, start: int, end: int | None, why: NgCause | None = None, upwards: bool = True,
-             **about: object) -> None:  # fmt: skip
+             **about: Any) -> None:  # fmt: skip
         """A procedure of this handover into the truth, with its target."""
         about = {"cell": self.source.name, "target": self.target.name} | about
         self.access.note(procedure, start, end, why, upwards, **about)

@@ -1,6 +1,7 @@
 """One device on N2: its connection, the NAS messages on it, its PDU sessions on N2 and N4 (TS 23.502 §4.2, §4.3)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from tools.scenario import encode_gtp as gtp
 from tools.scenario import encode_nas5 as nas
@@ -39,7 +40,8 @@ class NrLink:
     rat = "nr"
 
     def __init__(self, net: Network, person: Subscriber, ts: int) -> None:
-        assert net.radio is not None and net.nr is not None
+        assert net.radio is not None
+        assert net.nr is not None
         self.net, self.person, self.rng = net, person, person.rng
         self.radio = net.radio
         self.nr: NrNetwork = net.nr
@@ -66,7 +68,8 @@ class NrLink:
 
     def down(self, ts: int, message: bytes) -> None:
         """A message of the AMF."""
-        assert self.association is not None and self.connection is not None
+        assert self.association is not None
+        assert self.connection is not None
         self.radio.send(ts, self.association, 1, message, 1 + self.person.number % 7)
         c = self.connection
         if c.answered is None:
@@ -74,7 +77,7 @@ class NrLink:
             self.note("signalling_connection", c.start, ts)
 
     def note(self, procedure: str, start: int, end: int | None, why: NgCause | tuple[str, int] | None = None,
-             upwards: bool = True, **about: object) -> None:  # fmt: skip
+             upwards: bool = True, **about: Any) -> None:  # fmt: skip
         """A procedure of this device on N2 into the truth."""
         cell = self.connection.cell if self.connection else self.cell.name
         nodes = (self.cell.node, self.nr.amf_node) if upwards else (self.nr.amf_node, self.cell.node)
@@ -218,7 +221,7 @@ class NrLink:
         )
         return pdn
 
-    def about(self, pdn: Pdn) -> dict[str, object]:
+    def about(self, pdn: Pdn) -> dict[str, Any]:
         """What the truth says of an N4 procedure."""
         number = pdn.truth.number if pdn.truth.captured and pdn in self.pdns else None
         return {"imsi": self.person.imsi, "cell": self.cell.name, "apn": pdn.apn, "session": number}

@@ -1,7 +1,7 @@
 """The 5G part of a scenario's network: gNBs, NR cells, AMF, SMF and UPF, their associations on N2 and N4."""
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tools.scenario import encode_ngap as ngap
 from tools.scenario import encode_ngap_mobility as mobility
@@ -87,7 +87,8 @@ class NrNetwork:
             for beat in range(int(s.duration_s // 20)):
                 sequence = self.smf.next_sequence()
                 self.exchange(ts + (beat + 1) * 20 * SECOND, self.smf, upf.node, "pfcp_heartbeat", 2 * MS,
-                              pfcp.heartbeat(False, sequence, seconds), pfcp.heartbeat(True, sequence, seconds))  # fmt: skip
+                              pfcp.heartbeat(False, sequence, seconds),
+                              pfcp.heartbeat(True, sequence, seconds))  # fmt: skip
 
     def _setup(self, ts: int, radio: "Radio", association: Association, cells: list[Cell]) -> None:
         where, areas = cells[0].where, sorted({cell.where.area for cell in cells})
@@ -108,7 +109,7 @@ class NrNetwork:
             radio.record("n2", "reset", ts + 8 * MS, ts + 10 * MS, gnb, self.amf_node)
 
     def exchange(self, ts: int, requester: Node, responder: Node, procedure: str, latency: int, request: bytes,
-                 answer: bytes, why: int | None = None, **about: object) -> int:  # fmt: skip
+                 answer: bytes, why: int | None = None, **about: Any) -> int:  # fmt: skip
         """A PFCP request and its answer; when it is there. `why`: the cause of a refusal."""
         self._send(ts, requester, responder, request)
         self._send(ts + latency, responder, requester, answer)

@@ -8,14 +8,14 @@ Meanings (times int64 ns since 1970 UTC, as the capture shows them):
   `release_commanded`, `end`: UE Context Release Command and Complete (of a Reset: its acknowledgement, both).
   `cause_family`, `cause_code`: of the request of the radio node where there was one, else of the command.
   `abnormal`: released by the radio node for a cause that is neither user inactivity nor a handover.
-  `stays`: [cell, from, until]; a cell is left at the Path Switch Request or the Handover Notify; the last until is `end`.
+  `stays`: [cell, from, until]; a cell is left at the Path Switch Request or Handover Notify; the last until is `end`.
   The context that a handover leaves behind in the source is not a connection of its own.
   `captured` is false where it began before the capture of signalling did: then its cell cannot be known from the start.
 - A `bearer` is an E-RAB or PDU session resource of a connection: `start` the response that said it was set up, `end`
   the message that ended it: release response or indication, else the `end` of its connection. `kind`: initial, added.
   A bearer is `abnormal` with its connection, by a release indication, or by a release command that says so.
-- Procedures of the control plane stand among `procedures`, with the interface's name. Their `imsi` is who it was, whether
-  the messages say so or not. `signalling_connection`: Initial UE Message to the first message of the core.
+- Procedures of the control plane stand among `procedures`, with the interface's name. Their `imsi` is who it was,
+  whether the messages say so or not. `signalling_connection`: Initial UE Message to the first message of the core.
   `e_rab_establishment_*` and `pdu_session_resource_establishment`: one for each bearer asked for.
   `handover_execution`: Handover Command to Handover Notify, at the source cell; `target` is the other one.
   NAS procedures count from their request to the message that ends them: attach to Attach Complete or Reject, and so on;

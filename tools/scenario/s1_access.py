@@ -1,6 +1,7 @@
 """What a device on LTE does on S1-MME beside what S11 shows: attach, service request, release, drops, detach."""
 
 from collections.abc import Callable
+from typing import Any
 
 from tools.scenario import encode_nas as nas
 from tools.scenario import encode_s1ap as s1ap
@@ -364,7 +365,7 @@ class S1Access(S1Link):
         bound = [self.reserve(bearer, cell, ts) for bearer in self.bearers()]
         self.arrive(ts, cell, radio)
         self.up(ts, mobility.path_switch_request(radio, self.ids.mme, cell.where, bound))
-        about = {"cell": source.name, "target": cell.name}
+        about: dict[str, Any] = {"cell": source.name, "target": cell.name}
         if failed:
             why, end = Cause(s1ap.TRANSPORT, 0), ts + self.wait(5, 20)
             self.down(end, mobility.path_switch_failure(self.ids, why))

@@ -1,6 +1,6 @@
-"""Handover through the core (TS 36.413 §8.4, TS 23.401 §5.5.1.2): prepared at the target, executed, cancelled or lost."""
+"""Handover through the core (TS 36.413 §8.4, TS 23.401 §5.5.1.2): prepared at the target, executed, cancelled, lost."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tools.scenario import encode_s1ap as s1ap
 from tools.scenario import encode_s1ap_mobility as mobility
@@ -28,7 +28,7 @@ class S1Handover:
         self.radio_id = 0
 
     def note(self, procedure: str, start: int, end: int | None, why: Cause | None = None, upwards: bool = True,
-             **about: object) -> None:  # fmt: skip
+             **about: Any) -> None:  # fmt: skip
         """A procedure of this handover into the truth, with its target."""
         about = {"cell": self.source.name, "target": self.target.name} | about
         self.access.note(procedure, start, end, why, upwards, **about)

@@ -1,4 +1,6 @@
-"""One device on S1-MME: its connection, the NAS messages on it, and its E-RABs (TS 36.413, TS 24.301, TS 23.401 §5.3)."""
+"""One device on S1-MME: its connection, the NAS messages on it, its E-RABs (TS 36.413, TS 24.301, TS 23.401 §5.3)."""
+
+from typing import Any
 
 from tools.scenario import encode_nas as nas
 from tools.scenario import encode_s1ap as s1ap
@@ -50,7 +52,8 @@ class S1Link(LteAccess):
 
     def down(self, ts: int, message: bytes) -> None:
         """A message of the MME."""
-        assert self.association is not None and self.connection is not None
+        assert self.association is not None
+        assert self.connection is not None
         self.radio.send(ts, self.association, 1, message, self._stream())
         if self.connection.answered is None:
             self._answered(ts)
@@ -63,7 +66,7 @@ class S1Link(LteAccess):
         self.note("signalling_connection", c.start, ts)
 
     def note(self, procedure: str, start: int, end: int | None, why: Cause | tuple[str, int] | None = None,
-             upwards: bool = True, **about: object) -> None:  # fmt: skip
+             upwards: bool = True, **about: Any) -> None:  # fmt: skip
         """A procedure of this device on S1-MME into the truth."""
         cell = self.connection.cell if self.connection else self.cell.name
         nodes = (self.cell.node, self.mme) if upwards else (self.mme, self.cell.node)

@@ -1,8 +1,8 @@
 """SCTP associations of the scenario: user messages go in at any time, packets come out in order of time.
 
-A subscriber's life sends messages ahead of those of others, so that transmission sequence numbers can only be given when
-the capture reaches their time. Messages of one association, direction and time share a packet; long ones go in pieces; a
-share of the packets is sent again; SACKs ride on data of the other direction, or follow after 200 ms.
+A subscriber's life sends messages ahead of those of others, so that transmission sequence numbers can only be given
+when the capture reaches their time. Messages of one association, direction and time share a packet; long ones go in
+pieces; a share of the packets is sent again; SACKs ride on data of the other direction, or follow after 200 ms.
 """
 
 import heapq
