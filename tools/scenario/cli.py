@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tools.scenario.capture_file import CaptureOptions
-from tools.scenario.config import PRESETS, Scenario, demo_scenario
+from tools.scenario.config import PRESETS, RADIO_PRESETS, Scenario, demo_scenario, radio_demo_scenario
 from tools.scenario.simulate import generate
 
 
@@ -29,7 +29,11 @@ def _changed(scenario: Scenario, settings: tuple[str, ...]) -> Scenario:
 
 @click.command()
 @click.option(
-    "--preset", type=click.Choice(["demo", *PRESETS]), default="demo", show_default=True, help="Which scenario."
+    "--preset",
+    type=click.Choice(["demo", "radio_demo", *PRESETS, *RADIO_PRESETS]),
+    default="demo",
+    show_default=True,
+    help="Which scenario.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same octets.")
 @click.option(
@@ -54,7 +58,8 @@ def main(preset: str, seed: int, out: Path, settings: tuple[str, ...], form: str
 
     Example: python -m tools.scenario --preset handover --seed 7 --out /tmp/handover
     """
-    scenario = demo_scenario(seed) if preset == "demo" else replace(PRESETS[preset], seed=seed)
+    demos = {"demo": demo_scenario, "radio_demo": radio_demo_scenario}
+    scenario = demos[preset](seed) if preset in demos else replace((PRESETS | RADIO_PRESETS)[preset], seed=seed)
     options = CaptureOptions(form, nanoseconds, link, vlan, compression or "", split, split_by, snaplen)
     begun = time.perf_counter()
     truth = generate(_changed(scenario, settings), out, options)

@@ -87,8 +87,39 @@ class Scenario:
     plain_flows: int = 0  # connections on a link without tunnels
     other_frames: int = 0  # ARP
 
+    # radio and core signalling
+    cells_nr: int = 0
+    subscribers_nr: int = 0
+    n4_user_share: float = 0.7  # of PDU sessions: with the User ID on N4
+    suci_concealed_share: float = 0.5  # of first registrations: the SUCI of a real scheme, else of the null scheme
+    s1: bool = False  # LTE devices live on S1-MME, beside S11
+    unseen: str = ""  # interfaces that the capture does not hold: s1mme s11 s6a gx n2 n4 user
+    eea0_share: float = 0.5  # of devices: NAS without ciphering
+    auth_skip_share: float = 0.5  # of attaches with a known GUTI: the security context is used again
+    auth_failure_share: float = 0.0  # of authentications, half of them for a lost synchronisation that is mended
+    attach_reject_share: float = 0.0
+    attach_silent_share: float = 0.0  # of attaches: no answer at all
+    context_failure_share: float = 0.0  # of initial context setups
+    bearer_failure_share: float = 0.0  # of E-RABs or PDU sessions added later
+    modify_share: float = 0.0  # of dedicated bearers: E-RAB modify
+    radio_drop_share: float = 0.0  # of connected phases: released by the radio node, the device comes back
+    tau_share: float = 0.0  # of idle times
+    tau_reject_share: float = 0.0  # of tracking area updates
+    service_reject_share: float = 0.0  # of service requests
+    paging_silent_share: float = 0.0  # of pagings: no answer
+    s1_handover_share: float = 0.5  # of handovers: through the core, the others as path switch
+    handover_preparation_failure_share: float = 0.0
+    handover_execution_failure_share: float = 0.0
+    handover_cancel_share: float = 0.0
+    path_switch_failure_share: float = 0.0
+    reset_share: float = 0.3  # of drops for transport or control reasons: by Reset of the connection
+    setup_retry_share: float = 0.0  # of radio nodes: first set-up refused
+    sctp_repeat_share: float = 0.0  # of SCTP packets with data: sent again
+    sctp_second_path: bool = False  # associations with two addresses at each end
+
     # faults
     bad_cell: int | None = None
+    bad_cell_nr: int | None = None
     bad_gateway: int | None = None
     bad_subscriber: int | None = None
 
@@ -124,6 +155,18 @@ def demo_scenario(seed: int = 1) -> Scenario:
     return with_loss(scenario, 0.004, 0.006, 0.004)
 
 
+def radio_demo_scenario(seed: int = 1) -> Scenario:
+    """The demo with signalling between radio and core: 4G and 5G cells, one bad cell of each."""
+    return replace(
+        demo_scenario(seed), s1=True, subscribers=400, cells_nr=12, subscribers_nr=120, bad_cell_nr=4,
+        radio_drop_share=0.02, attach_reject_share=0.01, attach_silent_share=0.003, auth_failure_share=0.01,
+        context_failure_share=0.01, bearer_failure_share=0.02, service_reject_share=0.01, tau_share=0.2,
+        tau_reject_share=0.03, paging_silent_share=0.05, handover_preparation_failure_share=0.03,
+        handover_execution_failure_share=0.02, handover_cancel_share=0.01, path_switch_failure_share=0.01,
+        sctp_repeat_share=0.002,
+    )  # fmt: skip
+
+
 def _presets() -> dict[str, Scenario]:
     base = Scenario
     return {
@@ -154,5 +197,45 @@ def _presets() -> dict[str, Scenario]:
     }  # fmt: skip
 
 
+def _radio_presets() -> dict[str, Scenario]:
+    base = Scenario(s1=True, subscribers=14, duration_s=50, flows=1.5, segments=6, sctp_repeat_share=0.01)
+    nr = replace(base, s1=False, subscribers=0, cells_nr=7, subscribers_nr=14)
+    return {
+        "s1": replace(base, idle_share=0.5, ims_share=0.3, sctp_second_path=True, setup_retry_share=0.3),
+        "s1_drops": replace(base, idle_share=0.3, radio_drop_share=0.4, drop_share=0.2, bad_cell=2, connected_s=(2, 6),
+                            error_indication_share=0.2, network_release_share=0.3, reset_share=0.8),
+        "s1_handover": replace(base, handovers_per_minute=12, connected_s=(8, 16), ims_share=0.3,
+                               handover_preparation_failure_share=0.2, handover_execution_failure_share=0.15,
+                               handover_cancel_share=0.1, path_switch_failure_share=0.15),
+        "s1_failures": replace(base, subscribers=24, attach_reject_share=0.15, attach_silent_share=0.1,
+                               auth_failure_share=0.2, context_failure_share=0.2, setup_failure_share=0.1,
+                               service_reject_share=0.3, idle_share=0.6, connected_s=(2, 5)),
+        "s1_idle": replace(base, idle_share=0.9, connected_s=(1, 3), tau_share=0.6, tau_reject_share=0.3,
+                           paging_silent_share=0.3, idle_s=(3, 12)),
+        "s1_bearers": replace(base, dedicated_share=0.8, bearer_failure_share=0.3, modify_share=0.5,
+                              bearer_drop_share=0.4, ims_share=0.5, connected_s=(2, 6), idle_share=0.5),
+        "s1_alone": replace(base, unseen="s11 user", idle_share=0.4, radio_drop_share=0.2, handovers_per_minute=6),
+        "s1_mid_start": replace(base, signalling_from_s=15, idle_share=0.4, handovers_per_minute=6),
+        "s1_ipv6": replace(base, transport_ipv6=True, idle_share=0.3, handovers_per_minute=6),
+        "nr": replace(nr, idle_share=0.5, ims_share=0.3, sctp_second_path=True, setup_retry_share=0.3),
+        "nr_drops": replace(nr, idle_share=0.3, radio_drop_share=0.4, drop_share=0.2, bad_cell_nr=4, connected_s=(2, 6),
+                            network_release_share=0.3, reset_share=0.8),
+        "nr_handover": replace(nr, handovers_per_minute=12, connected_s=(8, 16), ims_share=0.3,
+                               handover_preparation_failure_share=0.2, handover_execution_failure_share=0.15,
+                               handover_cancel_share=0.1, path_switch_failure_share=0.15),
+        "nr_failures": replace(nr, subscribers_nr=24, attach_reject_share=0.15, attach_silent_share=0.1,
+                               auth_failure_share=0.2, context_failure_share=0.2, setup_failure_share=0.3,
+                               service_reject_share=0.3, idle_share=0.6, connected_s=(2, 5)),
+        "nr_idle": replace(nr, idle_share=0.9, connected_s=(1, 3), tau_share=0.6, tau_reject_share=0.3,
+                           paging_silent_share=0.3, idle_s=(3, 12)),
+        "nr_alone": replace(nr, unseen="n4 user", idle_share=0.4, radio_drop_share=0.2, handovers_per_minute=6),
+        "mixed": replace(base, cells_nr=5, subscribers_nr=10, idle_share=0.4, radio_drop_share=0.15, ims_share=0.2,
+                         handovers_per_minute=4, dedicated_share=0.3, tau_share=0.2, s5=True, bad_cell=2,
+                         bad_cell_nr=1),
+    }  # fmt: skip
+
+
 PRESETS = _presets()
 """Small scenarios, a few thousand packets each, for one feature each."""
+RADIO_PRESETS = _radio_presets()
+"""The same with signalling between radio and core."""

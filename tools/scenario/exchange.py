@@ -65,7 +65,7 @@ def exchange(net: Network, rng: Random, call: Call, ts: int, latency: int, fate:
         answers = [ts - rng.randrange(5, 20) * 1000]
     elif fate == TIMEOUT:
         requests, answers = [ts + i * wait for i in range(net.scenario.tries)], []
-    if ts >= net.signalling_from:
+    if ts >= net.signalling_from and net.sees(call.interface):
         for when in requests:
             net.control(when, call.requester, call.responder, call.requester.port, GTPC_PORT, *call.request)
         for when in answers:

@@ -1,19 +1,21 @@
 """What a subscriber does from switching on until the capture ends: a generator that yields when it wants to go on."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from tools.scenario.clock import Clock
 from tools.scenario.config import SECOND
 from tools.scenario.exchange import PLAIN, draw_fate
 from tools.scenario.lte import LteAccess
 from tools.scenario.network import Cell, Network, Subscriber
+from tools.scenario.nr_access import NrAccess
+from tools.scenario.s1_access import S1Access
 from tools.scenario.tcp_model import MS
 from tools.scenario.user_plane import Bearer, Traffic
 from tools.scenario.utran import UtranAccess
 
 GUARD = 2 * MS
 QUIET = 5 * MS  # from the last user packet to a release
-Access = LteAccess | UtranAccess
+Access = LteAccess | UtranAccess | NrAccess
 
 
 def life(net: Network, person: Subscriber) -> Generator[int, None, None]:
@@ -22,7 +24,7 @@ def life(net: Network, person: Subscriber) -> Generator[int, None, None]:
     ts = person.arrival
     while ts < net.scenario.end - 2 * SECOND:
         yield ts
-        access: Access = LteAccess(net, person, ts) if person.cell.lte else UtranAccess(net, person, ts)
+        access = access_of(net, person, ts)
         ts = access.create(ts, "internet")
         if access.pdns and isinstance(access, LteAccess):
             if rng.random() < s.ims_share:
@@ -31,15 +33,29 @@ def life(net: Network, person: Subscriber) -> Generator[int, None, None]:
             yield ts
             ts = access.connect(ts + rng.randrange(20, 60) * MS, person.cell, False, lambda: draw_fate(net, rng))
         if access.pdns:
+            if isinstance(access, NrAccess) and rng.random() < s.ims_share:
+                yield ts
+                ts = access.create(ts + 20 * MS, "ims")
             ts = yield from connected(net, person, access, ts + GUARD)
         ts += rng.randrange(2000, 6000) * MS
         if not person.bad and not person.cell.bad:
             person.cell = other_cell(net, person)
 
 
+def access_of(net: Network, person: Subscriber, ts: int) -> Access:
+    """How a subscriber's device reaches the network where it is."""
+    if person.cell.nr:
+        return NrAccess(net, person, ts)
+    if not person.cell.lte:
+        return UtranAccess(net, person, ts)
+    return S1Access(net, person, ts) if net.scenario.s1 else LteAccess(net, person, ts)
+
+
 def other_cell(net: Network, person: Subscriber) -> Cell:
     """A cell to be in next. Nobody moves into or out of the bad one, so that its fault stays its own."""
     cells = net.cells if person.cell.lte else net.cells_3g
+    if net.nr and person.cell.nr:
+        cells = net.nr.cells
     return person.rng.choice([cell for cell in cells if not cell.bad] or cells)
 
 
@@ -55,10 +71,13 @@ def connected(net: Network, person: Subscriber, access: Access, ts: int) -> Gene
         yield ts
         draw = rng.random()
         if phase.lost:
+            if isinstance(access, S1Access | NrAccess) and phase.back:
+                ts = yield from idle(net, person, access, ts, access.drop)
+                continue
             return access.end_all(ts, "lost")
         if ts >= s.end - SECOND:
             return s.end
-        if isinstance(access, LteAccess) and rng.random() < s.idle_share:
+        if isinstance(access, LteAccess | NrAccess) and rng.random() < s.idle_share:
             ts = yield from idle(net, person, access, ts)
             continue
         if draw < s.stay_share:
@@ -70,10 +89,13 @@ def connected(net: Network, person: Subscriber, access: Access, ts: int) -> Gene
         return access.end_all(ts, "network" if network else "detach")
 
 
-def idle(net: Network, person: Subscriber, access: LteAccess, ts: int) -> Generator[int, None, int]:
-    """To idle and back by a service request, for some after paging, for some in another cell."""
+def idle(net: Network, person: Subscriber, access: LteAccess | NrAccess, ts: int,
+         release: Callable[[int], int] | None = None) -> Generator[int, None, int]:  # fmt: skip
+    """To idle (by `release`) and back by a service request, for some after paging, for some in another cell."""
     s, rng = net.scenario, person.rng
-    ts = access.release(ts) + int(rng.uniform(*s.idle_s) * SECOND)
+    begin = (release or access.release)(ts)
+    ts = begin + int(rng.uniform(*s.idle_s) * SECOND)
+    access.while_idle(begin, ts)
     yield ts
     if ts >= s.end - SECOND:
         return s.end
@@ -97,6 +119,11 @@ class Phase:
         self.span = int(rng.uniform(low, high) * SECOND)
         share = 0.9 if person.bad else (max(0.3, s.drop_share) if person.cell.bad else s.drop_share)
         self.lost = rng.random() < share
+        self.back = False  # lost, but the sessions stay and the device comes back
+        if (s.s1 or person.cell.nr) and not self.lost and not person.bad:
+            self.lost = self.back = rng.random() < (
+                max(0.3, s.radio_drop_share) if person.cell.bad else s.radio_drop_share
+            )
         if self.lost and person.bad:
             self.span = min(self.span, 5 * SECOND)
 
@@ -136,7 +163,7 @@ class Phase:
             pdn = access.pdns[-1]
             bearer, start = access.add_dedicated(pdn, start + GUARD, 1 if pdn.apn == "ims" else 2)
             start += GUARD
-            there = [bearer]
+            there = [bearer] if bearer else []
         return there, start
 
     def handovers(self, start: int) -> tuple[list[tuple[int, int]], int]:

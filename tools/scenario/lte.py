@@ -51,7 +51,7 @@ class LteAccess(LteBearers):
         wait = timer(net) if fate == REPEAT else 0
         latency = rng.randrange(400, 900) * MS if gateway.bad else rng.randrange(15, 70) * MS
         sgw_s5, pgw_s5 = self.sgw.endpoint(ts), gateway.node.endpoint(ts)
-        captured = ts >= net.signalling_from
+        captured = ts >= net.signalling_from and net.sees("s11")
         session = Session(
             len(net.truth.sessions) + 1, person.imsi, person.msisdn, person.imeisv, person.home_plmn, apn, self.rat,
             text(gateway.node.address), text(v4) if v4 else None, text(v6) if v6 else None, net.tick(ts),
@@ -173,7 +173,7 @@ class LteAccess(LteBearers):
             contexts, accepted = b"", b""
             start = self.net.tick(ts)
             for bearer in pdn.linked:
-                ran = cell.node.endpoint(ts)
+                ran = self.radio_endpoint(bearer, cell, ts)
                 bearer.add_path(start, cell, ran, cell.node)
                 if bearer is not self.pending:
                     contexts += gtp.bearer_context(gtp.ebi(bearer.ebi), gtp.fteid(gtp.S1U_ENB, ran))
@@ -210,6 +210,9 @@ class LteAccess(LteBearers):
             pdn.truth.leave(self.net.tick(ts))
         self.free_radio(end)
         return end
+
+    def while_idle(self, begin: int, end: int) -> None:
+        """What is signalled while the device is idle: nothing on S11."""
 
     def page(self, ts: int) -> int:
         """Downlink Data Notification; when the device answers."""

@@ -7,6 +7,7 @@ from tools.scenario.network import Cell, Network, Node, Subscriber
 from tools.scenario.user_plane import Bearer, Pdn
 
 ACCEPTED = 16
+DENIED = 94  # request rejected (TS 29.274 §8.4): the radio side could not serve it
 RADIO_CONNECTION_LOST = 21  # TS 36.413 §9.2.1.3, radio network layer
 
 
@@ -77,6 +78,10 @@ class LteLink:
         bearer.container = self.rng.random() < self.net.scenario.container_share
         return bearer
 
+    def radio_endpoint(self, bearer: Bearer, cell: Cell, ts: int) -> Endpoint:
+        """The endpoint that the eNodeB of `cell` gives to a bearer."""
+        return cell.node.endpoint(ts)
+
     def free_core(self, bearer: Bearer, now: int) -> None:
         """Frees the core-side endpoints of a bearer."""
         self.sgw_user.free(bearer.core, now)
@@ -139,11 +144,17 @@ class LteBearers(LteLink):
             record(net, created, asked, net.tick(ts), 1)
         return exchange(net, self.rng, call, ts, self.rng.randrange(6, 15) * MS)
 
-    def add_dedicated(self, pdn: Pdn, ts: int, qci: int) -> tuple[Bearer, int]:
-        """Create Bearer on S11 (and S5); the bearer, and when it can be used."""
+    def bearer_added(self, bearer: Bearer, ts: int, latency: int) -> bool:
+        """What the radio side does about a new bearer between request and answer; whether it was set up."""
+        return True
+
+    def add_dedicated(self, pdn: Pdn, ts: int, qci: int) -> tuple[Bearer | None, int]:
+        """Create Bearer on S11 (and S5); the bearer if it was made, and when it can be used."""
         bearer = self.new_bearer(pdn, ts, self.next_ebi(), qci)
         latency = self.rng.randrange(30, 90) * MS
-        ran = self.cell.node.endpoint(ts)
+        if not self.bearer_added(bearer, ts, latency):
+            return None, self.refuse_dedicated(pdn, bearer, ts, latency)
+        ran = self.radio_endpoint(bearer, self.cell, ts)
         bearer.add_path(self.net.tick(ts + latency), self.cell, ran, self.cell.node)
         request = self.create_bearer_request(pdn.ebi, bearer)
         answer = self.create_bearer_response(bearer, False)
@@ -153,6 +164,16 @@ class LteBearers(LteLink):
         end = exchange(self.net, self.rng, call, ts, latency, fate)
         pdn.linked.append(bearer)
         return bearer, end
+
+    def refuse_dedicated(self, pdn: Pdn, bearer: Bearer, ts: int, latency: int) -> int:
+        """Create Bearer that the radio side could not serve."""
+        request = self.create_bearer_request(pdn.ebi, bearer)
+        context = gtp.bearer_context(gtp.ebi(0), gtp.cause(DENIED), gtp.fteid(gtp.S1U_SGW, bearer.core, 1))
+        answer = gtp.message_v2(96, self.sgw_c.teid, self.pending_sequence, gtp.cause(DENIED) + context)
+        call = self.call("s11", "create_bearer", self.sgw, self.mme, (request,), (answer,), pdn, DENIED, "failure")
+        end = exchange(self.net, self.rng, call, ts, latency)
+        self.free_core(bearer, end)
+        return end
 
     def s5_create_bearer(self, pdn: Pdn, bearer: Bearer, ts: int, latency: int) -> None:
         """Create Bearer of the PGW, around that on S11."""
@@ -188,7 +209,7 @@ class LteBearers(LteLink):
         request = gtp.message_v2(99, self.mme_c.teid, sequence, identity)
         answer = gtp.message_v2(100, self.sgw_c.teid, sequence, gone)
         net, asked, done = self.net, ts + 20 * MS, ts + 55 * MS
-        if ts >= net.signalling_from:
+        if ts >= net.signalling_from and net.sees("s11"):
             net.control(ts, self.mme, self.sgw, self.mme.port, gtp.GTPC_PORT, command)
             net.control(asked, self.sgw, self.mme, self.sgw.port, gtp.GTPC_PORT, request)
             net.control(done, self.mme, self.sgw, gtp.GTPC_PORT, self.sgw.port, answer)

@@ -4,6 +4,7 @@ from collections import deque
 from functools import lru_cache
 from ipaddress import ip_address
 from random import Random
+from typing import TYPE_CHECKING
 
 from tools.scenario.capture_file import Capture, CaptureOptions
 from tools.scenario.config import SECOND, Scenario
@@ -11,6 +12,10 @@ from tools.scenario.encode_gtp import GTPC_PORT, Endpoint, Location
 from tools.scenario.encode_ip import fragments, ip, udp
 from tools.scenario.tcp_model import MS, Profile
 from tools.scenario.truth import Flow, Truth
+
+if TYPE_CHECKING:
+    from tools.scenario.nr_network import NrNetwork
+    from tools.scenario.radio import Radio
 
 CONTROL, S1U, S5U = 0, 1, 2
 
@@ -56,9 +61,10 @@ class Node:
 class Cell:
     """A cell with the node that serves it and the radio conditions it gives."""
 
-    def __init__(self, where: Location, node: Node, profile: Profile, lte: bool, bad: bool) -> None:
+    def __init__(self, where: Location, node: Node, profile: Profile, lte: bool, bad: bool, nr: bool = False) -> None:
         self.where, self.node, self.profile, self.lte, self.bad = where, node, profile, lte, bad
-        identity = f"{where.cell}" if lte else f"{where.area}-{where.cell}"
+        self.nr = nr
+        identity = f"{where.cell}" if lte or nr else f"{where.area}-{where.cell}"
         self.name = f"{where.mcc}-{where.mnc}-{identity}"
 
 
@@ -127,6 +133,9 @@ class Network:
         self.servers4 = [bytes((203, 0, 113, i + 1)) for i in range(100)]
         self.servers6 = [(0x20010DB8FFFF << 80 | i + 1).to_bytes(16, "big") for i in range(50)]
         self.server_ident = 0
+        self.radio: Radio | None = None  # the control plane between radio and core, where the scenario has one
+        self.nr: NrNetwork | None = None
+        self.unseen = set(scenario.unseen.split())
         self.flows_without_ports: dict[tuple[bytes, bytes, int], Flow] = {}
 
     def _node(self, name: str, kind: int, number: int) -> Node:
@@ -178,6 +187,10 @@ class Network:
         """A time as the capture file can say it."""
         return ts - ts % self.quantum
 
+    def sees(self, interface: str) -> bool:
+        """Whether the capture holds this interface."""
+        return interface not in self.unseen
+
     def server_leg(self, gateway: Gateway, rng: Random) -> int:
         """Round trip from the probe to a server behind a gateway."""
         return rng.randrange(120, 200) * MS if gateway.bad else rng.randrange(8, 40) * MS
@@ -201,6 +214,8 @@ class Network:
 
     def tunnel_control(self, ts: int, src: Node, dst: bytes, message: bytes) -> None:
         """Captures a GTP-U message that carries no user packet."""
+        if not self.sees("user"):
+            return
         datagram = udp(src.address, dst, 2152, 2152, message)
         self.capture.add(ts, S1U, ip(src.address, dst, 17, datagram, src.next_ident()))
         self.truth.count("gtpu_control")

@@ -12,6 +12,8 @@ from tools.scenario.encode_gtp import gtpu_echo, message_v2
 from tools.scenario.exchange import Call, exchange, record
 from tools.scenario.life import life
 from tools.scenario.network import CONTROL, Network, Node, Subscriber, text
+from tools.scenario.nr_network import NrNetwork
+from tools.scenario.radio import Radio
 from tools.scenario.tcp_model import MS
 from tools.scenario.truth import Truth
 from tools.scenario.user_plane import Traffic
@@ -26,6 +28,12 @@ def generate(scenario: Scenario, folder: Path, options: CaptureOptions | None = 
     truth = Truth(scenario.seed, scenario.start, scenario.end, scenario.window_s * SECOND)
     capture = Capture(folder, options, scenario.start, scenario.end)
     net = Network(scenario, truth, capture, options)
+    if scenario.cells_nr:
+        net.nr = NrNetwork(net)
+    if scenario.s1 or net.nr:
+        net.radio = Radio(net)
+        if net.nr:
+            net.nr.begin(net.radio)
     truth.files = [file.path.name for file in capture.files]
     _faults(net)
     _echoes(net)
@@ -38,7 +46,11 @@ def generate(scenario: Scenario, folder: Path, options: CaptureOptions | None = 
     finally:
         if collecting:
             gc.enable()
+    if net.radio is not None:
+        net.radio.sctp.flush(2**63)
     capture.close()
+    if not net.sees("user"):
+        truth.flows.clear()
     _totals(truth)
     truth.ledger["in"] = capture.packets
     truth.ledger["in_bytes"] = capture.octets
@@ -47,7 +59,7 @@ def generate(scenario: Scenario, folder: Path, options: CaptureOptions | None = 
 
 
 def _live(net: Network) -> None:
-    lives = [life(net, person) for person in net.subscribers]
+    lives = [life(net, person) for person in net.subscribers + (net.nr.subscribers if net.nr else [])]
     queue = [(now, number) for number, each in enumerate(lives) if (now := next(each, None)) is not None]
     heapq.heapify(queue)
     written = net.scenario.start
@@ -55,7 +67,10 @@ def _live(net: Network) -> None:
         now, number = heapq.heappop(queue)
         if now > written + SECOND:
             written = now
-            net.capture.flush(now - MARGIN)
+            if net.radio is not None:
+                net.radio.sctp.flush(now - MARGIN)
+            # A message in pieces ends at its time and begins a little earlier.
+            net.capture.flush(now - MARGIN - MS if net.radio is not None else now - MARGIN)
         later = next(lives[number], None)
         if later is not None:
             heapq.heappush(queue, (max(later, now), number))
@@ -65,6 +80,8 @@ def _faults(net: Network) -> None:
     s, faults = net.scenario, net.truth.faults
     if s.bad_cell is not None:
         faults["cell"] = net.cells[s.bad_cell].name
+    if s.bad_cell_nr is not None and net.nr:
+        faults["cell_nr"] = net.nr.cells[s.bad_cell_nr].name
     if s.bad_gateway is not None:
         faults["gateway"] = text(net.gateways[s.bad_gateway].node.address)
     if s.bad_subscriber is not None:
@@ -93,7 +110,8 @@ def _gtpu_echo(net: Network, enb: Node, sgw: Node, ts: int) -> None:
     net.tunnel_control(ts, enb, sgw.address, gtpu_echo(False, sequence))
     net.tunnel_control(ts + MS, sgw, enb.address, gtpu_echo(True, sequence))
     call = Call("s1u", "gtpu_echo", enb, sgw, (), ())
-    record(net, call, net.tick(ts), net.tick(ts + MS), 1)
+    if net.sees("user"):
+        record(net, call, net.tick(ts), net.tick(ts + MS), 1)
 
 
 def _plain(net: Network) -> None:

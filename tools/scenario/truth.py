@@ -28,6 +28,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tools.scenario import radio_truth
+from tools.scenario.radio_truth import RadioTruth
+
 PER_DIRECTION = (
     "bytes",
     "packets",
@@ -164,6 +167,7 @@ class Truth:
     messages: dict[str, int] = field(default_factory=dict)
     faults: dict[str, Any] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
+    radio: RadioTruth | None = None
 
     def count(self, reason: str, packets: int = 1) -> None:
         """Adds captured packets to a row of the ledger (`formats.reasons` names)."""
@@ -240,7 +244,7 @@ class Truth:
 
     def as_dict(self) -> dict[str, Any]:
         """The whole truth as plain types."""
-        return {
+        return self._radio_as_dict() | {
             "doc": __doc__,
             "seed": self.seed,
             "start": self.start,
@@ -256,6 +260,16 @@ class Truth:
             "flows": [_flow(f) for f in self.flows],
             "cells": self.by_cell(),
             "subscribers": self.by_subscriber(),
+        }
+
+    def _radio_as_dict(self) -> dict[str, Any]:
+        if self.radio is None:
+            return {}
+        return {
+            "radio_doc": radio_truth.__doc__,
+            "connections": [vars(c) for c in self.radio.connections],
+            "bearers": [vars(b) for b in self.radio.bearers],
+            "radio_cells": self.radio.by_cell(self.procedures, self.end),
         }
 
     def write(self, path: Path) -> None:

@@ -52,12 +52,13 @@ class Bearer:
     s5_sgw: Endpoint  # the S5 tunnel behind an SGW; 3G has none and repeats `core`
     s5_pgw: Endpoint
     container: bool = False
+    qfi: int = 0  # its QoS flow; of an LTE bearer its class
     sequence: bool = False
     paths: list[Path] = field(default_factory=list)
 
     def add_path(self, since: int, cell: Cell, ran: Endpoint, node: Node) -> Path:
         """Binds the radio side to an endpoint of `node` from `since` on."""
-        extension = [pdu_session_container(up, self.qci) if self.container else b"" for up in (True, False)]
+        extension = [pdu_session_container(up, self.qfi or self.qci) if self.container else b"" for up in (True, False)]
         path = Path(
             since, cell, ran, node,
             Tunnel(ran.address, self.core, extension[0], self.sequence),
@@ -110,6 +111,8 @@ class Route:
     def carry(self, ts: int, up: bool, packet: bytes) -> None:
         """Captures one packet of the subscriber, with its tunnel where it has one."""
         net, way = self.net, 0 if up else 1
+        if net.unseen and not net.sees("user"):
+            return
         ledger, add = net.truth.ledger, net.capture.add
         ledger["user_plane"] += 1
         if self.tunnels is None:
