@@ -112,12 +112,12 @@ NORMAL: dict[str, frozenset[int]] = {
     # TS 24.501 Annex B: regular deactivation, reactivation requested.
     "fgsm": frozenset({36, 39}),
     "pfcp": frozenset({1}),
+    # TS 32.298 §5.1.2.2.7: any other but the abnormal release ends the record, not what it tells of.
+    "cdr_closing": frozenset(set(cdr_ps.CAUSES) - {cdr_ps.CLOSING_ABNORMAL}),
     # TS 32.298 §5.1.3.1.12: a call that is re-established goes on.
     "call_end": frozenset({cdr_cs.NORMAL, cdr_cs.PARTIAL, cdr_cs.REESTABLISHED}),
     "call_control": cdr_cs.CONTROL_NORMAL,
     "sip": frozenset({200, 486, 487, 600, 603}),
-    # TS 32.298 §5.1.2.2.7: any other but the abnormal release ends the record, not what it tells of.
-    "cdr_closing": frozenset(set(cdr_ps.CAUSES) - {cdr_ps.CLOSING_ABNORMAL}),
 }
 """The causes that are a normal release: family to codes. Any other cause of an end is a drop."""
 

@@ -52,7 +52,7 @@ from kernels.signalling import (
     STATEFUL,
     TEXT,
 )
-from kernels.transport import other, quic, tcp, udp
+from kernels.transport import carries_signalling, other, quic, tcp, udp
 
 EARLIEST, LATEST = -(2**61), 2**62 - 1
 """ns: times of packets are held to the years 1896 to 2116, so that sums of a time and a span stay inside int64."""
@@ -196,11 +196,11 @@ def _decode(data, lo, end, limit, link, row, out):  # type: ignore[no-untyped-de
             if depth == 0 and (row.src_port == PORT_DIAMETER or row.dst_port == PORT_DIAMETER):
                 _note_segment(end, hi, row, out)
             return reason
-        if protocol == SCTP and depth == 0 and fragment == 0:
-            row.payload = hi - at
-            return _stateful(at, end, SCTP_PACKET, row, out)
         if protocol != UDP:
-            return other(data, at, end, hi, protocol, row)
+            reason = other(data, at, end, hi, protocol, row)
+            if protocol == SCTP and depth == 0 and fragment == 0 and carries_signalling(data, at, end, row):
+                return _stateful(at, end, SCTP_PACKET, row, out)
+            return reason
         reason, src_port, dst_port, behind = udp(data, at, end, hi, fragment, row)
         if reason != 0:
             break

@@ -4,6 +4,8 @@
 so a payload counts in full where the snap length took it away.
 """
 
+import numpy as np
+
 from formats.ip import (
     FRAGMENT_MORE,
     QUIC_1,
@@ -33,8 +35,23 @@ from formats.ip import (
     UDP_LENGTH,
 )
 from formats.reasons import TRANSPORT_MALFORMED, TRANSPORT_TRUNCATED, USER_PLANE
+from formats.sctp import (
+    COMMON_HEADER,
+    DATA,
+    DATA_HEADER,
+    DATA_PPID,
+    PORTS,
+    PPID_DIAMETER,
+    PPID_DIAMETER_DTLS,
+    PPID_NGAP,
+    PPID_S1AP,
+)
 from kernels.jit import inlined, part
 from kernels.wide import be16, be32, octet
+
+SIGNALLING_PORT = np.zeros(1 << 16, np.bool_)
+SIGNALLING_PORT[list(PORTS)] = True
+"""By port: associations whose packets are signalling, whatever they carry."""
 
 
 @inlined
@@ -124,3 +141,15 @@ def other(data, at, cut, hi, protocol, row):  # type: ignore[no-untyped-def]
         row.src_port = be16(data, at)
         row.dst_port = be16(data, at + 2)
     return USER_PLANE
+
+
+@part
+def carries_signalling(data, at, cut, row):  # type: ignore[no-untyped-def]
+    """Whether an SCTP packet is of an association that is read: by its ports, else by what its first chunk carries."""
+    if SIGNALLING_PORT[row.src_port] or SIGNALLING_PORT[row.dst_port]:
+        return True
+    first = at + COMMON_HEADER
+    if cut - first < DATA_HEADER or octet(data, first) != DATA:
+        return False
+    ppid = be32(data, first + DATA_PPID)
+    return ppid in (PPID_S1AP, PPID_NGAP, PPID_DIAMETER, PPID_DIAMETER_DTLS)

@@ -26,7 +26,7 @@ def empty() -> dict:
     names = (
         "flow_hash tunnel_hash src_hi src_lo dst_hi dst_lo shard_hash src_port dst_port outer_src_hi outer_src_lo "
         "outer_dst_hi outer_dst_lo seq ack length payload window ip_id mss kind reason ip_protocol tcp_flags gtpu_type "
-        "depth quic fragment ttl"
+        "depth quic fragment ttl at"
     )
     return dict.fromkeys(names.split(), 0) | {"teid": -1, "window_shift": -1, "qfi": -1, "pdu_type": -1}
 
@@ -350,11 +350,16 @@ def decode(frame: bytes, wire: int, link: int, row: dict) -> dict | None:
             return piece
         if protocol == 6:
             read_tcp(rest, left, row)
+            if depth == 0 and 3868 in (row["src_port"], row["dst_port"]) and row["payload"] and len(rest) == left:
+                row["at"] = rest[left - row["payload"] :]
             raise Done(R.USER_PLANE)
         if protocol != 17:
             row["payload"] = left
             if protocol == 132 and len(rest) >= 4:
                 row.update(src_port=u16(rest, 0), dst_port=u16(rest, 2))
+            if protocol == 132 and depth == 0 and not more and is_signalling_sctp(rest):
+                row.update(at=rest, window=len(rest))
+                raise Done(R.SCTP)
             raise Done(R.USER_PLANE)
         if left < 8:
             raise Reject(R.TRANSPORT_MALFORMED)
@@ -390,6 +395,9 @@ def plain_datagram(rest, left, size, datagram, more, ident, depth, row):  # type
             raise Reject(R.GTPC_TRUNCATED)
         row["reason"] = R.GTPC_FRAGMENT
         return piece
+    if depth == 0 and 8805 in ports and not more:
+        row.update(at=datagram, window=len(datagram))
+        raise Done(R.PFCP)
     if depth == 0 and 3386 in ports and len(datagram) >= 4:
         length = u16(datagram, 2)
         if length in (size - 28, size - 14) and datagram[0] >> 5 < 3:
@@ -398,8 +406,18 @@ def plain_datagram(rest, left, size, datagram, more, ident, depth, row):  # type
     raise Done(R.USER_PLANE)
 
 
+def is_signalling_sctp(rest: bytes) -> bool:
+    """By the ports that have signalling, else by the payload protocol of a first DATA chunk."""
+    if len(rest) >= 4 and {u16(rest, 0), u16(rest, 2)} & {2905, 3868, 36412, 36422, 38412, 38422}:
+        return True
+    return len(rest) >= 28 and rest[12] == 0 and u32(rest, 24) in (18, 46, 47, 60)
+
+
 def parse_frame(frame: bytes, wire: int, link: int) -> tuple[dict, dict | None]:
-    """The PACKET fields of one captured frame (without ts, wire, source), and the piece kept or None."""
+    """The PACKET fields of one captured frame (without ts, wire, source), and the piece kept or None.
+
+    `at` is not an offset: 0, or the octets that lie there.
+    """
     row, piece = empty(), None
     try:
         piece = decode(frame, wire, link, row)
@@ -407,7 +425,15 @@ def parse_frame(frame: bytes, wire: int, link: int) -> tuple[dict, dict | None]:
         return empty() | {"reason": reject.args[0]}, None
     except Done as done:
         row["reason"] = done.args[0]
-    row["kind"] = {R.USER_PLANE: 1, None: None, R.GTPU_CONTROL: 3, R.FRAGMENT: 4, R.GTPC_FRAGMENT: 4}[row["reason"]]
+    row["kind"] = {
+        R.USER_PLANE: 1,
+        None: None,
+        R.GTPU_CONTROL: 3,
+        R.FRAGMENT: 4,
+        R.GTPC_FRAGMENT: 4,
+        R.SCTP: 5,
+        R.PFCP: 5,
+    }[row["reason"]]
     if piece is not None:
         row["window"] = 1
     set_hashes(row)

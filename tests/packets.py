@@ -39,6 +39,8 @@ class Frame(NamedTuple):
 
 
 MACS = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
+NGAP_CHUNK = b"\0\3\0\x14" + bytes(11) + b"\x3c" + bytes(4)
+DIAMETER_HEAD = bytes.fromhex("0100001480000101") + bytes(12)
 USER4 = IP(src="10.9.8.7", dst="198.51.100.20", id=4711, ttl=63)
 USER6 = IPv6(src="2001:db8:1::7", dst="2001:db8:2::20", hlim=60)
 NODE4 = IP(src="192.0.2.1", dst="192.0.2.2", id=99)
@@ -154,6 +156,16 @@ def _ips() -> list[tuple[str, int, Any]]:
         ("gre", USER4 / GRE() / NODE4 / tail),
         ("icmp", USER4 / ICMP() / Raw(b"ping")),
         ("sctp", USER4 / SCTP(sport=36412, dport=36412, tag=5) / Raw(bytes(16))),
+        ("sctp of others", USER4 / SCTP(sport=5000, dport=5001, tag=5) / Raw(bytes(16))),
+        (
+            "sctp ngap by ppid",
+            USER4 / SCTP(sport=5000, dport=5001, tag=5) / Raw(NGAP_CHUNK),
+        ),
+        ("pfcp", USER4 / UDP(sport=8805, dport=8805) / Raw(bytes.fromhex("2001000c00000100006000040000000a"))),
+        (
+            "diameter",
+            USER4 / TCP(sport=3868, dport=40000, flags="PA") / Raw(DIAMETER_HEAD),
+        ),
         ("bad ihl", IP(src="10.9.8.7", dst="1.2.3.4", ihl=4) / tail),
         ("bad total", IP(src="10.9.8.7", dst="1.2.3.4", len=19) / tail),
         ("version 5", IP(version=5, src="10.9.8.7", dst="1.2.3.4") / tail),

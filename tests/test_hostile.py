@@ -419,12 +419,36 @@ def test_hostile_frames_give_every_reason(tmp_path: Path) -> None:
     short = message(1, 0, 1)
     wrong = [short[:2] + b"\xff\xff" + short[4:], short[:3] + b"\x01" + short[4:], b"\x48", b"\xa8" + short[1:]]
     seen |= reasons(taken(tmp_path, pcap([frame(START, MME, SGW, 2123, octets) for octets in wrong])))
+    seen |= reasons(taken(tmp_path, pcap(list(stateful_signalling()))))
     records = np.zeros(3, RECORD)
     records["offset"], records["captured"] = [0, -1, 90], [101, 10, 20]
     rows, out = np.zeros(3, PACKET), signalling.allocate(8)
     assert parse(np.zeros(100, np.uint8), records, 0, rows, out) == 3
     assert set(rows["reason"]) == {RECORD_DAMAGED}
     assert {reason.name for reason in REASONS} - seen == {"record_damaged"}
+
+
+def stateful_signalling() -> Iterator[Frame]:
+    """S1AP, NGAP and Diameter in SCTP and PFCP in UDP: whole, cut, and of lengths that contradict themselves."""
+    messages = {18: bytes.fromhex("000c400a000001000840020001"), 60: bytes.fromhex("0015400a000001001b40020000"),
+                46: bytes.fromhex("01000014800001010000000000000001") + bytes(4)}  # fmt: skip
+    pfcp = bytes.fromhex("2001000c00000100006000040000000a")
+    datagrams = [pfcp, pfcp[:3], b"\x20\x01\0\1" + pfcp[4:], b"\x60" + pfcp[1:]]
+    ports = (8805).to_bytes(2, "big") * 2
+    whole: list[tuple[int, bytes]] = [(17, ports + (8 + len(d)).to_bytes(2, "big") + bytes(2) + d) for d in datagrams]
+    for ppid, right in messages.items():
+        for tsn, octets in enumerate((right, b"\xff" + right[1:], right[:2], b"\x01\xff\xff\xff" + right[4:])):
+            data = b"\0\3" + (16 + len(octets)).to_bytes(2, "big") + tsn.to_bytes(4, "big") + bytes(4)
+            data += ppid.to_bytes(4, "big") + octets + bytes(-len(octets) % 4)
+            head = (36412).to_bytes(2, "big") * 2 + ppid.to_bytes(4, "big") + bytes(4)
+            whole += [(132, head + data), (132, head + b"\0\3\0\2" + data), (132, head + b"\3\0\0\4")]
+    for n, (protocol, content) in enumerate(whole):
+        total = 20 + len(content)
+        ip = b"\x45\0" + total.to_bytes(2, "big") + bytes([0, n, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2])
+        octets = bytes(12) + b"\x08\x00" + ip + content
+        yield Frame(START + n, len(octets), octets)
+        yield Frame(START + n, len(octets), octets[:40])
+        yield Frame(START + n, len(octets), octets[:43])
 
 
 def both_legs() -> list[Frame]:

@@ -90,6 +90,10 @@ def check(frames: list[tuple[bytes, int, int]], names: list[str] | None = None) 
             assert next(kept) == piece, where
             expected["payload"] = row["payload"]
         got = {name: int(row[name]) for name in PACKET.names}
+        lies = expected["at"]
+        if lies != 0:
+            assert bytes(data[got["at"] : got["at"] + len(lies)]) == lies, where
+            expected["at"] = got["at"]
         assert got == expected, where
     assert next(kept, None) is None
     return rows
@@ -192,7 +196,7 @@ def test_stops_where_signalling_has_no_room() -> None:
     full = rec_arrays(allocate(1, pieces=1))
     full.used[0] = len(full.messages) - DATAGRAM_MESSAGES + 1
     assert parse(data, records, 0, rows, full) == 1
-    assert full.used.tolist() == [len(full.messages) - DATAGRAM_MESSAGES + 1, 0, 0, 0, 0]
+    assert full.used.tolist() == [len(full.messages) - DATAGRAM_MESSAGES + 1, 0, 0, 0, 0, 0]
     full.used[:] = 0
     assert parse(data, records, 1, rows, full) == 2
     full.used[:] = 0

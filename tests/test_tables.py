@@ -95,6 +95,11 @@ def plain(column, row, name):
         return column.values[int(value)] or None
     if column.kind == "id":
         return int(value) or None
+    if column.kind == "slice":
+        value = int(row[name])
+        if value < 0:
+            return None
+        return str(value >> 24) + ("" if value & 0xFFFFFF == 0xFFFFFF else "-%06x" % (value & 0xFFFFFF))
     if column.kind == "cell":
         return cell_text(int(value))
     if value == -1:

@@ -29,6 +29,8 @@ CELLS = [cell(CELL_ECGI, "26201f", 256 * 1000 + i) for i in range(3)]
 CELLS += [cell(CELL_NCGI, "310260", 2**36 - 1), cell(CELL_CGI, "26201f", 77 << 16 | 65535), 0]
 GATEWAYS = [(0, int(IPV4_MAPPED) | 0x0A000001), (0, int(IPV4_MAPPED) | 0x0A000002), (0x20010DB8 << 32, 1), (0, 0)]
 
+SLICES = [-1, 1 << 24 | 0xFFFFFF, 1 << 24 | 1, 255 << 24]
+
 _SPECIAL = {"apn", "cause_code", "ip_protocol", "server_port", "session_id"}
 
 
@@ -39,6 +41,8 @@ def _field(rng, column, n):
         return np.where(rng.random(n) < 0.4, np.nan, rng.integers(1, 9_000_000, n) / 1000)
     if column.kind in ("count", "small"):
         return np.where(rng.random(n) < 0.2, -1, rng.integers(0, 10_000, n))
+    if column.kind == "slice":
+        return rng.choice(SLICES, n)
     if column.kind == "flag":
         return rng.integers(-1, 2, n)
     return rng.integers(0, len(column.values), n)
@@ -49,7 +53,7 @@ def rows(table, n, seed=0, windows=2):
     rng = np.random.default_rng([seed, n, len(table.name)])
     out = np.zeros(n, table.dtype)
     for column in table.columns:
-        if column.kind in ("ms", "kbps", "count", "small", "flag", "enum"):
+        if column.kind in ("ms", "kbps", "count", "small", "flag", "enum", "slice"):
             out[column.name] = _field(rng, column, n)
     out["start_time"] = START + rng.integers(0, windows * WINDOW // SECOND, n) * SECOND + rng.integers(0, 3, n)
     out["end_time"] = np.where(rng.random(n) < 0.1, xdr.NEVER, out["start_time"] + rng.integers(0, SECOND, n))
