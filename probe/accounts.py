@@ -16,7 +16,8 @@ from probe.sources import Source
 
 __all__ = ["Accounts"]
 
-_TABLES = (own.UES, own.SESSIONS, own.BEARERS, own.TUNNELS, own.CONTROLS, own.TRANSACTIONS, own.PEERS, own.APNS)
+_TABLES = (own.UES, own.SESSIONS, own.BEARERS, own.TUNNELS, own.CONTROLS, own.TRANSACTIONS, own.PEERS, own.APNS,
+           own.RANS, own.RAN_CORES)  # fmt: skip
 """Pools that refuse a row when they are full; a full flow table ends another flow, and says so in its row."""
 _FIELDS = ("packets", "bytes", "joined", "unjoined", "messages")
 

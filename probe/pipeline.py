@@ -150,6 +150,10 @@ class Pipeline:
         self.assembler: Assembler | None = None
         self._pool = ThreadPoolExecutor(workers, "worker") if workers > 1 else None
 
+    def release(self) -> None:
+        """Give the memory of tables and lanes back: what comes after needs the accounts only."""
+        self.workers, self.lanes, self.assembler = [], [], None
+
     def _all(self, function: Work, items: Iterable[Any]) -> None:
         """Do `function` for each item, side by side where there are several workers."""
         if self._pool is None:

@@ -12,6 +12,7 @@ import click
 from kernels import shard as own
 from kernels.shard import Limits
 from kernels.table import REFUSED
+from probe.accounts import Accounts
 from probe.archive import Archive, archive_lines, claim
 from probe.config import config_option
 from probe.duration import DURATION
@@ -35,6 +36,7 @@ DAMAGED = 3
 POOLS = {
     "flows": own.FLOWS, "devices": own.UES, "sessions": own.SESSIONS, "bearers": own.BEARERS, "tunnels": own.TUNNELS,
     "control tunnels": own.CONTROLS, "transactions": own.TRANSACTIONS, "peers": own.PEERS, "access points": own.APNS,
+    "radio connections": own.RANS, "radio connection names": own.RAN_CORES,
 }  # fmt: skip
 
 
@@ -81,12 +83,18 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
             sink.abort()
             raise
         rows = sink.rows_written()
+        refused = _refused(pipeline)
+        pipeline.release()
         span = _span(ledger, options.window_s * SECOND, archive)
         if span is not None:
             kpis = compute([out], out, options.window_s, options.grains, progress=told.rows_done, between=span)
             rows |= kpis.rows_out
     problems = [*_problems(sources, refusals), *archive.problems]
-    return Outcome(_summary(out, options, pipeline, rows, begun, told.compiled_s), problems, archive_lines(archive))
+    return Outcome(
+        _summary(out, options, pipeline.accounts, refused, rows, begun, told.compiled_s),
+        problems,
+        archive_lines(archive),
+    )
 
 
 def _check_out(out: Path) -> None:
@@ -166,11 +174,23 @@ def _problem_entries(
         yield LedgerEntry(first, refusal.source, "rejected", f"refused: {refusal.reason}", 0, 0, None)
 
 
+def _refused(pipeline: Pipeline) -> dict[str, int]:
+    """Rows for which there was no room, by table: signalling is the same in every shard, connections are each one's."""
+    shards = [worker.shard.words for worker in pipeline.workers]
+    counts = {name: [int(words[pool + REFUSED]) for words in shards] for name, pool in POOLS.items()}
+    told = {name: sum(each) if POOLS[name] == own.FLOWS else each[0] for name, each in counts.items()}
+    return {name: count for name, count in told.items() if count}
+
+
 def _summary(
-    out: Path, options: RunOptions, pipeline: Pipeline, rows: dict[str, int], begun: float, compiled_s: float
+    out: Path,
+    options: RunOptions,
+    accounts: Accounts,
+    refused: dict[str, int],
+    rows: dict[str, int],
+    begun: float,
+    compiled_s: float,
 ) -> RunSummary:
-    accounts, shards = pipeline.accounts, [worker.shard for worker in pipeline.workers]
-    refused = {name: sum(int(shard.words[pool + REFUSED]) for shard in shards) for name, pool in POOLS.items()}
     return RunSummary(
         out=out,
         window_s=options.window_s,
@@ -180,7 +200,7 @@ def _summary(
         joined=(int(accounts.total("unjoined")[0]), int(accounts.total("joined")[0])),
         messages=accounts.total("messages"),
         rows=rows,
-        refused_rows={name: count for name, count in refused.items() if count},
+        refused_rows=refused,
         seconds=time.perf_counter() - begun,
         compiled_s=compiled_s,
         peak_octets=peak_memory(),

@@ -15,7 +15,7 @@ from probe.writer import TableWriter
 
 __all__ = ["LedgerEntry", "Sink"]
 
-WAITING = 64
+WAITING = 16
 """Batches of rows in the queue before decoding has to wait."""
 
 _TABLES = tuple(table for table in xdr.TABLES if table is not xdr.LEDGER)
