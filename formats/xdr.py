@@ -61,7 +61,8 @@ CONNECT_OUTCOMES = ("", "success", "refused", "no_answer", "client_abort", "half
 SOURCES = ("", "gtpv1c", "gtpv2c", "user_plane", "s1ap", "ngap", "pfcp")
 CAUSE_FAMILIES = ("", "gtpv1c", "gtpv2c", "s1ap_radio", "s1ap_transport", "s1ap_nas", "s1ap_protocol", "s1ap_misc",
                   "emm", "esm", "diameter", "ikev2", "ngap_radio", "ngap_transport", "ngap_nas", "ngap_protocol",
-                  "ngap_misc", "fgmm", "fgsm", "pfcp")  # fmt: skip
+                  "ngap_misc", "fgmm", "fgsm", "pfcp", "diameter_subscription", "diameter_multimedia",
+                  "diameter_policy", "diameter_media", "diameter_spending", "diameter_experimental")  # fmt: skip
 PROCEDURES = (
     "",
     "create_session",
