@@ -78,7 +78,7 @@ APPLICATION_IDS = np.array(sorted(diameter.APPLICATIONS), np.int64)
 
 
 def application_interfaces() -> np.ndarray:
-    """uint8[n] by place in APPLICATION_IDS: index of `xdr.INTERFACES`, `diameter` for those without one of their own."""
+    """uint8[n] by place in APPLICATION_IDS: index of `xdr.INTERFACES`, `diameter` where there is none of its own."""
     names = [diameter.APPLICATIONS[int(number)] for number in APPLICATION_IDS]
     return np.array([INTERFACES.index(name if name in INTERFACES else "diameter") for name in names], np.uint8)
 

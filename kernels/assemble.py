@@ -8,9 +8,9 @@ the update stage after which packet each message was whole.
 
 import numpy as np
 
+from formats.diameter import VERSION
 from formats.nas import ALGORITHM_UNKNOWN
 from formats.ran import S1AP as PROTOCOL_S1AP
-from formats.diameter import VERSION
 from formats.reasons import DIAMETER, PFCP, SCTP, SCTP_MALFORMED, SCTP_TRUNCATED
 from formats.records import EVENT_DIAMETER, EVENT_PFCP, EVENT_RAN, KIND_SIGNALLING
 from formats.sctp import MALFORMED, PPID_DIAMETER, PPID_DIAMETER_DTLS, PPID_NGAP, PPID_S1AP, TRUNCATED
@@ -99,7 +99,8 @@ def read_user_message(data, message, p, position, out):  # type: ignore[no-untyp
     reason = np.int64(DIAMETER)
     for k in range(count):
         span = out.spans.spans[k]
-        found = read_diameter(data, np.int64(span.offset), span.offset + np.int64(span.length), span.ts, p, position, out)
+        begin = np.int64(span.offset)
+        found = read_diameter(data, begin, begin + np.int64(span.length), span.ts, p, position, out)
         if reason == DIAMETER:
             reason = found
     return reason
@@ -113,7 +114,8 @@ def read_segment(data, p, position, out):  # type: ignore[no-untyped-def]
     for k in range(count):
         span = out.spans.spans[k]
         octets = out.spans.octets if span.copied else data
-        read_diameter(octets, np.int64(span.offset), span.offset + np.int64(span.length), span.ts, p, position, out)
+        begin = np.int64(span.offset)
+        read_diameter(octets, begin, begin + np.int64(span.length), span.ts, p, position, out)
 
 
 @part

@@ -7,7 +7,7 @@ up, the packet credited to its bearer and to its connection. Table lines of the 
 import numpy as np
 
 from formats.reasons import GTPC_FRAGMENT, SECOND_LEG
-from formats.records import EVENT_DIAMETER, EVENT_RAN, KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
+from formats.records import EVENT_DIAMETER, EVENT_PFCP, EVENT_RAN, KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
 from formats.state import FLOW, LEG_FORWARDING
 from kernels import (
     diameter_control,
@@ -16,6 +16,7 @@ from kernels import (
     gtp_paths,
     gtpc,
     ledger,
+    pfcp_control,
     presence,
     ran_control,
     reassembly,
@@ -28,7 +29,7 @@ from kernels import shard as own
 from kernels.flow import TCP
 from kernels.gtp_context import NO_DIGITS
 from kernels.hashing import tunnel_hash
-from kernels.heard import EVENT_COUNT, diameter_messages, diameter_text, events, ran_messages
+from kernels.heard import EVENT_COUNT, diameter_messages, diameter_text, events, pfcp_messages, ran_messages
 from kernels.jit import inlined, part
 from kernels.octets import be16
 from kernels.prefetch import prefetch_row, prefetch_rows_line
@@ -258,6 +259,8 @@ def hear(shard, heard, position):  # type: ignore[no-untyped-def]
         interface, joined = np.int64(diameter_control.DIAMETER), np.int64(0)
         if e.kind == EVENT_RAN:
             interface, joined = ran_control.apply(shard, heard, ran_messages(heard, 0)[e.row])
+        elif e.kind == EVENT_PFCP:
+            interface, joined = pfcp_control.apply(shard, heard, pfcp_messages(heard, 0)[e.row])
         elif e.kind == EVENT_DIAMETER and e.row >= 0:
             m = diameter_messages(heard, 0)[e.row]
             interface, joined = diameter_control.apply(shard, diameter_text(heard, 0), m)
