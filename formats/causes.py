@@ -3,28 +3,7 @@
 A family is a name of `formats.xdr.CAUSE_FAMILIES`; a cause is a family and a code.
 """
 
-from formats import cdr_cs, cdr_ims, cdr_ps, gtpv1c, gtpv2c, nas, ngap_causes, pfcp_causes, s1ap_causes
-
-DIAMETER: dict[int, str] = {
-    1001: "DIAMETER_MULTI_ROUND_AUTH",
-    2001: "DIAMETER_SUCCESS",
-    2002: "DIAMETER_LIMITED_SUCCESS",
-    3002: "DIAMETER_UNABLE_TO_DELIVER",
-    3003: "DIAMETER_REALM_NOT_SERVED",
-    3004: "DIAMETER_TOO_BUSY",
-    4001: "DIAMETER_AUTHENTICATION_REJECTED",
-    4181: "DIAMETER_AUTHENTICATION_DATA_UNAVAILABLE",
-    5001: "DIAMETER_ERROR_USER_UNKNOWN",
-    5003: "DIAMETER_AUTHORIZATION_REJECTED",
-    5004: "DIAMETER_ERROR_ROAMING_NOT_ALLOWED",
-    5012: "DIAMETER_UNABLE_TO_COMPLY",
-    5420: "DIAMETER_ERROR_UNKNOWN_EPS_SUBSCRIPTION",
-    5421: "DIAMETER_ERROR_RAT_NOT_ALLOWED",
-    5450: "DIAMETER_ERROR_USER_NO_NON_3GPP_SUBSCRIPTION",
-    5451: "DIAMETER_ERROR_USER_NO_APN_SUBSCRIPTION",
-    5452: "DIAMETER_ERROR_RAT_TYPE_NOT_ALLOWED",
-}
-"""Result codes (RFC 6733 §7.1) and experimental result codes (TS 29.272 §7.4, TS 29.273 §10.3.7)."""
+from formats import cdr_cs, cdr_ims, cdr_ps, diameter, gtpv1c, gtpv2c, nas, ngap_causes, pfcp_causes, s1ap_causes
 
 IKEV2: dict[int, str] = {
     4: "INVALID_IKE_SPI",
@@ -53,7 +32,7 @@ CAUSES: dict[str, dict[int, str]] = {
     "s1ap_misc": s1ap_causes.MISC,
     "emm": s1ap_causes.EMM,
     "esm": s1ap_causes.ESM,
-    "diameter": DIAMETER,
+    "diameter": diameter.RESULTS,
     "ikev2": IKEV2,
     "ngap_radio": ngap_causes.RADIO,
     "ngap_transport": ngap_causes.TRANSPORT,
@@ -67,12 +46,19 @@ CAUSES: dict[str, dict[int, str]] = {
     "call_end": cdr_cs.TERMINATION,
     "call_control": cdr_cs.CALL_CONTROL,
     "sip": cdr_ims.SIP,
+    # RFC 6733 §7.1 for what 3GPP leaves unnamed: elements that hold either kind of code (TS 29.274 §8.103) are of it.
+    "diameter_subscription": {**diameter.RESULTS, **diameter.RESULT_FAMILIES["diameter_subscription"]},
+    "diameter_multimedia": diameter.RESULT_FAMILIES["diameter_multimedia"],
+    "diameter_policy": diameter.RESULT_FAMILIES["diameter_policy"],
+    "diameter_media": diameter.RESULT_FAMILIES["diameter_media"],
+    "diameter_spending": diameter.RESULT_FAMILIES["diameter_spending"],
+    "diameter_experimental": diameter.RESULT_FAMILIES["diameter_experimental"],
 }
 """Family to code to text."""
 
 S1AP_FAMILIES = ("s1ap_radio", "s1ap_transport", "s1ap_nas", "s1ap_protocol", "s1ap_misc")
 """The family of an S1AP cause by its group in a RAN/NAS Cause (TS 29.274 §8.103)."""
-PROTOCOL_FAMILIES = {2: "emm", 3: "esm", 4: "diameter", 5: "ikev2"}
+PROTOCOL_FAMILIES = {2: "emm", 3: "esm", 4: "diameter_subscription", 5: "ikev2"}
 """The family of a RAN/NAS Cause of another protocol type."""
 
 MOBILITY = frozenset({4, 16, 17, 18, 19, 33, 34, 35})
@@ -111,13 +97,19 @@ NORMAL: dict[str, frozenset[int]] = {
     "fgmm": frozenset(),
     # TS 24.501 Annex B: regular deactivation, reactivation requested.
     "fgsm": frozenset({36, 39}),
-    "pfcp": frozenset({1}),
+    "pfcp": frozenset({1, 2, 3}),
     # TS 32.298 §5.1.2.2.7: any other but the abnormal release ends the record, not what it tells of.
     "cdr_closing": frozenset(set(cdr_ps.CAUSES) - {cdr_ps.CLOSING_ABNORMAL}),
     # TS 32.298 §5.1.3.1.12: a call that is re-established goes on.
     "call_end": frozenset({cdr_cs.NORMAL, cdr_cs.PARTIAL, cdr_cs.REESTABLISHED}),
     "call_control": cdr_cs.CONTROL_NORMAL,
     "sip": frozenset({200, 486, 487, 600, 603}),
+    "diameter_subscription": frozenset({2001, 2002}),
+    "diameter_multimedia": frozenset({2001, 2002, 2003, 2004}),
+    "diameter_policy": frozenset(),
+    "diameter_media": frozenset(),
+    "diameter_spending": frozenset(),
+    "diameter_experimental": frozenset(),
 }
 """The causes that are a normal release: family to codes. Any other cause of an end is a drop."""
 

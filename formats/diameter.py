@@ -239,23 +239,40 @@ _SPENDING: dict[int, str] = {
     5570: "DIAMETER_ERROR_UNKNOWN_POLICY_COUNTERS",
 }
 
-EXPERIMENTAL_RESULTS: dict[int, dict[int, str]] = {
-    S6A: _SUBSCRIPTION,
-    16777252: _SUBSCRIPTION,
-    16777265: _SUBSCRIPTION,
-    16777264: _SUBSCRIPTION,
-    16777272: _SUBSCRIPTION,
-    16777250: _SUBSCRIPTION,
-    16777308: _SUBSCRIPTION,
-    CX: _MULTIMEDIA,
-    16777217: _MULTIMEDIA,
-    16777238: _POLICY,
-    16777266: _POLICY,
-    16777236: _MEDIA,
-    16777302: _SPENDING,
+RESULT_FAMILIES: dict[str, dict[int, str]] = {
+    "diameter": RESULTS,
+    "diameter_subscription": _SUBSCRIPTION,
+    "diameter_multimedia": _MULTIMEDIA,
+    "diameter_policy": _POLICY,
+    "diameter_media": _MEDIA,
+    "diameter_spending": _SPENDING,
+    "diameter_experimental": {},
 }
-"""Experimental-Result-Code by application (TS 29.272 §7.4, 29.273, 29.229 §6.2, 29.329, 29.212 §5.5, 29.214 §5.5,
-29.219): the same number means other things in other applications."""
+"""Cause families of results: Result-Code, and Experimental-Result-Code by what its applications share; the last is that
+of all other applications and vendors."""
+
+EXPERIMENTAL_FAMILIES: dict[int, str] = {
+    S6A: "diameter_subscription",
+    16777252: "diameter_subscription",
+    16777265: "diameter_subscription",
+    16777264: "diameter_subscription",
+    16777272: "diameter_subscription",
+    16777250: "diameter_subscription",
+    16777308: "diameter_subscription",
+    CX: "diameter_multimedia",
+    16777217: "diameter_multimedia",
+    16777238: "diameter_policy",
+    16777266: "diameter_policy",
+    16777236: "diameter_media",
+    16777302: "diameter_spending",
+}
+"""Application to the family of its Experimental-Result-Code (TS 29.272 §7.4, 29.273, 29.229 §6.2, 29.329, 29.212 §5.5,
+29.214 §5.5, 29.219): the same number means other things in other applications."""
+
+EXPERIMENTAL_RESULTS: dict[int, dict[int, str]] = {
+    application: RESULT_FAMILIES[family] for application, family in EXPERIMENTAL_FAMILIES.items()
+}
+"""Experimental-Result-Code by application."""
 
 
 def result_text(application: int, result: int, experimental: int = -1) -> str:

@@ -8,6 +8,8 @@
     CONTROL      a control-plane endpoint (address, TEID)        -> UE
     TRANSACTION  a request that waits for its answer, or has it  found by initiator, responder, sequence, procedure
     RAN_CONTEXT  a UE-associated connection of S1AP or NGAP     found by association and RAN UE id, or by RAN_CORE
+    PFCP_SESSION a PFCP session of a control and a user plane    found by the SEID of either, PFCP_SEID
+    IDENTITY     who a Diameter session or a UE address is of
     PEER         a GTP-C node and its restart counter
     ASSEMBLY     a signalling datagram of which fragments are missing
 
@@ -181,6 +183,56 @@ RAN_CONTEXT = np.dtype(
 
 RAN_CORE = np.dtype([("hash", "u8"), ("context", "i4"), ("used", "u1")], align=True)
 """A UE id of the core -> the RAN context that it names."""
+
+PFCP_FARS = 4
+PFCP_CHOICES = 8
+
+PFCP_SESSION = np.dtype(
+    [
+        ("cp_hash", "u8"),  # of the SEID of the control plane, 0 not told
+        ("up_hash", "u8"),
+        ("session_id", "i8"),  # the session that it serves, with its row; 0 none
+        ("last_ts", "i8"),
+        ("hi", "u8"),  # the first endpoint that its user plane was given: where it is bound, there the session is
+        ("lo", "u8"),
+        ("teid", "i8"),  # -1 none yet
+        ("urr", "i8"),  # the usage reporting rule whose volumes are added up, -1 none yet
+        ("bytes", "i8", (2,)),  # reported: [0] up, [1] down
+        ("packets", "i8", (2,)),
+        ("far_id", "i8", (PFCP_FARS,)),  # rules that forward towards the device, -1 none
+        ("choice", "i4", (PFCP_CHOICES,)),  # rules whose endpoint the user plane is to choose, -1 none
+        ("choice_kind", "u1", (PFCP_CHOICES,)),  # interface type of that endpoint
+        ("session", "i4"),
+        ("used", "u1"),
+        ("interface", "u1"),  # xdr.INTERFACES
+        ("owner", "u1"),  # 1: it began the session or told the UE's address, and its end is the session's
+        ("gateway", "u1"),  # 1: it told the UE's address: this user plane is the one towards the data network
+        ("failed", "u1"),  # 1: it reported an Error Indication that concerns the core side
+    ],
+    align=True,
+)
+
+PFCP_SEID = np.dtype([("hash", "u8"), ("row", "i4"), ("used", "u1")], align=True)
+"""A SEID of either side -> its PFCP_SESSION."""
+
+IDENTITY = np.dtype(
+    [
+        ("hash", "u8"),  # of a Session-Id, of a UE address, or of a pair of PFCP nodes
+        ("imsi", "u8"),
+        ("imei", "u8"),
+        ("cell", "u8"),
+        ("session_id", "i8"),  # the session that it belongs to, with its row; 0 none
+        ("last_ts", "i8"),
+        ("end_to_end", "i8"),  # identifier of the last request, -1 none
+        ("request_hash", "u8"),  # key of that request in the TRANSACTION table
+        ("session", "i4"),
+        ("apn", "i4"),
+        ("rat", "u1"),
+        ("interface", "u1"),  # xdr.INTERFACES
+        ("used", "u1"),
+    ],
+    align=True,
+)
 
 # Session.phase
 PENDING = 1

@@ -62,7 +62,9 @@ SOURCES = ("", "gtpv1c", "gtpv2c", "user_plane", "s1ap", "ngap", "pfcp", "sgsn_c
            "epdg_cdr", "twag_cdr", "chf_cdr", "tap", "feed")  # fmt: skip
 CAUSE_FAMILIES = ("", "gtpv1c", "gtpv2c", "s1ap_radio", "s1ap_transport", "s1ap_nas", "s1ap_protocol", "s1ap_misc",
                   "emm", "esm", "diameter", "ikev2", "ngap_radio", "ngap_transport", "ngap_nas", "ngap_protocol",
-                  "ngap_misc", "fgmm", "fgsm", "pfcp", "cdr_closing", "call_end", "call_control", "sip")  # fmt: skip
+                  "ngap_misc", "fgmm", "fgsm", "pfcp", "cdr_closing", "call_end", "call_control", "sip",
+                  "diameter_subscription", "diameter_multimedia", "diameter_policy", "diameter_media",
+                  "diameter_spending", "diameter_experimental")  # fmt: skip
 DIRECTIONS = ("", "originating", "terminating")
 CALL_SOURCES = ("", "mo_cdr", "mt_cdr", "cscf_cdr", "mmtel_cdr", "tap", "feed", "sip")
 CALL_OUTCOMES = ("", "answered", "busy", "no_answer", "rejected", "failed")

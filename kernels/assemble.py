@@ -1,19 +1,33 @@
 """The assembling stage: packets whose signalling lies in a transport with a memory become rows of messages.
 
-SCTP packets become user messages, these S1AP and NGAP rows with the NAS messages in them; PFCP datagrams become rows.
+SCTP packets become user messages, these S1AP and NGAP rows with the NAS messages in them, or Diameter rows, as do TCP
+segments of Diameter, which stay packets of the user plane besides; PFCP datagrams become rows.
 It sees all packets in order, once, whatever the number of shards; what it reads goes into a `Heard`, and an event tells
 the update stage after which packet each message was whole.
 """
 
 import numpy as np
 
+from formats.diameter import VERSION
 from formats.nas import ALGORITHM_UNKNOWN
 from formats.ran import S1AP as PROTOCOL_S1AP
-from formats.reasons import PFCP, SCTP, SCTP_MALFORMED, SCTP_TRUNCATED
-from formats.records import EVENT_PFCP, EVENT_RAN, KIND_SIGNALLING
-from formats.sctp import MALFORMED, PPID_NGAP, PPID_S1AP, TRUNCATED
-from kernels import nas_5gs, nas_eps, ngap, pfcp, pfcp_rows, ran_rows, s1ap, sctp
-from kernels.heard import EVENT_COUNT, EVENTS_USED, NAS_TEXT, PACKET_MESSAGES, TEXT_USED
+from formats.reasons import DIAMETER, PFCP, SCTP, SCTP_MALFORMED, SCTP_TRUNCATED
+from formats.records import EVENT_DIAMETER, EVENT_PFCP, EVENT_RAN, KIND_SIGNALLING
+from formats.sctp import MALFORMED, PPID_DIAMETER, PPID_DIAMETER_DTLS, PPID_NGAP, PPID_S1AP, TRUNCATED
+from kernels import (
+    diameter,
+    diameter_rows,
+    nas_5gs,
+    nas_eps,
+    ngap,
+    pfcp,
+    pfcp_rows,
+    ran_rows,
+    s1ap,
+    sctp,
+    stream,
+)
+from kernels.heard import EVENT_COUNT, EVENTS_USED, NAS_TEXT, PACKET_EVENTS, TEXT_USED
 from kernels.jit import part
 from kernels.sctp_state import joined
 
@@ -60,6 +74,51 @@ def read_ran(data, ppid, message, p, position, out):  # type: ignore[no-untyped-
 
 
 @part
+def read_diameter(data, lo, hi, ts, p, position, out):  # type: ignore[no-untyped-def]
+    """Decode a Diameter message; returns the reason. One for which there is no room is an event without a row."""
+    if out.used[EVENTS_USED] >= len(out.events):
+        return np.int64(DIAMETER)
+    row = out.diameter.used[diameter_rows.MESSAGES]
+    if not diameter_rows.has_room(out.diameter):
+        tell(position, EVENT_DIAMETER, np.int64(-1), out)
+        return np.int64(DIAMETER)
+    reason = np.int64(diameter.decode(data, lo, hi, out.diameter))
+    if reason == DIAMETER:
+        m = out.diameter.messages[row]
+        m.ts, m.src_port, m.dst_port = ts, p.src_port, p.dst_port
+        m.src_hi, m.src_lo, m.dst_hi, m.dst_lo = p.src_hi, p.src_lo, p.dst_hi, p.dst_lo
+        tell(position, EVENT_DIAMETER, row, out)
+    return reason
+
+
+@part
+def read_user_message(data, message, p, position, out):  # type: ignore[no-untyped-def]
+    """The Diameter messages of an SCTP user message; the reason of the first that is none."""
+    lo = np.int64(message.at)
+    count = stream.split(data, lo, lo + np.int64(message.octets), p.ts, out.spans)
+    reason = np.int64(DIAMETER)
+    for k in range(count):
+        span = out.spans.spans[k]
+        begin = np.int64(span.offset)
+        found = read_diameter(data, begin, begin + np.int64(span.length), span.ts, p, position, out)
+        if reason == DIAMETER:
+            reason = found
+    return reason
+
+
+@part
+def read_segment(data, p, position, out):  # type: ignore[no-untyped-def]
+    """The Diameter messages that a TCP segment completes. The stream hands on none whose header is unsound."""
+    lo = np.int64(p.at)
+    count = stream.accept(out.streams, p, data, lo, lo + np.int64(p.payload), out.spans)
+    for k in range(count):
+        span = out.spans.spans[k]
+        octets = out.spans.octets if span.copied else data
+        begin = np.int64(span.offset)
+        read_diameter(octets, begin, begin + np.int64(span.length), span.ts, p, position, out)
+
+
+@part
 def read_sctp(state, data, p, position, out):  # type: ignore[no-untyped-def]
     """The user messages that an SCTP packet completes; the packet's reason."""
     lo = np.int64(p.at)
@@ -74,6 +133,12 @@ def read_sctp(state, data, p, position, out):  # type: ignore[no-untyped-def]
             found = read_ran(octets, ppid, message, p, position, out)
             if reason == SCTP:
                 reason = found
+        elif ppid == PPID_DIAMETER or ppid == PPID_DIAMETER_DTLS:
+            octets = joined(state, SCTP_BASE) if message.joined else data
+            if ppid == PPID_DIAMETER or (message.octets > 0 and octets[message.at] == VERSION):
+                found = read_user_message(octets, message, p, position, out)
+                if reason == SCTP:
+                    reason = found
     if reason == SCTP and code == TRUNCATED:
         return np.int64(SCTP_TRUNCATED)
     if reason == SCTP and code == MALFORMED:
@@ -99,7 +164,7 @@ def room(out):  # type: ignore[no-untyped-def]
     """Whether whatever one more packet holds finds room; arrays are emptied when they are half full."""
     ran = out.ran.used
     return (
-        out.used[EVENTS_USED] + PACKET_MESSAGES <= len(out.events)
+        out.used[EVENTS_USED] + PACKET_EVENTS <= len(out.events)
         and 2 * ran[ran_rows.MESSAGES] <= len(out.ran.messages)
         and 2 * ran[ran_rows.BEARERS] <= len(out.ran.bearers)
         and 2 * ran[ran_rows.FLOWS] <= len(out.ran.flows)
@@ -108,6 +173,9 @@ def room(out):  # type: ignore[no-untyped-def]
         and 2 * ran[ran_rows.WHOLE] <= len(out.ran.whole)
         and 2 * (out.used[TEXT_USED] + NAS_TEXT) <= len(out.nas_text)
         and pfcp_rows.has_room(out.pfcp)
+        and 2 * out.diameter.used[diameter_rows.MESSAGES] <= len(out.diameter.messages)
+        and 2 * out.diameter.used[diameter_rows.CREDITS] <= len(out.diameter.credits)
+        and 2 * out.diameter.used[diameter_rows.TEXT] <= len(out.diameter.text)
     )
 
 
@@ -121,11 +189,14 @@ def assemble(state, data, packets, order, begin, end, out):  # type: ignore[no-u
     reached = end
     for i in range(begin, end):
         p = packets[order[i]]
-        if p.kind != KIND_SIGNALLING:
+        if p.kind != KIND_SIGNALLING and p.at == 0:
             continue
         if not room(out):
             reached = i
             break
-        p.reason = read_pfcp(data, p, i, out) if p.reason == PFCP else read_sctp(state, data, p, i, out)
+        if p.kind != KIND_SIGNALLING:
+            read_segment(data, p, i, out)
+        else:
+            p.reason = read_pfcp(data, p, i, out) if p.reason == PFCP else read_sctp(state, data, p, i, out)
     out.words[EVENT_COUNT] = out.used[EVENTS_USED]
     return reached

@@ -14,7 +14,7 @@ from formats.pfcp_rows import PFCP_FAR, PFCP_MESSAGE, PFCP_PDR, PFCP_QER, PFCP_U
 from formats.ran import NAS_PDU, QOS_FLOW, RAN_BEARER, RAN_CONNECTION, RAN_MESSAGE
 from formats.records import EVENT
 from formats.sctp import SCTP_MESSAGE
-from kernels import diameter_rows, pfcp_rows, ran_rows
+from kernels import diameter_rows, pfcp_rows, ran_rows, stream
 from kernels.memory import view
 
 EVENTS_USED, TEXT_USED = range(2)
@@ -24,6 +24,10 @@ MESSAGES = 1 << 13
 """Messages of usual size for which there is room."""
 PACKET_MESSAGES = 64
 """User messages that one SCTP packet may complete; what is beyond is lost and counted by the SCTP state."""
+PACKET_EVENTS = 1 << 15
+"""Events that one packet may give: of Diameter messages, the most octets that SCTP or TCP hand on, by their header."""
+CONNECTIONS = 512
+"""TCP connections of Diameter that are followed; their octets are 256 KiB each where they are touched."""
 NAS_TEXT = 128
 """Octets that the name in one NAS message may take."""
 
@@ -54,6 +58,10 @@ class Heard(NamedTuple):
     diameter: diameter_rows.Diameter
     sctp: np.ndarray
     """SCTP_MESSAGE[PACKET_MESSAGES]: scratch"""
+    streams: stream.Streams
+    """TCP connections: what is left of their messages, kept from one packet to the next"""
+    spans: stream.Spans
+    """scratch: the Diameter messages in one segment or user message"""
     used: np.ndarray
     """int64[2]: events and octets of `nas_text` in use"""
     words: np.ndarray
@@ -73,13 +81,15 @@ def allocate(messages: int = MESSAGES) -> Heard:
     """Arrays with room for `messages` of each kind, of usual size."""
     ran = ran_rows.allocate(messages)
     heard = Heard(
-        np.zeros(messages + PACKET_MESSAGES, EVENT),
+        np.zeros(messages + PACKET_EVENTS, EVENT),
         ran,
         np.zeros(len(ran.nas_pdus), NAS),
         np.zeros(32 * messages + NAS_TEXT, np.uint8),
         pfcp_rows.allocate(messages),
         diameter_rows.allocate(messages),
         np.zeros(PACKET_MESSAGES, SCTP_MESSAGE),
+        stream.allocate(CONNECTIONS),
+        stream.allocate_spans(),
         np.zeros(2, np.int64),
         np.zeros(WORDS, np.int64),
     )

@@ -10,7 +10,7 @@ from formats.ran import Tunnel
 from formats.records import FTEID_N3_RAN, FTEID_N3_UPF
 from formats.state import ESTABLISHED, RAN_PENDING
 from formats.xdr import SOURCES
-from kernels import gtp_context, gtp_setup, presence, ran_contexts, sessions, tunnels
+from kernels import adoption, gtp_context, gtp_setup, presence, ran_contexts, sessions, tunnels
 from kernels import shard as own
 from kernels.hashing import tunnel_hash
 from kernels.jit import part
@@ -53,6 +53,9 @@ def adopt(shard, row, item, ts):  # type: ignore[no-untyped-def]
     c = own.rans(shard, 0)[row]
     bearer_row = bound(shard, item, ts)
     if bearer_row >= 0:
+        ue_row = ran_contexts.ue_of(shard, c)
+        if ue_row >= 0 and adoption.adoptable(shard, bearer_row, ue_row):
+            adoption.adopt(shard, bearer_row, ue_row, ts)
         ran_contexts.join(shard, row, np.int64(own.bearers(shard, 0)[bearer_row].ue), ts)
         sessions.name_bearer(shard, bearer_row, np.int64(item.id))
         return bearer_row
@@ -117,7 +120,8 @@ def ask(shard, row, item, ts):  # type: ignore[no-untyped-def]
         if item.sst >= 0:
             s.slice = slice_of(item)
             c.slice = s.slice
-        if item.tunnel == _UP and bound(shard, item, ts) < 0:
+        there = bound(shard, item, ts)
+        if item.tunnel == _UP and (there < 0 or there == bearer_row):  # PFCP may have told it as another kind
             bind(shard, c, bearer_row, item.hi, item.lo, np.int64(item.teid), True, ts)
     return bearer_row
 

@@ -15,7 +15,7 @@ from formats.state import (
     SESSION_BEARERS,
     UE_CONTROLS,
 )
-from formats.xdr import END_REASONS, RATS
+from formats.xdr import END_REASONS, RATS, SOURCES
 from kernels import presence, tunnels
 from kernels import shard as own
 from kernels.causes import abnormal
@@ -30,6 +30,7 @@ RELEASED = END_REASONS.index("released")
 REPLACED = END_REASONS.index("replaced")
 NOT_ANSWERED = END_REASONS.index("not_answered")
 ALL_INTERFACES = 255
+PFCP_SOURCE = SOURCES.index("pfcp")
 
 
 def _rats() -> np.ndarray:
@@ -307,6 +308,20 @@ def finish_bearer(shard, row, reason):  # type: ignore[no-untyped-def]
 
 
 @part
+def holds_endpoint(shard, s):  # type: ignore[no-untyped-def]
+    """Whether an endpoint is, or was to its end, the session's: others took over those of one told of twice."""
+    for k in range(SESSION_BEARERS):
+        row = np.int64(s.bearer[k])
+        if row >= 0:
+            b = own.bearers(shard, 0)[row]
+            for slot in range(len(b.tunnel)):
+                at = np.int64(b.tunnel[slot])
+                if at >= 0 and own.tunnels(shard, 0)[at].used and own.tunnels(shard, 0)[at].bearer == row:
+                    return True
+    return False
+
+
+@part
 def write_session(shard, s):  # type: ignore[no-untyped-def]
     """The session's xDR row."""
     at = shard[SESSION_ROWS]
@@ -330,9 +345,12 @@ def write_session(shard, s):  # type: ignore[no-untyped-def]
 def finish_session(shard, row):  # type: ignore[no-untyped-def]
     """Write what is left of the session and forget it; a set-up without success leaves no row, unless data flowed."""
     s = own.sessions(shard, 0)[row]
+    told_twice = s.source == PFCP_SOURCE and s.end_reason != DELETED and not holds_endpoint(shard, s)
     for k in range(SESSION_BEARERS):
         if s.bearer[k] >= 0:
             finish_bearer(shard, np.int64(s.bearer[k]), np.int64(s.end_reason))
+    if told_twice and s.packets[0] + s.packets[1] == 0:
+        s.end_reason = NOT_ANSWERED
     if owns(shard, row) and (s.end_reason != NOT_ANSWERED or s.packets[0] + s.packets[1] > 0):
         write_session(shard, s)
     ue_row = np.int64(s.ue)

@@ -24,6 +24,7 @@ WINDOW, LATENESS, IDLE_TCP, IDLE_OTHER, REQUEST_TIMEOUT, SHARD, SHARDS = range(7
 # Clock and counters
 WATERMARK, PREVIOUS, SWEEP_AT, SWEEP_STAGE, SWEEP_ROW, SWEEP_NOW = range(16, 22)
 CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, HAND, TRANSACTION_HAND, EVENT_AT, RAN_HAND, RESET_AT = range(22, 31)
+PFCP_HAND, IDENTITY_HAND = 47, 48
 
 # Rows ready to be written, per table; room for them; where they lie
 FLOW_ROWS, SESSION_ROWS, PRESENCE_ROWS, PROCEDURE_ROWS = range(32, 36)
@@ -32,12 +33,13 @@ OUT_FLOW, OUT_SESSION, OUT_PRESENCE, OUT_PROCEDURE = range(37, 41)
 APN_TEXT, ASSEMBLY, ASSEMBLY_DATA, ASSEMBLY_SLOTS, LEDGER, LEDGER_SLOTS = range(41, 47)
 
 # Pools
-FLOWS, UES, SESSIONS, BEARERS, TUNNELS, CONTROLS, TRANSACTIONS, PEERS, APNS, RANS, RAN_CORES = (
-    64 + POOL_WORDS * k for k in range(11)
-)
+(
+    FLOWS, UES, SESSIONS, BEARERS, TUNNELS, CONTROLS, TRANSACTIONS, PEERS, APNS, RANS, RAN_CORES, PFCPS, PFCP_SEIDS,
+    IDENTITIES,
+) = (64 + POOL_WORDS * k for k in range(14))  # fmt: skip
 HINTS = 32
 """Packets ahead whose rows are remembered once they were asked for."""
-FLOW_HINTS = 64 + POOL_WORDS * 11
+FLOW_HINTS = 64 + POOL_WORDS * 14
 TUNNEL_HINTS = FLOW_HINTS + HINTS
 WORDS = TUNNEL_HINTS + HINTS
 
@@ -102,6 +104,9 @@ class Shard:
                 (APNS, _APN_ROW, limits.apns, True),
                 (RANS, state.RAN_CONTEXT, limits.sessions, True),
                 (RAN_CORES, state.RAN_CORE, limits.sessions, True),
+                (PFCPS, state.PFCP_SESSION, limits.sessions, False),
+                (PFCP_SEIDS, state.PFCP_SEID, 2 * limits.sessions, True),
+                (IDENTITIES, state.IDENTITY, 2 * limits.sessions, True),
             )
         ]
         room = max(rows, 4 * MARGIN)
@@ -142,6 +147,9 @@ transactions = view(state.TRANSACTION, TRANSACTIONS + table.ROWS, TRANSACTIONS +
 peers = view(state.PEER, PEERS + table.ROWS, PEERS + table.CAPACITY)
 rans = view(state.RAN_CONTEXT, RANS + table.ROWS, RANS + table.CAPACITY)
 ran_cores = view(state.RAN_CORE, RAN_CORES + table.ROWS, RAN_CORES + table.CAPACITY)
+pfcps = view(state.PFCP_SESSION, PFCPS + table.ROWS, PFCPS + table.CAPACITY)
+pfcp_seids = view(state.PFCP_SEID, PFCP_SEIDS + table.ROWS, PFCP_SEIDS + table.CAPACITY)
+identities = view(state.IDENTITY, IDENTITIES + table.ROWS, IDENTITIES + table.CAPACITY)
 apns = view(np.dtype(np.uint8), APN_TEXT, APNS + table.CAPACITY, APN_OCTETS)
 """Access point names: length, octets."""
 assemblies = view(state.ASSEMBLY, ASSEMBLY, ASSEMBLY_SLOTS)

@@ -7,14 +7,16 @@ up, the packet credited to its bearer and to its connection. Table lines of the 
 import numpy as np
 
 from formats.reasons import GTPC_FRAGMENT, SECOND_LEG
-from formats.records import EVENT_RAN, KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
+from formats.records import EVENT_DIAMETER, EVENT_PFCP, EVENT_RAN, KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
 from formats.state import FLOW, LEG_FORWARDING
 from kernels import (
+    diameter_control,
     flow,
     gtp_control,
     gtp_paths,
     gtpc,
     ledger,
+    pfcp_control,
     presence,
     ran_control,
     reassembly,
@@ -27,7 +29,7 @@ from kernels import shard as own
 from kernels.flow import TCP
 from kernels.gtp_context import NO_DIGITS
 from kernels.hashing import tunnel_hash
-from kernels.heard import EVENT_COUNT, events, ran_messages
+from kernels.heard import EVENT_COUNT, diameter_messages, diameter_text, events, pfcp_messages, ran_messages
 from kernels.jit import inlined, part
 from kernels.octets import be16
 from kernels.prefetch import prefetch_row, prefetch_rows_line
@@ -254,10 +256,16 @@ def hear(shard, heard, position):  # type: ignore[no-untyped-def]
     while shard[EVENT_AT] < heard[EVENT_COUNT] and rows[shard[EVENT_AT]].position == position:
         e = rows[shard[EVENT_AT]]
         shard[EVENT_AT] += 1
+        interface, joined = np.int64(diameter_control.DIAMETER), np.int64(0)
         if e.kind == EVENT_RAN:
             interface, joined = ran_control.apply(shard, heard, ran_messages(heard, 0)[e.row])
-            if shard[SHARD] == 0:
-                ledger.count_message(shard, shard[LAST_LEDGER], joined, interface)
+        elif e.kind == EVENT_PFCP:
+            interface, joined = pfcp_control.apply(shard, heard, pfcp_messages(heard, 0)[e.row])
+        elif e.kind == EVENT_DIAMETER and e.row >= 0:
+            m = diameter_messages(heard, 0)[e.row]
+            interface, joined = diameter_control.apply(shard, diameter_text(heard, 0), m)
+        if shard[SHARD] == 0:
+            ledger.count_message(shard, shard[LAST_LEDGER], joined, interface)
 
 
 @part
