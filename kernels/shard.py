@@ -23,7 +23,8 @@ WINDOW, LATENESS, IDLE_TCP, IDLE_OTHER, REQUEST_TIMEOUT, SHARD, SHARDS = range(7
 
 # Clock and counters
 WATERMARK, PREVIOUS, SWEEP_AT, SWEEP_STAGE, SWEEP_ROW, SWEEP_NOW = range(16, 22)
-CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, HAND, TRANSACTION_HAND, EVENT_AT, RAN_HAND, RESET_AT = range(22, 31)
+CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, HAND, TRANSACTION_HAND = range(22, 28)
+EVENT_AT, RAN_HAND, RESET_AT, TMSI_HAND = range(28, 32)
 
 # Rows ready to be written, per table; room for them; where they lie
 FLOW_ROWS, SESSION_ROWS, PRESENCE_ROWS, PROCEDURE_ROWS = range(32, 36)
@@ -32,12 +33,12 @@ OUT_FLOW, OUT_SESSION, OUT_PRESENCE, OUT_PROCEDURE = range(37, 41)
 APN_TEXT, ASSEMBLY, ASSEMBLY_DATA, ASSEMBLY_SLOTS, LEDGER, LEDGER_SLOTS = range(41, 47)
 
 # Pools
-FLOWS, UES, SESSIONS, BEARERS, TUNNELS, CONTROLS, TRANSACTIONS, PEERS, APNS, RANS, RAN_CORES = (
-    64 + POOL_WORDS * k for k in range(11)
+FLOWS, UES, SESSIONS, BEARERS, TUNNELS, CONTROLS, TRANSACTIONS, PEERS, APNS, RANS, RAN_CORES, TMSIS = (
+    64 + POOL_WORDS * k for k in range(12)
 )
 HINTS = 32
 """Packets ahead whose rows are remembered once they were asked for."""
-FLOW_HINTS = 64 + POOL_WORDS * 11
+FLOW_HINTS = 64 + POOL_WORDS * 12
 TUNNEL_HINTS = FLOW_HINTS + HINTS
 WORDS = TUNNEL_HINTS + HINTS
 
@@ -102,6 +103,7 @@ class Shard:
                 (APNS, _APN_ROW, limits.apns, True),
                 (RANS, state.RAN_CONTEXT, limits.sessions, True),
                 (RAN_CORES, state.RAN_CORE, limits.sessions, True),
+                (TMSIS, state.TMSI, 4 * limits.sessions, True),
             )
         ]
         room = max(rows, 4 * MARGIN)
@@ -142,6 +144,7 @@ transactions = view(state.TRANSACTION, TRANSACTIONS + table.ROWS, TRANSACTIONS +
 peers = view(state.PEER, PEERS + table.ROWS, PEERS + table.CAPACITY)
 rans = view(state.RAN_CONTEXT, RANS + table.ROWS, RANS + table.CAPACITY)
 ran_cores = view(state.RAN_CORE, RAN_CORES + table.ROWS, RAN_CORES + table.CAPACITY)
+tmsis = view(state.TMSI, TMSIS + table.ROWS, TMSIS + table.CAPACITY)
 apns = view(np.dtype(np.uint8), APN_TEXT, APNS + table.CAPACITY, APN_OCTETS)
 """Access point names: length, octets."""
 assemblies = view(state.ASSEMBLY, ASSEMBLY, ASSEMBLY_SLOTS)
