@@ -10,6 +10,7 @@
     RAN_CONTEXT  a UE-associated connection of S1AP or NGAP     found by association and RAN UE id, or by RAN_CORE
     PFCP_SESSION a PFCP session of a control and a user plane    found by the SEID of either, PFCP_SEID
     IDENTITY     who a Diameter session or a UE address is of
+    TMSI         a temporary identity and the IMSI behind it    found by system, network, MME code and M-TMSI
     PEER         a GTP-C node and its restart counter
     ASSEMBLY     a signalling datagram of which fragments are missing
 
@@ -167,8 +168,13 @@ RAN_CONTEXT = np.dtype(
         ("cell", "u8"),
         ("last_ts", "i8"),
         ("slice", "i8"),
+        ("serial", "i8"),  # tells it from others that had its row before
         ("ue", "i4"),  # row of the UE, NO_ROW where none is known
         ("cause", "i4"),  # of a release that the RAN asked for, -1 none
+        ("nas_waiting", "i4"),  # bits of formats.nas_procedures: NAS procedures without an outcome
+        ("nas_pti", "i2"),  # transaction of the PDN connectivity request in the attach request, -1 none
+        ("nas_type", "i1"),  # of the attach, update or registration that waits, -1 none
+        ("tmsi_state", "u1"),  # TMSI_*
         ("cause_family", "u1"),
         ("protocol", "u1"),
         ("used", "u1"),
@@ -180,6 +186,13 @@ RAN_CONTEXT = np.dtype(
     ],
     align=True,
 )
+
+# RanContext.tmsi_state: what is known of its S-TMSI
+TMSI_NEW = 0  # not looked up yet, or told anew
+TMSI_BOUND = 1  # the IMSI behind it is known
+TMSI_UNKNOWN = 2  # looked up in vain
+
+TMSI = np.dtype([("hash", "u8"), ("imsi", "u8"), ("last_ts", "i8"), ("used", "u1")], align=True)
 
 RAN_CORE = np.dtype([("hash", "u8"), ("context", "i4"), ("used", "u1")], align=True)
 """A UE id of the core -> the RAN context that it names."""

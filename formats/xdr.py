@@ -55,7 +55,7 @@ not_answered (data flowed, though no answer to the set-up was seen). presence: a
 RATS = ("", "utran", "geran", "wlan", "gan", "hspa_evolution", "eutran", "virtual", "nb_iot", "lte_m", "nr")
 """TS 29.274 §8.17; satellite forms fold into their terrestrial name."""
 INTERFACES = ("", "gn", "s11", "s5s8", "s1u", "n3", "gtpu", "gtpc", "s1mme", "n2", "n4", "sx", "s6a", "gx", "gy", "rx",
-              "cx", "diameter")  # fmt: skip
+              "cx", "diameter", "nas", "nas_ciphered")  # fmt: skip
 OUTCOMES = ("", "success", "failure", "timeout")
 CONNECT_OUTCOMES = ("", "success", "refused", "no_answer", "client_abort", "half_open")
 SOURCES = ("", "gtpv1c", "gtpv2c", "user_plane", "s1ap", "ngap", "pfcp", "sgsn_cdr", "ggsn_cdr", "sgw_cdr", "pgw_cdr",

@@ -8,8 +8,9 @@ import numpy as np
 
 from formats.ran import INITIATING, RESET_ALL, SUCCESSFUL, Kind
 from formats.ran_procedures import SUCCESSFUL_HANDOVER, Op, operations
+from formats.state import TMSI_NEW
 from formats.xdr import PROCEDURES
-from kernels import gtp_context, ran_bearers, ran_contexts, ran_transactions
+from kernels import gtp_context, ran_bearers, ran_contexts, ran_identity, ran_nas, ran_transactions
 from kernels import shard as own
 from kernels.causes import abnormal
 from kernels.heard import ran_bearers as items
@@ -88,8 +89,8 @@ def locate(shard, row, m):  # type: ignore[no-untyped-def]
     """What `m` tells of where the device is."""
     c = own.rans(shard, 0)[row]
     c.last_ts = m.ts
-    if m.s_tmsi >= 0:
-        c.s_tmsi = m.s_tmsi
+    if m.s_tmsi >= 0 and m.s_tmsi != c.s_tmsi:
+        c.s_tmsi, c.tmsi_state = m.s_tmsi, TMSI_NEW
     if m.cell != 0 and m.cell != c.cell:
         c.cell = m.cell
         ue_row = ran_contexts.ue_of(shard, c)
@@ -299,6 +300,7 @@ def notify(shard, m, row):  # type: ignore[no-untyped-def]
     """Handover Notify: the device is at the target."""
     c = own.rans(shard, 0)[row]
     ran_transactions.answer(shard, execution_key(c), m.ts, SUCCESS, 0, -1)
+    ran_nas.inherit(shard, row)
     ran_contexts.serve(shard, row, m.ts)
     ran_bearers.arrive(shard, row, m.ts)
 
@@ -389,6 +391,7 @@ def apply(shard, heard, m):  # type: ignore[no-untyped-def]
         row = context_of(shard, m, op, by_core)
     if row >= 0:
         locate(shard, row, m)
+        ran_identity.identify(shard, heard, m, row, op, by_core)
         if by_core:
             hashed = ran_transactions.key(np.int64(row), m.association, CONNECTION)
             ran_transactions.answer(shard, hashed, m.ts, SUCCESS, 0, -1)
@@ -406,4 +409,5 @@ def apply(shard, heard, m):  # type: ignore[no-untyped-def]
         return interface, np.int64(0)
     ue_row = ran_contexts.ue_of(shard, own.rans(shard, 0)[row])
     apply_bearers(shard, heard, m, row, op)
+    ran_nas.apply(shard, heard, m, row, op, by_core)
     return interface, np.int64(ue_row >= 0)

@@ -23,8 +23,9 @@ WINDOW, LATENESS, IDLE_TCP, IDLE_OTHER, REQUEST_TIMEOUT, SHARD, SHARDS = range(7
 
 # Clock and counters
 WATERMARK, PREVIOUS, SWEEP_AT, SWEEP_STAGE, SWEEP_ROW, SWEEP_NOW = range(16, 22)
-CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, HAND, TRANSACTION_HAND, EVENT_AT, RAN_HAND, RESET_AT = range(22, 31)
-PFCP_HAND, IDENTITY_HAND = 47, 48
+CONTEXTS, DRAINING, LAST_LEDGER, LEDGER_USED, EVENT_AT, RESET_AT = range(22, 28)
+HAND, TRANSACTION_HAND, RAN_HAND, TMSI_HAND, PFCP_HAND, IDENTITY_HAND = range(47, 53)
+"""Where the search for a row to be evicted goes on, by table; `HAND` is that of connections."""
 
 # Rows ready to be written, per table; room for them; where they lie
 FLOW_ROWS, SESSION_ROWS, PRESENCE_ROWS, PROCEDURE_ROWS = range(32, 36)
@@ -33,13 +34,14 @@ OUT_FLOW, OUT_SESSION, OUT_PRESENCE, OUT_PROCEDURE = range(37, 41)
 APN_TEXT, ASSEMBLY, ASSEMBLY_DATA, ASSEMBLY_SLOTS, LEDGER, LEDGER_SLOTS = range(41, 47)
 
 # Pools
+POOLS = 15
 (
-    FLOWS, UES, SESSIONS, BEARERS, TUNNELS, CONTROLS, TRANSACTIONS, PEERS, APNS, RANS, RAN_CORES, PFCPS, PFCP_SEIDS,
-    IDENTITIES,
-) = (64 + POOL_WORDS * k for k in range(14))  # fmt: skip
+    FLOWS, UES, SESSIONS, BEARERS, TUNNELS, CONTROLS, TRANSACTIONS, PEERS, APNS, RANS, RAN_CORES, TMSIS, PFCPS,
+    PFCP_SEIDS, IDENTITIES,
+) = (64 + POOL_WORDS * k for k in range(POOLS))  # fmt: skip
 HINTS = 32
 """Packets ahead whose rows are remembered once they were asked for."""
-FLOW_HINTS = 64 + POOL_WORDS * 14
+FLOW_HINTS = 64 + POOL_WORDS * POOLS
 TUNNEL_HINTS = FLOW_HINTS + HINTS
 WORDS = TUNNEL_HINTS + HINTS
 
@@ -107,6 +109,7 @@ class Shard:
                 (PFCPS, state.PFCP_SESSION, limits.sessions, False),
                 (PFCP_SEIDS, state.PFCP_SEID, 2 * limits.sessions, True),
                 (IDENTITIES, state.IDENTITY, 2 * limits.sessions, True),
+                (TMSIS, state.TMSI, 4 * limits.sessions, True),
             )
         ]
         room = max(rows, 4 * MARGIN)
@@ -150,6 +153,7 @@ ran_cores = view(state.RAN_CORE, RAN_CORES + table.ROWS, RAN_CORES + table.CAPAC
 pfcps = view(state.PFCP_SESSION, PFCPS + table.ROWS, PFCPS + table.CAPACITY)
 pfcp_seids = view(state.PFCP_SEID, PFCP_SEIDS + table.ROWS, PFCP_SEIDS + table.CAPACITY)
 identities = view(state.IDENTITY, IDENTITIES + table.ROWS, IDENTITIES + table.CAPACITY)
+tmsis = view(state.TMSI, TMSIS + table.ROWS, TMSIS + table.CAPACITY)
 apns = view(np.dtype(np.uint8), APN_TEXT, APNS + table.CAPACITY, APN_OCTETS)
 """Access point names: length, octets."""
 assemblies = view(state.ASSEMBLY, ASSEMBLY, ASSEMBLY_SLOTS)
