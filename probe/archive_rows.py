@@ -19,7 +19,7 @@ ROWS_AT_ONCE = 1 << 15
 
 _NULLS = {
     "time": xdr.NEVER, "ms": -1, "kbps": np.nan, "count": -1, "small": -1, "flag": -1, "id": 0, "digits": NO_DIGITS,
-    "cell": 0, "apn": -1, "enum": 0, "ip": 0,
+    "cell": 0, "slice": -1, "apn": -1, "enum": 0, "ip": 0,
 }  # fmt: skip
 
 
