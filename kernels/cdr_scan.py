@@ -78,10 +78,14 @@ def plausible(data, at, end, framing, extra, plan):  # type: ignore[no-untyped-d
 
 @part
 def is_filler(data, at, end, framing, extra, plan):  # type: ignore[no-untyped-def]
-    """Whether the octet at `at` only fills up: 0x00 or 0xFF where no header begins."""
+    """Whether the octet at `at` only fills up: 0x00 or 0xFF where no header begins, not even one that lies."""
     if data[at] != 0 and data[at] != 0xFF:
         return False
-    return framing == BARE or not plausible(data, at, end, framing, extra, plan)
+    if framing == BARE or at + 1 == end:
+        return True
+    if plausible(data, at, end, framing, extra, plan):
+        return False
+    return data[at + 1] == data[at] or plausible(data, at + 1, end, framing, extra, plan)
 
 
 @part

@@ -1,4 +1,7 @@
-"""Rows of charging records to xDR rows: records put together by session, volumes laid out over windows."""
+"""Rows of charging records to xDR rows: records put together by session, volumes laid out over windows.
+
+Rows go to kernels as record arrays, so that the same code runs interpreted.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -72,9 +75,9 @@ def _codes() -> cdr_spread.Codes:
 
 def _out(rows: int) -> cdr_spread.Out:
     tables = (xdr.SESSION, xdr.PRESENCE, xdr.FLOW)
-    session, presence, flow = (np.empty(rows, table.dtype) for table in tables)
+    session, presence, flow = (np.recarray(rows, table.dtype) for table in tables)
     blank_session, blank_presence, blank_flow = (blank_row(table) for table in tables)
-    used, pieces = np.zeros(3, np.int64), np.empty(rows, cdr_spread.PIECE)
+    used, pieces = np.zeros(3, np.int64), np.recarray(rows, cdr_spread.PIECE)
     return cdr_spread.Out(session, presence, flow, blank_session, blank_presence, blank_flow, used, pieces)
 
 
@@ -89,7 +92,7 @@ def write_sessions(collected: Collected, window_ns: int, apns: list[str], put: P
 
     collected.records: those of the family `session`, each digest once.
     """
-    records, containers = collected
+    records, containers = (rows.view(np.recarray) for rows in collected)
     keys, role = np.empty(records.size, np.uint64), np.zeros(records.size, np.int64)
     cdr_spread.sum_volumes(records, containers)
     cdr_sessions.group_keys(records, keys)
@@ -123,8 +126,10 @@ def _call_codes(names: Names) -> cdr_calls.CallCodes:
 def write_calls(records: np.ndarray, window_ns: int, names: Names, put: Put) -> None:
     """Write `call` rows of RECORD[n] of the families `call` and `ims`; other requests of the IMS are no calls."""
     invite = names.add("invite")
-    kept = records[(records["method"] < 0) | (records["method"] == invite) | (cdr.IMS_OF[records["type"]] == 0)]
-    codes, keys, out = _call_codes(names), np.empty(kept.size, np.uint64), np.empty(kept.size, xdr.CALL.dtype)
+    kept = records.view(np.recarray)[
+        (records["method"] < 0) | (records["method"] == invite) | (cdr.IMS_OF[records["type"]] == 0)
+    ]
+    codes, keys, out = _call_codes(names), np.empty(kept.size, np.uint64), np.recarray(kept.size, xdr.CALL.dtype)
     cdr_calls.call_keys(kept, codes, keys)
     order = np.argsort(keys, kind="stable")
     count = cdr_calls.write_calls(kept, keys, order, codes, window_ns, blank_row(xdr.CALL), out)
@@ -134,7 +139,7 @@ def write_calls(records: np.ndarray, window_ns: int, names: Names, put: Put) -> 
 
 def write_messages(records: np.ndarray, window_ns: int, names: Names, put: Put) -> None:
     """Write `event` rows of RECORD[n] of the family `message`."""
-    out = np.empty(records.size, xdr.EVENT.dtype)
-    ordered = records[np.lexsort((records["digest"], records["opened"]))]
+    out = np.recarray(records.size, xdr.EVENT.dtype)
+    ordered = records.view(np.recarray)[np.lexsort((records["digest"], records["opened"]))]
     cdr_calls.write_messages(ordered, _call_codes(names), window_ns, blank_row(xdr.EVENT), out)
     put("event", out, names.texts())
