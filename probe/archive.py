@@ -232,6 +232,14 @@ def _write_whole(path: Path, octets: bytes) -> None:
         raise cannot_write(path, problem) from problem
 
 
+def _no_archive(refusal: Refusal) -> Refusal:
+    """What is neither a capture nor records: of text, what to do about it."""
+    if not refusal.reason.startswith("text"):
+        return refusal
+    words = f"{refusal.reason}, and no feed fits it: see `wiregauge feed sample`"
+    return Refusal(refusal.source, words)
+
+
 def claim(refusals: Sequence[Refusal], feeds: Sequence[Feed] = ()) -> tuple[Archive, list[Refusal]]:
     """The files of charging records and of feeds among what is no capture, and what is neither.
 
@@ -251,7 +259,7 @@ def claim(refusals: Sequence[Refusal], feeds: Sequence[Feed] = ()) -> tuple[Arch
         elif feed is not None:
             files.append(ArchiveFile(refusal.source, feed=feed))
         else:
-            rest.append(refusal)
+            rest.append(_no_archive(refusal))
     return Archive(files), rest
 
 
