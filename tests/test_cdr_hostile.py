@@ -160,6 +160,7 @@ def record(content: bytes) -> bytes:
         (kernel.NESTING, record(b"\xbf\x50\x80" * 30)),
         (kernel.END, record(b"\x81\x80")),
         (kernel.SWALLOWED, ber.indefinite(79, *HEAD, WHOLE)),
+        (kernel.ENDLESS, ber.constructed(79, *HEAD[:2], ber.integer(14, 1 << 40), HEAD[3])),
         (kernel.MISSING, ber.constructed(79, *HEAD[:2])),
         (NO_RECORD, b"\x30\0"),
     ],

@@ -4,12 +4,14 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from numba import config
 
 from formats import cdr
 from formats.addresses import NO_DIGITS
-from formats.cdr_rows import CONTAINER_BLANK, RECORD_BLANK
+from formats.cdr_rows import CALL_RECORD, CONTAINER_BLANK, RECORD_BLANK, SESSION_RECORD, VOLUME, first_words
 from formats.xdr import NEVER
 from kernels.cdr_finish import finish
+from kernels.cdr_spread import MOST_WINDOWS
 from probe.archive_files import Names
 from probe.archive_rows import Collected, write_calls, write_messages, write_sessions
 from tests.cdr_tools import scan
@@ -40,20 +42,22 @@ def read(octets: bytes) -> Collected:
     finish(
         np.frombuffer(octets, np.uint8), records.view(np.recarray), len(records), names.octets, names.slots, names.used
     )
-    return Collected(records, containers)
+    session = cdr.FAMILY_OF[records["type"]] == cdr.FAMILIES.index("session")
+    return kept(records[session], containers, records[~session])
 
 
-def of_family(collected: Collected, family: str) -> Collected:
-    mine = cdr.FAMILY_OF[collected.records["type"]] == cdr.FAMILIES.index(family)
-    return Collected(collected.records[mine], collected.containers)
+def kept(sessions: np.ndarray, containers: np.ndarray, others: np.ndarray) -> Collected:
+    return Collected(
+        first_words(sessions, SESSION_RECORD), first_words(containers, VOLUME), first_words(others, CALL_RECORD)
+    )
 
 
 @pytest.fixture(scope="module")
 def tray() -> Tray:
     tray, collected = Tray(), read(b"".join(written(SCENARIO)))
-    twice = write_sessions(of_family(collected, "session"), WINDOW, [], tray.put)
+    twice = write_sessions(collected.sessions, collected.containers, WINDOW, [], tray.put)
     assert not twice.any()
-    write_calls(of_family(collected, "call").records, WINDOW, Names(64), tray.put)
+    write_calls(collected.others, WINDOW, Names(64), tray.put)
     return tray
 
 
@@ -93,17 +97,17 @@ def a_record(**columns: int) -> Collected:
     records, containers = RECORD_BLANK.copy(), CONTAINER_BLANK.copy()
     records["type"] = next(i for i, root in enumerate(cdr.ROOTS) if root.name == "pGWRecord")
     records["containers"], records["charging_id"], records["imsi"] = 1, 7, NO_DIGITS
-    containers["record"], containers["kind"], containers["up"], containers["down"] = 0, 2, 1000, 2000
+    containers["kind"], containers["up"], containers["down"] = 2, 1000, 2000
     for name, value in columns.items():
         records[name] = value
-    return Collected(records, containers)
+    return kept(records, containers, records)
 
 
 def test_a_record_that_was_sent_twice_counts_once() -> None:
     one, tray = a_record(opened=0, duration=10, cause=0, digest=1), Tray()
-    records = np.concatenate([one.records, one.records])
+    records = np.concatenate([one.sessions, one.sessions])
     records["digest"] = 1, 2
-    twice = write_sessions(Collected(records, one.containers), WINDOW, [], tray.put)
+    twice = write_sessions(records, one.containers, WINDOW, [], tray.put)
     assert twice.tolist() == [False, True]
     assert tray["session"]["bytes_down"].tolist() == [2000]
 
@@ -111,6 +115,24 @@ def test_a_record_that_was_sent_twice_counts_once() -> None:
 def test_a_message_is_an_event() -> None:
     kind = next(i for i, root in enumerate(cdr.ROOTS) if root.name == "moSMSRecord")
     one, tray = a_record(opened=WINDOW + 5, type=kind), Tray()
-    write_messages(one.records, WINDOW, Names(64), tray.put)
+    write_messages(one.others, WINDOW, Names(64), tray.put)
     (row,) = tray["event"]
     assert (row["start_time"], row["end_time"], row["window"]) == (WINDOW + 5, NEVER, WINDOW)
+
+
+def test_a_mobility_context_is_an_event_that_lasts() -> None:
+    kind = next(i for i, root in enumerate(cdr.ROOTS) if root.name == "sgsnMMRecord")
+    tray = Tray()
+    for cause in (0, 4, 17):
+        one = a_record(opened=WINDOW, duration=60, cause=cause, type=kind, digest=cause)
+        write_messages(one.others, WINDOW, Names(64), tray.put)
+    assert tray["event"]["outcome"].tolist() == [1, 2, 0]
+    assert set(tray["event"]["event_ms"].tolist()) == {60 * SECOND}
+    assert set(tray["event"]["end_time"].tolist()) == {WINDOW + 60 * SECOND}
+
+
+def test_a_record_makes_a_bounded_number_of_rows() -> None:
+    one, tray = a_record(opened=0, duration=5_000_000, cause=0, digest=1), Tray()
+    write_sessions(one.sessions, one.containers, 1000 * SECOND if config.DISABLE_JIT else SECOND, [], tray.put)
+    assert len(tray["presence"]) == (5000 if config.DISABLE_JIT else MOST_WINDOWS)
+    assert tray["presence"]["bytes_down"].sum() == 2000
