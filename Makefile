@@ -6,13 +6,14 @@ SHELL := bash
 
 PYTHON ?= python3
 CAPTURES ?=
+CDR ?=
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 LOGS := .cache/logs
 SOURCES := probe kernels formats tools benchmarks tests
 COVERAGE := --cov=probe --cov=kernels --cov=formats --cov=tools
-PYTEST := $(BIN)/python -m pytest $(if $(CAPTURES),--captures="$(CAPTURES)")
+PYTEST := $(BIN)/python -m pytest $(if $(CAPTURES),--captures="$(CAPTURES)") $(if $(CDR),--cdr="$(CDR)")
 # A test file that imports a kernel is a kernel test: all of them must also pass interpreted.
 KERNEL_TESTS = $(shell grep -lE '^(from|import) kernels' tests/test_*.py)
 HOSTILE := hostile or truncat or flip or fuzz or cut or damage or random or each_octet
@@ -21,7 +22,8 @@ HOSTILE := hostile or truncat or flip or fuzz or cut or damage or random or each
 
 help:
 	@echo "make demo         traffic with known faults, the main job on it, the KPIs as a table"
-	@echo "make test         lint, types and all tests (CAPTURES=DIR adds a folder of real captures)"
+	@echo "make test         lint, types and all tests (CAPTURES=DIR adds a folder of real captures,"
+	@echo "                  CDR=DIR one of real charging records)"
 	@echo "make test-slow    the tests that take minutes"
 	@echo "make lint         ruff and mypy"
 	@echo "make format       ruff, rewriting the files"

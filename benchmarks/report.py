@@ -32,9 +32,42 @@ def table(about: Row, rows: list[Row]) -> str:
         "| part | who | form | packets | seconds | CPU s | Mpps | ns/packet | peak MiB | of it no file's | note |"
     ]
     lines += ["| --- | --- | --- | --: | --: | --: | --: | --: | --: | --: | --- |"]
-    lines += [_figures(row) for row in rows]
+    lines += [_figures(row) for row in rows if row["part"] != "cdr"]
+    lines += _archive_lines([row for row in rows if row["part"] == "cdr"])
     lines += ["", "| target | measured | wanted | |", "| --- | --: | --: | --- |"]
     return "\n".join([*lines, *(target.line() for target in targets(rows))])
+
+
+def _archive_lines(rows: list[Row]) -> list[str]:
+    """The rows of charging records, which have records and octets where others have packets."""
+    if not rows:
+        return []
+    head = [
+        "",
+        "| archives | records | MB | seconds | records/s | MB/s | peak MiB |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
+    ]
+    lines = []
+    for row in rows:
+        cells = [row["who"], _cell(row, "records", ",d"), _cell(row, "bytes", ",.1f", 1_000_000),
+                 _cell(row, "seconds", ".3f"), _cell(row, "records_s", ",.0f"), _cell(row, "mb_s", ",.1f"),
+                 _cell(row, "peak_rss", ",.0f", 1 << 20)]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return head + lines
+
+
+def archive_targets(rows: list[Row]) -> Iterator[Target]:
+    """What was promised of charging records."""
+    of = {row["who"]: row for row in rows if row["part"] == "cdr" and "records_s" in row}
+    speed = {who: row["records_s"] for who, row in of.items()}
+    arrow = of.get("file to Arrow", {})
+    yield Target("PGW-CDRs, file to Arrow", arrow.get("mb_s"), 150, unit="MB/s")
+    yield Target("PGW-CDRs, file to Arrow", speed["file to Arrow"] / 1e3 if arrow else None, 400, unit="k/s")
+    for peer in ("pycrate", "asn1tools"):
+        yield Target(f"file to Arrow / {peer}", ratio(speed.get("file to Arrow"), speed.get(peer)), 200)
+    scales = sorted((int(who.split()[-1][:-1]), value) for who, value in speed.items() if who.endswith("x"))
+    if scales:
+        yield Target(f"rate at {scales[-1][0]}x / at 1x", ratio(scales[-1][1], scales[0][1]), 0.9)
 
 
 def _figures(row: Row) -> str:
@@ -80,6 +113,7 @@ def targets(rows: list[Row]) -> Iterator[Target]:
     for who, bound in (("--help", 1.5), ("warm start", 1.5), ("first use", 60)):
         seconds = next((row["seconds"] for row in rows if row["part"] == "start" and row["who"] == who), None)
         yield Target(f"start: {who}", seconds, bound, True, "s")
+    yield from archive_targets(rows)
 
 
 def rate(rows: list[Row], who: str, form: str) -> float | None:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.run [--smoke] [--no-record] [--headers FILE] [--full FILE] [--only PART,...] [--scales 1,4,16]
 
-Parts: machine, peers, kernels, command, memory, start. Rows go to benchmarks/results/, one JSON object a line.
+Parts: machine, peers, kernels, command, memory, start, cdr. Rows go to benchmarks/results/, one JSON object a line.
 """
 
 import argparse
@@ -15,14 +15,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import child, machine, peers, traffic
+from benchmarks import cdr, child, machine, peers, traffic
 from benchmarks.kernels import measure_kernels
 from benchmarks.report import table
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
 RESULTS = HERE / "results"
-PARTS = ("machine", "peers", "kernels", "command", "memory", "start")
+PARTS = ("machine", "peers", "kernels", "command", "memory", "start", "cdr")
 WIREGAUGE = [sys.executable, "-c", "from probe.cli import main; main()"]
 FULL_SIZE = traffic.Size(4_000_000, 300_000, 50_000)
 SMOKE_SIZE = traffic.Size(40_000, 3_000, 500)
@@ -46,6 +46,8 @@ class Bench:
         if row.get("packets") and row.get("seconds"):
             row["mpps"] = row["packets"] / row["seconds"] / 1e6
             row["ns_per_packet"] = row["seconds"] / row["packets"] * 1e9
+        if row.get("records") and row.get("seconds"):
+            row["records_s"], row["mb_s"] = row["records"] / row["seconds"], row["bytes"] / row["seconds"] / 1e6
         row = {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
         self.rows.append(row)
         if self.file is not None:
@@ -178,6 +180,29 @@ def measure_start(bench: Bench) -> None:
             bench.add("start", who, seconds=cost.seconds, cpu_seconds=cost.cpu_seconds, peak_rss=cost.peak_rss)
 
 
+def measure_cdr(bench: Bench) -> None:
+    """Charging records: decoders on one file, the whole command, and how decoding grows with the file."""
+    sessions, scales = (500, (1, 4)) if bench.smoke else (50_000, (1, 4, 16, 64))
+    DATA.mkdir(exist_ok=True)
+    records = cdr.pgw_records(sessions)
+    with tempfile.TemporaryDirectory(dir=DATA) as folder:
+        archive = cdr.make(Path(folder) / "pgw.ber", records)
+        for figure in cdr.figures(archive, most=300 if bench.smoke else cdr.PEER_RECORDS):
+            if isinstance(figure, str):
+                say(f"left out: {figure}")
+            else:
+                bench.add("cdr", figure.who, "pgw", records=figure.records, bytes=figure.octets, seconds=figure.seconds)
+        wiregauge(archive.path, 1)  # compiles
+        cost = min((wiregauge(archive.path, 1) for _ in range(2)), key=lambda one: one.seconds)
+        if cost.code == 0:
+            told = {name: getattr(cost, name) for name in ("seconds", "cpu_seconds", "peak_rss", "peak_anonymous")}
+            bench.add("cdr", "wiregauge run", "pgw", records=archive.records, bytes=archive.octets, **told)
+        for scale in scales:
+            larger = cdr.make(archive.path, records, scale)
+            count, seconds = min((cdr.arrow_pass(larger.path) for _ in range(2)), key=lambda result: result[1])
+            bench.add("cdr", f"file to Arrow {scale}x", "pgw", records=count, bytes=larger.octets, seconds=seconds)
+
+
 def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scales: list[int]) -> None:
     """All the parts that were asked for, in order."""
     files = {}
@@ -190,6 +215,7 @@ def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scale
         "command": lambda: measure_command(bench, files),
         "memory": lambda: measure_memory(bench, scales),
         "start": lambda: measure_start(bench),
+        "cdr": lambda: measure_cdr(bench),
     }
     for part in parts:
         say(f"== {part}")

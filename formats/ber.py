@@ -91,7 +91,7 @@ class Level(NamedTuple):
 class Root(NamedTuple):
     """One record type: the outermost tag, the value of its recordType field, and which columns it cannot be without.
 
-    family: what becomes of it (`session`, `call`, `message`, `mobility`, `other`).
+    family: what becomes of it (`session`, `call`, `ims`, `message`).
     """
 
     name: str

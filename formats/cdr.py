@@ -9,7 +9,7 @@ from formats.xdr import CALL_OUTCOMES, CALL_SOURCES, DIRECTIONS, RATS, SOURCES
 
 __all__ = [
     "BY_TAG", "CALL_RANK_OF", "CALL_SOURCE_OF", "DIRECTION_OF", "FAMILIES", "FAMILY_OF", "FEED_TYPE", "IMS_OF",
-    "LEVELS", "MESSAGES", "OUTCOME_OF", "PLAN", "RANK_OF", "RAT_OF", "ROOTS", "SOURCE_OF", "SYSTEM_OF",
+    "LASTS", "LEVELS", "MESSAGES", "OUTCOME_OF", "PLAN", "RANK_OF", "RAT_OF", "ROOTS", "SOURCE_OF", "SYSTEM_OF",
 ]  # fmt: skip
 
 ROOTS = (*cdr_ps.ROOTS, *cdr_cs.ROOTS, *cdr_ims.ROOTS, *cdr_chf.ROOTS)
@@ -19,7 +19,7 @@ PLAN: Plan = compile_plan(ROOTS, LEVELS, RECORD_BLANK, CONTAINER_BLANK)
 
 BY_TAG = {(root.klass, root.tag): root for root in ROOTS}
 
-FAMILIES = ("session", "call", "ims", "message", "mobility")
+FAMILIES = ("session", "call", "ims", "message")
 FAMILY_OF = np.array([*(FAMILIES.index(root.family) for root in ROOTS), FAMILIES.index("session")], np.int64)
 """int64[types]: what becomes of a record, by its type."""
 
@@ -62,6 +62,7 @@ _CALL_RANK = {"moCallRecord": 0, "mtCallRecord": 0, "mMTelRecord": 0, "sCSCFReco
 _MESSAGES = {
     "moSMSRecord": ("sms_originating", "msc"),
     "mtSMSRecord": ("sms_terminating", "msc"),
+    "sgsnMMRecord": ("mobility_context", "sgsn"),
     "sgsnSMORecord": ("sms_originating", "sgsn"),
     "sgsnSMTRecord": ("sms_terminating", "sgsn"),
     "sCSMORecord": ("sms_originating", "sms_centre"),
@@ -85,7 +86,9 @@ CALL_RANK_OF = _by_type(_CALL_RANK, 3)
 IMS_OF = np.array([root.family == "ims" for root in ROOTS], np.int64)
 """int64[types]: 1 for records of the IMS."""
 MESSAGES = tuple(_MESSAGES.get(root.name, ("", "")) for root in ROOTS)
-"""Kind and channel of the event that a short message is, by type; empty for others."""
+"""Kind and channel of the event that a short message or a mobility context is, by type; empty for others."""
+LASTS = np.array([root.name == "sgsnMMRecord" for root in ROOTS], np.int64)
+"""int64[types]: 1 for events that last, and end by a cause for closing (TS 32.298 §5.1.2.2.7)."""
 SYSTEM_OF = np.zeros(256, np.int64)
 """int64[256]: index of xdr.RATS by systemType (TS 32.298 §5.1.3.1.64)."""
 SYSTEM_OF[1], SYSTEM_OF[2] = RATS.index("utran"), RATS.index("geran")

@@ -501,7 +501,7 @@ ROOTS = (
     Root("pGWRecord", CONTEXT, 79, 85, "pGWRecord", "session", _BEARER),
     Root("ePDGRecord", CONTEXT, 96, 96, "ePDGRecord", "session", _BEARER),
     Root("tWAGRecord", CONTEXT, 97, 97, "tWAGRecord", "session", _BEARER),
-    Root("sgsnMMRecord", CONTEXT, 22, 20, "sgsnMMRecord", "mobility", ("opened",)),
+    Root("sgsnMMRecord", CONTEXT, 22, 20, "sgsnMMRecord", "message", ("opened",)),
     Root("sgsnSMORecord", CONTEXT, 23, 21, "sgsnSMORecord", "message", ("opened",)),
     Root("sgsnSMTRecord", CONTEXT, 24, 22, "sgsnSMTRecord", "message", ("opened",)),
 )

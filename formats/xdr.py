@@ -395,7 +395,7 @@ EVENT = Table(
         Column("start_time", "time", "", "when it happened or began"),
         Column("end_time", "time", "", "when it was over"),
         Column("channel", "apn", "", "where: msc, sgsn, smsf, call centre, shop, app"),
-        Column("kind", "apn", "", "what: sms_originating, sms_terminating, contact, order, ticket, survey"),
+        Column("kind", "apn", "", "what: sms_originating, sms_terminating, mobility_context, contact, order, ticket"),
         Column("outcome", "enum", "", "success or failure", OUTCOMES),
         Column("event_reason", "apn", "", "why, in the words of its source"),
         Column("event_ms", "ms", "ms", "how long it took"),

@@ -1,4 +1,4 @@
-"""Records of calls and short messages to `call` and `event` rows.
+"""Records of calls, short messages and mobility contexts to `call` and `event` rows.
 
 Partial records of a call share its reference (of the IMS: the charging identifier and the subscriber's role in it); of
 several IMS nodes that tell of one call, the records of the lowest rank count.
@@ -10,6 +10,7 @@ import numpy as np
 
 from formats.addresses import NO_DIGITS
 from formats.cdr_cs import ABNORMAL, UNSUCCESSFUL
+from formats.cdr_ps import CLOSING_ABNORMAL, CLOSING_NORMAL
 from formats.xdr import NEVER
 from kernels.hashing import mix
 from kernels.jit import kernel, part
@@ -51,6 +52,8 @@ class CallCodes(NamedTuple):
     """int64[types]: name of the kind of an event, a row of the names"""
     channel: np.ndarray
     """int64[types]: name of its channel"""
+    lasts: np.ndarray
+    """int64[types]: 1 for an event that lasts"""
 
 
 @part
@@ -216,16 +219,32 @@ def write_calls(records, keys, order, codes, window_ns, blank, out):  # type: ig
     return count
 
 
+@part
+def put_message(r, out):  # type: ignore[no-untyped-def]
+    """How a short message went."""
+    out.outcome = 2 if r.diagnostic_kind >= 0 or r.cause == UNSUCCESSFUL else 1
+
+
+@part
+def put_stay(r, out):  # type: ignore[no-untyped-def]
+    """How long a mobility context lasted, and how it ended; a partial record leaves that open."""
+    if r.duration >= 0:
+        out.end_time, out.event_ms = r.opened + r.duration * SECOND, r.duration * SECOND
+    out.outcome = 1 if r.cause == CLOSING_NORMAL else 2 if r.cause == CLOSING_ABNORMAL else 0
+
+
 @kernel
 def write_messages(records, codes, window_ns, blank, out):  # type: ignore[no-untyped-def]
-    """A row of `out` (xdr.EVENT[n]) for each short message in `records`."""
+    """A row of `out` (xdr.EVENT[n]) for each short message and each record of a mobility context in `records`."""
     for i in range(len(records)):
         r = records[i]
         out[i] = blank[0]
         row = out[i]
         row.start_time, row.window = r.opened, r.opened - r.opened % window_ns
         row.kind, row.channel = codes.kind[r.type], codes.channel[r.type]
-        failed = r.diagnostic_kind >= 0 or r.cause == UNSUCCESSFUL
-        row.outcome = 2 if failed else 1
+        if codes.lasts[r.type]:
+            put_stay(r, row)
+        else:
+            put_message(r, row)
         row.imsi, row.imei, row.cell = r.imsi, r.imei, r.cell
         row.rat = codes.system[min(r.system, 255)] if r.system >= 0 else 0

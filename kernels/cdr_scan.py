@@ -9,7 +9,7 @@ import numpy as np
 from formats.ber import ENTER_ROOT, NEEDS, PASS_ROOT, TAGS
 from formats.cdr_file import BARE, FRAMED, RELEASE_EXTENDED
 from formats.cdr_rows import RECORD
-from kernels.ber import CUT, FULL, MISMATCH, MISSING, SWALLOWED, WHOLE, digest, is_record, read_header, walk
+from kernels.ber import CUT, ENDLESS, FULL, MISMATCH, MISSING, SWALLOWED, WHOLE, digest, is_record, read_header, walk
 from kernels.jit import kernel, part
 from kernels.octets import be16
 
@@ -21,8 +21,10 @@ STATE_WORDS = 8
 walked in vain, and whether the last stretch that was refused may grow."""
 
 NO_RECORD, SEARCH_LIMIT = 16, 17
-LONGEST_RECORD = 1 << 24
+LONGEST_RECORD = 1 << 20
 """Octets of a record; more than that is a damaged length."""
+LONGEST_DURATION = 62 * 86400
+"""Seconds that a record may tell of: a damaged duration must not make rows in a hundred thousand windows."""
 VAIN = 64
 """Octets that may be walked in vain for each octet of the file, before a search is given up."""
 
@@ -36,6 +38,7 @@ def _word(name: str) -> int:
 
 
 _TYPE, _OFFSET, _OCTETS, _DIGEST = (_word(name) for name in ("type", "offset", "octets", "digest"))
+_DURATION = _word("duration")
 
 
 @part
@@ -78,10 +81,14 @@ def plausible(data, at, end, framing, extra, plan):  # type: ignore[no-untyped-d
 
 @part
 def is_filler(data, at, end, framing, extra, plan):  # type: ignore[no-untyped-def]
-    """Whether the octet at `at` only fills up: 0x00 or 0xFF where no header begins."""
+    """Whether the octet at `at` only fills up: 0x00 or 0xFF where no header begins, not even one that lies."""
     if data[at] != 0 and data[at] != 0xFF:
         return False
-    return framing == BARE or not plausible(data, at, end, framing, extra, plan)
+    if framing == BARE or at + 1 == end:
+        return True
+    if plausible(data, at, end, framing, extra, plan):
+        return False
+    return data[at + 1] == data[at] or plausible(data, at + 1, end, framing, extra, plan)
 
 
 @part
@@ -114,6 +121,8 @@ def read_record(data, begin, limit, plan, records, row, containers, used, stack)
     code, at, after = walk(data, content, end, reach, level, plan, records, row, containers, used, stack)
     if code == WHOLE and missing(record, plan.needs[root]):
         return np.int64(MISSING), at, used
+    if code == WHOLE and record[_DURATION] > LONGEST_DURATION:
+        return np.int64(ENDLESS), at, used
     return np.int64(code), at, after
 
 

@@ -5,7 +5,8 @@ container before it up to its own time; after the last container the record's la
 at window boundaries: each piece is a presence row. A container's volume belongs to its own time (first to last usage,
 else from the container before it of the same rating group, within the record) and is spread evenly over that; the last
 piece takes what rounding leaves, so that the octets of all pieces are those of the container. A container of no length
-stands in the piece of its time. Where a record has service data (or used units) with volumes, those count and its
+stands in the piece of its time. What lies beyond the MOST_WINDOWS-th window of a record is not laid out: its octets
+stand in the last piece. Where a record has service data (or used units) with volumes, those count and its
 traffic volumes, which hold the same octets, do not.
 """
 
@@ -22,6 +23,9 @@ __all__ = ["PIECE", "Codes", "Out", "spread", "sum_volumes"]
 
 _NEVER = np.int64(NEVER)
 _NOWHERE = np.uint64(0)
+
+MOST_WINDOWS = 1 << 16
+"""Windows of one record that are laid out."""
 
 PIECE = np.dtype([("start", "i8"), ("end", "i8"), ("window", "i8"), ("cell", "u8"), ("rat", "i8"), ("row", "i8")])
 """A stay in a cell within a window, and the presence row that it is."""
@@ -116,7 +120,8 @@ def add_stay(out, count, start, end, cell, rat, window_ns):  # type: ignore[no-u
 @part
 def lay_out(r, containers, window_ns, out):  # type: ignore[no-untyped-def]
     """Pieces of a record in order of time; their count, -1 where there is no room."""
-    start, end = r.opened, end_of(r)
+    start = r.opened
+    end = min(end_of(r), start + MOST_WINDOWS * window_ns)
     count, cell, rat = 0, r.cell, r.rat
     for k in range(r.first, r.first + r.containers):
         c = containers[k]

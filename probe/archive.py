@@ -70,10 +70,16 @@ class _Account:
 
 def _moments(records: np.ndarray) -> np.ndarray:
     """int64[n]: a time of each record, its opening where that is told; 0 for none."""
-    times = records["opened"].copy()
-    for name in ("requested", "answered", "ended", "closed"):
+    times = records["opened"]
+    later = ("requested", "answered", "ended", "closed") if "answered" in (records.dtype.names or ()) else ()
+    for name in later:
         times = np.where(times == NEVER, records[name], times)
     return np.where(times == NEVER, 0, times)
+
+
+def _some(rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """The chosen rows; the rows themselves where all are."""
+    return rows if chosen.all() else rows[chosen]
 
 
 class Archive:
@@ -82,7 +88,7 @@ class Archive:
     def __init__(self, files: Sequence[ArchiveFile]) -> None:
         self.files = list(files)
         self.records: dict[str, int] = defaultdict(int)
-        self.octets = 0
+        self.octets = self.unknown = self.unreadable = 0
         self.problems: list[str] = []
         self.span: tuple[int, int] | None = None
         self._windows: set[int] = set()
@@ -117,7 +123,9 @@ class Archive:
         if scanner.trouble:
             self.problems.append(f"{file.name}: damaged: {scanner.trouble}")
         account.octets += file.framing.first
-        found = sum(batch.records.size for batch in batches) + len(account.rejects)
+        found = sum(batch.sessions.size + batch.others.size for batch in batches) + len(account.rejects)
+        self.unknown += sum(batch.unknown for batch in batches)
+        self.unreadable += sum(batch.unreadable for batch in batches)
         if file.framing.cdrs >= 0 and file.framing.cdrs != found:
             self.problems.append(f"{file.name}: its header tells of {file.framing.cdrs:,} records, found {found:,}")
         if file.framing.lost:
@@ -143,8 +151,8 @@ class Archive:
         for some in read_feed(FeedSource(file.name, file.feed), names, window_ns):
             account.rejects += some.rejects
             if some.records is not None:
-                some.records.records["source"] = source
-                some.records.records["offset"] += account.rows
+                some.records.sessions["source"] = source
+                some.records.sessions["offset"] += account.rows
                 account.rows += some.read
                 batches.append(some.records)
                 continue
@@ -159,37 +167,47 @@ class Archive:
         self, collected: Collected, accounts: Sequence[_Account], window_ns: int, names: Names, put: Put
     ) -> None:
         """xDR rows of all records, and what became of each."""
-        records = collected.records
-        windows = _moments(records) // window_ns * window_ns
         counted = self._counted(put)
+        once = unlike(collected.sessions)
+        if once.any():
+            twice = write_sessions(
+                _some(collected.sessions, once), collected.containers, window_ns, names.texts(), counted
+            )
+            once[np.flatnonzero(once)[twice]] = False
+        self._count_all(collected.sessions, once, accounts, window_ns)
 
-        once = unlike(records)
-        family = cdr.FAMILY_OF[records["type"]]
-        rows_of = {name: np.flatnonzero(once & (family == number)) for number, name in enumerate(cdr.FAMILIES)}
-        if (mine := rows_of["session"]).size:
-            sessions = Collected(records[mine], collected.containers)
-            twice = write_sessions(sessions, window_ns, names.texts(), counted)
-            once[mine[twice]] = False
-        if (mine := np.concatenate([rows_of["call"], rows_of["ims"]])).size:
-            write_calls(records[mine], window_ns, names, counted)
-        if (mine := rows_of["message"]).size:
-            write_messages(records[mine], window_ns, names, counted)
-        for kind, name in enumerate((*(root.name for root in cdr.ROOTS), "feed")):
+        others, once = collected.others, unlike(collected.others)
+        family = cdr.FAMILY_OF[others["type"]]
+        calls = once & np.isin(family, (cdr.FAMILIES.index("call"), cdr.FAMILIES.index("ims")))
+        messages = once & (family == cdr.FAMILIES.index("message"))
+        if calls.any():
+            write_calls(others[calls], window_ns, names, counted)
+        if messages.any():
+            write_messages(others[messages], window_ns, names, counted)
+        self._count_all(others, once, accounts, window_ns)
+
+    def _count_all(self, records: np.ndarray, once: np.ndarray, accounts: Sequence[_Account], window_ns: int) -> None:
+        """Count records by type, and whether they were there before."""
+        kinds, windows = records["type"].copy(), _moments(records) // window_ns * window_ns
+        for kind in np.unique(kinds).tolist():
+            name = "feed" if kind == cdr.FEED_TYPE else cdr.ROOTS[kind].name
             for stage, chosen in (("decoded", once), ("duplicate", ~once)):
-                rows = np.flatnonzero(chosen & (records["type"] == kind))
+                rows = np.flatnonzero(chosen & (kinds == kind))
                 if rows.size:
-                    self._count(records[rows], windows[rows], accounts, stage, name)
+                    self._count(records["source"][rows], records["octets"][rows], windows[rows], accounts, stage, name)
 
     def _count(
-        self, records: np.ndarray, windows: np.ndarray, accounts: Sequence[_Account], stage: str, reason: str
-    ) -> None:
-        self.records[stage] += records.size
-        self.octets += int(records["octets"].sum())
-        pairs, at = np.unique(np.stack([records["source"], windows]), axis=1, return_inverse=True)
-        octets = np.bincount(at.ravel(), records["octets"], pairs.shape[1]).astype(np.int64)
-        for (source, window), count, size in zip(pairs.T.tolist(), np.bincount(at.ravel()).tolist(), octets.tolist(),
-                                                 strict=True):  # fmt: skip
-            accounts[source].add(window, stage, reason, count, size)
+        self, sources: np.ndarray, sizes: np.ndarray, windows: np.ndarray, accounts: Sequence[_Account], stage: str,
+        reason: str,
+    ) -> None:  # fmt: skip
+        self.records[stage] += sizes.size
+        self.octets += int(sizes.sum())
+        times, at = np.unique(windows, return_inverse=True)
+        pairs, at = np.unique(sources * times.size + at, return_inverse=True)
+        octets = np.bincount(at, sizes, pairs.size).astype(np.int64)
+        for pair, count, size in zip(pairs.tolist(), np.bincount(at).tolist(), octets.tolist(), strict=True):
+            source, window = divmod(pair, times.size)
+            accounts[source].add(int(times[window]), stage, reason, count, size)
 
     def _tell_rejects(self, account: _Account, source: int, out: Path, run_id: str) -> None:
         """Account for the refused stretches of a file, and keep them."""
@@ -232,6 +250,14 @@ def _write_whole(path: Path, octets: bytes) -> None:
         raise cannot_write(path, problem) from problem
 
 
+def _no_archive(refusal: Refusal) -> Refusal:
+    """What is neither a capture nor records: of text, what to do about it."""
+    if not refusal.reason.startswith("text"):
+        return refusal
+    words = f"{refusal.reason}, and no feed fits it: see `wiregauge feed sample`"
+    return Refusal(refusal.source, words)
+
+
 def claim(refusals: Sequence[Refusal], feeds: Sequence[Feed] = ()) -> tuple[Archive, list[Refusal]]:
     """The files of charging records and of feeds among what is no capture, and what is neither.
 
@@ -251,7 +277,7 @@ def claim(refusals: Sequence[Refusal], feeds: Sequence[Feed] = ()) -> tuple[Arch
         elif feed is not None:
             files.append(ArchiveFile(refusal.source, feed=feed))
         else:
-            rest.append(refusal)
+            rest.append(_no_archive(refusal))
     return Archive(files), rest
 
 
@@ -264,4 +290,6 @@ def archive_lines(archive: Archive) -> list[str]:
     for stage in ("decoded", "rejected", "dropped", "duplicate"):
         share = 100 * archive.records[stage] / max(whole, 1)
         lines.append(f"  {stage:<9} {archive.records[stage]:>12,}  {share:6.2f} %")
+    if archive.unknown or archive.unreadable:
+        lines.append(f"  fields passed over: {archive.unknown:,} unknown, {archive.unreadable:,} unreadable")
     return lines

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from formats import cdr, xdr
-from formats.cdr_rows import CONTAINER_BLANK, RECORD_BLANK, SERVICE
+from formats.cdr_rows import CALL_RECORD, CONTAINER_BLANK, RECORD_BLANK, SERVICE, SESSION_RECORD, VOLUME, first_words
 from formats.feed import Feed
 from probe.archive_files import Batch, Names, Reject
 from probe.errors import WiregaugeError
@@ -116,7 +116,8 @@ def _cut_flows(rows: np.ndarray, window_ns: int) -> np.ndarray:
 
 def _sessions(rows: np.ndarray) -> Batch:
     """Session rows as records of one container each, so that partial ones are put together and volumes laid out."""
-    records, containers = RECORD_BLANK.repeat(rows.size), CONTAINER_BLANK.repeat(rows.size)
+    records = first_words(RECORD_BLANK, SESSION_RECORD).repeat(rows.size)
+    containers = first_words(CONTAINER_BLANK, VOLUME).repeat(rows.size)
     end = np.where(rows["end_time"] == xdr.NEVER, rows["start_time"], np.maximum(rows["end_time"], rows["start_time"]))
     records["type"], records["opened"] = cdr.FEED_TYPE, rows["start_time"]
     records["duration"] = (end - rows["start_time"]) // SECOND
@@ -129,10 +130,10 @@ def _sessions(rows: np.ndarray) -> Batch:
     records["cause"] = rows["cause_code"]
     records["digest"] = np.arange(1, rows.size + 1)
     records["first"], records["containers"] = np.arange(rows.size), 1
-    containers["record"], containers["kind"] = np.arange(rows.size), SERVICE
+    containers["kind"] = SERVICE
     containers["first"], containers["last"], containers["time"] = rows["start_time"], end, end
     containers["up"], containers["down"] = rows["bytes_up"], rows["bytes_down"]
-    return Batch(records, containers, [], 0)
+    return Batch(records, containers, np.empty(0, CALL_RECORD), [], 0)
 
 
 def read_feed(source: FeedSource, names: Names, window_ns: int) -> Iterator[FeedRows]:

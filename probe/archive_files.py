@@ -1,6 +1,6 @@
 """Files of charging records as stretches of octets, and the rows that the BER kernel makes of them.
 
-A stretch is read into a buffer of fixed size; what begins in its last 16 MiB waits for the next, so that no record is
+A stretch is read into a buffer of fixed size; what begins in its last MiB waits for the next, so that no record is
 cut. Memory does not grow with the file.
 """
 
@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from formats.ber import Plan
+from formats.cdr import FAMILIES, FAMILY_OF
 from formats.cdr_file import BARE, ENDLESS, Framing, Roots, recognise
-from formats.cdr_rows import CONTAINER, RECORD
+from formats.cdr_rows import CALL_RECORD, CONTAINER, RECORD, SESSION_RECORD, VOLUME, first_words
 from kernels import cdr_scan as scanner
 from kernels.ber import DAMAGE, new_stack
 from kernels.cdr_finish import NAME_OCTETS, finish
@@ -22,10 +23,11 @@ from probe.reading import GzipStream, Raw, Stream, ZstdStream, _Packed, open_str
 
 __all__ = ["Batch", "Names", "Reject", "Scanner", "open_packed", "recognise_file"]
 
-STRETCH = 32 << 20
+STRETCH = 8 << 20
 MARGIN = scanner.LONGEST_RECORD
 HEAD = 64 << 10
-RECORDS, CONTAINERS, REJECTS = 1 << 14, 1 << 17, 1 << 10
+RECORDS, CONTAINERS, REJECTS = 1 << 12, 1 << 16, 1 << 10
+"""Rows at once: records of some octets are filled and copied while they are in a cache."""
 
 REASONS = {
     **DAMAGE,
@@ -94,13 +96,19 @@ class Reject(NamedTuple):
 class Batch(NamedTuple):
     """Rows of some thousand records, whole and of their own."""
 
-    records: np.ndarray
-    """RECORD[n]; `first` is a row of `containers`"""
+    sessions: np.ndarray
+    """SESSION_RECORD[n]: those of the family `session`; `first` is a row of `containers`"""
     containers: np.ndarray
-    """CONTAINER[m]"""
+    """VOLUME[m]"""
+    others: np.ndarray
+    """CALL_RECORD[k]: all others"""
     rejects: list[Reject]
     filler: int
     """octets of framing and filler among them"""
+    unknown: int = 0
+    """fields of which no table knows"""
+    unreadable: int = 0
+    """fields that cannot be what their table says: null"""
 
 
 class Names:
@@ -175,11 +183,17 @@ class Scanner:
                      self._containers.view(np.int64).reshape(CONTAINERS, -1), self._rejects)  # fmt: skip
         rows, containers = int(state[scanner.RECORDS]), int(state[scanner.CONTAINERS])
         finish(self._buffer, self._records, rows, self.names.octets, self.names.slots, self.names.used)
-        records = self._records[:rows].copy()
+        records = self._records[:rows]
         records["offset"] += base
         records["source"] = source
         rejects = [self._reject(row, base) for row in self._rejects[: state[scanner.REJECTS]]]
-        return Batch(records, self._containers[:containers].copy(), rejects, int(state[scanner.FILLER]) - filler)
+        of_session = FAMILY_OF[records["type"]] == FAMILIES.index("session")
+        sessions = records if of_session.all() else records[of_session]
+        return Batch(
+            first_words(sessions, SESSION_RECORD), first_words(self._containers[:containers], VOLUME),
+            first_words(records[~of_session], CALL_RECORD), rejects, int(state[scanner.FILLER]) - filler,
+            int(records["unknown"].sum()), int(records["unreadable"].sum()),
+        )  # fmt: skip
 
     def _reject(self, row: np.ndarray, base: int) -> Reject:
         first, octets = int(row["offset"]), int(row["octets"])

@@ -1,13 +1,16 @@
-"""Rows of charging records to xDR rows: records put together by session, volumes laid out over windows."""
+"""Rows of charging records to xDR rows: records put together by session, volumes laid out over windows.
 
-from collections.abc import Callable, Sequence
+Rows go to kernels as record arrays, so that the same code runs interpreted.
+"""
+
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from formats import cdr, xdr
 from formats.addresses import NO_DIGITS
-from formats.cdr_rows import CONTAINER, RECORD
+from formats.cdr_rows import CALL_RECORD, SESSION_RECORD, VOLUME
 from kernels import cdr_calls, cdr_sessions, cdr_spread
 from probe.archive_files import Batch, Names
 from probe.tables import distinct
@@ -19,7 +22,7 @@ ROWS_AT_ONCE = 1 << 15
 
 _NULLS = {
     "time": xdr.NEVER, "ms": -1, "kbps": np.nan, "count": -1, "small": -1, "flag": -1, "id": 0, "digits": NO_DIGITS,
-    "cell": 0, "apn": -1, "enum": 0, "ip": 0,
+    "cell": 0, "slice": -1, "apn": -1, "enum": 0, "ip": 0,
 }  # fmt: skip
 
 
@@ -35,21 +38,27 @@ def blank_row(table: xdr.Table) -> np.ndarray:
 
 
 class Collected(NamedTuple):
-    """Records of a run with their containers."""
+    """Records of a run: those of sessions with their containers, and all others."""
 
-    records: np.ndarray
+    sessions: np.ndarray
     containers: np.ndarray
+    others: np.ndarray
 
 
-def collect(batches: Sequence[Batch]) -> Collected:
-    """All batches as one; `first` and `record` point into the whole."""
-    records = np.concatenate([b.records for b in batches]) if batches else np.empty(0, RECORD)
-    containers = np.concatenate([b.containers for b in batches]) if batches else np.empty(0, CONTAINER)
-    row = line = 0
-    for batch in batches:
-        records["first"][row : row + batch.records.size] += line
-        row, line = row + batch.records.size, line + batch.containers.size
-    return Collected(records, containers)
+def collect(batches: list[Batch]) -> Collected:
+    """All batches as one; `first` points into the whole. Takes the batches, so that no row is held twice."""
+    sizes = np.array([(b.sessions.size, b.containers.size, b.others.size) for b in batches], np.int64).reshape(-1, 3)
+    whole = Collected(*(np.empty(n, d) for n, d in zip(sizes.sum(axis=0), (SESSION_RECORD, VOLUME, CALL_RECORD),
+                                                       strict=True)))  # fmt: skip
+    at = np.zeros(3, np.int64)
+    batches.reverse()
+    for size in sizes:
+        batch = batches.pop()
+        batch.sessions["first"] += at[1]
+        for into, rows, first in zip(whole, batch[:3], at, strict=True):
+            into[first : first + rows.size] = rows
+        at += size
+    return whole
 
 
 def unlike(records: np.ndarray) -> np.ndarray:
@@ -72,9 +81,9 @@ def _codes() -> cdr_spread.Codes:
 
 def _out(rows: int) -> cdr_spread.Out:
     tables = (xdr.SESSION, xdr.PRESENCE, xdr.FLOW)
-    session, presence, flow = (np.empty(rows, table.dtype) for table in tables)
+    session, presence, flow = (np.recarray(rows, table.dtype) for table in tables)
     blank_session, blank_presence, blank_flow = (blank_row(table) for table in tables)
-    used, pieces = np.zeros(3, np.int64), np.empty(rows, cdr_spread.PIECE)
+    used, pieces = np.zeros(3, np.int64), np.recarray(rows, cdr_spread.PIECE)
     return cdr_spread.Out(session, presence, flow, blank_session, blank_presence, blank_flow, used, pieces)
 
 
@@ -84,12 +93,12 @@ def _by_time(records: np.ndarray, order: np.ndarray, edges: np.ndarray) -> np.nd
     return np.stack([edges[:-1], edges[1:]], axis=1)[np.argsort(starts, kind="stable")]
 
 
-def write_sessions(collected: Collected, window_ns: int, apns: list[str], put: Put) -> np.ndarray:
+def write_sessions(sessions: np.ndarray, volumes: np.ndarray, window_ns: int, apns: list[str], put: Put) -> np.ndarray:
     """Write session, presence and flow rows; bool[n]: records that were there a second time.
 
-    collected.records: those of the family `session`, each digest once.
+    sessions: SESSION_RECORD[n], each digest once; volumes: VOLUME[m].
     """
-    records, containers = collected
+    records, containers = sessions.view(np.recarray), volumes.view(np.recarray)
     keys, role = np.empty(records.size, np.uint64), np.zeros(records.size, np.int64)
     cdr_spread.sum_volumes(records, containers)
     cdr_sessions.group_keys(records, keys)
@@ -117,14 +126,17 @@ def _call_codes(names: Names) -> cdr_calls.CallCodes:
         xdr.RATS.index("eutran"), xdr.RATS.index("nr"),
         np.array([names.add(kind) for kind, _ in cdr.MESSAGES], np.int64),
         np.array([names.add(channel) for _, channel in cdr.MESSAGES], np.int64),
+        cdr.LASTS,
     )  # fmt: skip
 
 
 def write_calls(records: np.ndarray, window_ns: int, names: Names, put: Put) -> None:
-    """Write `call` rows of RECORD[n] of the families `call` and `ims`; other requests of the IMS are no calls."""
+    """Write `call` rows of CALL_RECORD[n] of the families `call` and `ims`; other requests of the IMS are no calls."""
     invite = names.add("invite")
-    kept = records[(records["method"] < 0) | (records["method"] == invite) | (cdr.IMS_OF[records["type"]] == 0)]
-    codes, keys, out = _call_codes(names), np.empty(kept.size, np.uint64), np.empty(kept.size, xdr.CALL.dtype)
+    kept = records.view(np.recarray)[
+        (records["method"] < 0) | (records["method"] == invite) | (cdr.IMS_OF[records["type"]] == 0)
+    ]
+    codes, keys, out = _call_codes(names), np.empty(kept.size, np.uint64), np.recarray(kept.size, xdr.CALL.dtype)
     cdr_calls.call_keys(kept, codes, keys)
     order = np.argsort(keys, kind="stable")
     count = cdr_calls.write_calls(kept, keys, order, codes, window_ns, blank_row(xdr.CALL), out)
@@ -133,8 +145,8 @@ def write_calls(records: np.ndarray, window_ns: int, names: Names, put: Put) -> 
 
 
 def write_messages(records: np.ndarray, window_ns: int, names: Names, put: Put) -> None:
-    """Write `event` rows of RECORD[n] of the family `message`."""
-    out = np.empty(records.size, xdr.EVENT.dtype)
-    ordered = records[np.lexsort((records["digest"], records["opened"]))]
+    """Write `event` rows of CALL_RECORD[n] of the family `message`."""
+    out = np.recarray(records.size, xdr.EVENT.dtype)
+    ordered = records.view(np.recarray)[np.lexsort((records["digest"], records["opened"]))]
     cdr_calls.write_messages(ordered, _call_codes(names), window_ns, blank_row(xdr.EVENT), out)
     put("event", out, names.texts())

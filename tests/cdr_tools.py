@@ -24,7 +24,8 @@ def scan(
     state[scanner.AT] = framing.first
     records, containers, rejects = [], [], []
     while state[scanner.AT] < len(data):
-        rows, lines, refused = np.zeros(ROWS, RECORD), np.zeros(4 * ROWS, CONTAINER), np.zeros(ROWS, scanner.REJECT)
+        rows, lines = np.zeros(ROWS, RECORD), np.zeros(4 * ROWS, CONTAINER)
+        refused = np.zeros(ROWS, scanner.REJECT).view(np.recarray)  # fields by attribute, so that it runs interpreted
         state[[scanner.RECORDS, scanner.CONTAINERS, scanner.REJECTS]] = 0
         words = rows.view(np.int64).reshape(ROWS, -1), lines.view(np.int64).reshape(4 * ROWS, -1)
         end = len(data)

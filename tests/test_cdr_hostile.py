@@ -4,9 +4,12 @@ import random
 
 import numpy as np
 import pytest
+from numba import config
 
 from formats import cdr
 from formats.cdr_file import BARE, EXTRA, FRAMED, Framing, recognise
+from kernels import ber as kernel
+from kernels.cdr_scan import NO_RECORD
 from tests.cdr_tools import name, scan
 from tools.cdr import ber
 from tools.cdr.records import cdr_header, file_header
@@ -14,6 +17,7 @@ from tools.cdr.simulate import Scenario, written
 
 PLAIN = Framing(BARE)
 RECORDS = list(written(Scenario(sessions=6, calls=4, seed=3)))
+STRIDE = 101 if config.DISABLE_JIT else 3
 
 
 def accounted(octets: bytes, framing: Framing = PLAIN) -> tuple[np.ndarray, np.ndarray, int]:
@@ -45,7 +49,7 @@ def test_cut_at_each_octet() -> None:
 def test_a_damaged_octet_costs_no_other_record() -> None:
     dice, starts = random.Random(5), set(at(RECORDS))
     whole = b"".join(RECORDS)
-    for place in range(0, len(whole), 3):
+    for place in range(0, len(whole), STRIDE):
         octets = bytearray(whole)
         octets[place] ^= 1 << dice.randrange(8)
         mine = max(start for start in starts if start <= place)
@@ -84,7 +88,7 @@ def test_damage_in_a_framed_file_costs_one_record() -> None:
     for record in RECORDS:
         starts.append(place)
         place += 4 + len(record)
-    for place in range(52, len(octets), 5):
+    for place in range(52, len(octets), STRIDE):
         damaged = bytearray(octets)
         damaged[place] ^= 1 << dice.randrange(8)
         mine = max(start for start in starts if start <= place)
@@ -113,7 +117,7 @@ def test_noise_between_records_is_one_refused_stretch_each() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_alone(seed: int) -> None:
-    accounted(random.Random(seed).randbytes(5000))
+    accounted(random.Random(seed).randbytes(500 if config.DISABLE_JIT else 5000))
 
 
 def test_unknown_elements_are_counted_and_passed_over() -> None:
@@ -132,7 +136,55 @@ def test_nesting_without_an_end_is_refused() -> None:
 
 def test_a_hostile_search_ends() -> None:
     """Candidates that overlap and all fail late: the search is given up, not the machine."""
+    count = 40 if config.DISABLE_JIT else 4000
     candidate = b"\x84\x0a\xa0\x83\x00\xff\x00\x80\x01\x00\x81\x00"
-    rows, rejects, _ = accounted(candidate * 4000)
+    rows, rejects, _ = accounted(candidate * count)
     assert not len(rows)
-    assert rejects["octets"].sum() == len(candidate) * 4000
+    assert rejects["octets"].sum() == len(candidate) * count
+
+
+HEAD = ber.integer(0, 85), ber.time(13, 0), ber.integer(14, 1), ber.integer(15, 0)
+WHOLE = ber.constructed(79, *HEAD)
+
+
+def record(content: bytes) -> bytes:
+    """A PGW-CDR that begins well and goes on with `content`."""
+    return ber.constructed(79, *HEAD, content)
+
+
+@pytest.mark.parametrize(
+    ("reason", "octets"),
+    [
+        (kernel.LENGTH, record(b"\x81\x05\0")),
+        (kernel.TAG, record(b"\x9f\xff\xff\xff\xff\x01\0")),
+        (kernel.NESTING, record(b"\xbf\x50\x80" * 30)),
+        (kernel.END, record(b"\x81\x80")),
+        (kernel.SWALLOWED, ber.indefinite(79, *HEAD, WHOLE)),
+        (kernel.ENDLESS, ber.constructed(79, *HEAD[:2], ber.integer(14, 1 << 40), HEAD[3])),
+        (kernel.MISSING, ber.constructed(79, *HEAD[:2])),
+        (NO_RECORD, b"\x30\0"),
+    ],
+)
+def test_each_reason_is_told(reason: int, octets: bytes) -> None:
+    rows, _, rejects, _ = scan(octets + WHOLE)
+    assert rejects["reason"].tolist()[:1] == [reason]
+    assert rows["offset"].tolist()[-1] == len(octets)
+
+
+def test_a_record_without_its_end_is_told() -> None:
+    rows, _, rejects, _ = scan(WHOLE + ber.indefinite(79, *HEAD)[:-2])
+    assert rejects["reason"].tolist() == [kernel.CUT]
+    assert rows["offset"].tolist() == [0]
+
+
+def test_a_header_that_lies_is_told() -> None:
+    octets = cdr_header(WHOLE + b"\0")[:4] + WHOLE + cdr_header(WHOLE) + WHOLE
+    _, _, rejects, _ = scan(octets, Framing(FRAMED))
+    assert rejects["reason"].tolist() == [kernel.MISMATCH]
+
+
+def test_more_containers_than_a_record_can_have() -> None:
+    volume = ber.constructed(16, ber.integer(3, 1), klass=0)
+    many = ber.constructed(78, *HEAD[:1], ber.constructed(12, *[volume] * 1200), *HEAD[1:])
+    _, _, rejects, _ = scan(many)
+    assert rejects["reason"].tolist() == [kernel.FULL]

@@ -173,3 +173,8 @@ def test_voice_kpis(out: Path, truth: Told) -> None:
         talk,
     )
     assert held == pytest.approx(talk)
+
+
+def test_what_no_record_tells_is_null(out: Path) -> None:
+    assert query(out, "SELECT DISTINCT slice FROM {session}") == [(None,)]
+    assert query(out, "SELECT DISTINCT slice, core_node FROM {presence}") == [(None, None)]
