@@ -8,7 +8,6 @@ import numpy as np
 
 from formats.capture import NANOSECONDS, PCAP_HEADER_OCTETS, PCAP_RECORD_OCTETS
 from formats.records import RECORD
-from kernels.heard import NOTHING
 from kernels.pcap import walk_pcap
 from kernels.shard import Limits
 from probe.merge import Batch
@@ -60,7 +59,7 @@ def _pass(data: np.ndarray, records: np.ndarray) -> tuple[int, float, dict[str, 
             first += lane.count
             now = time.perf_counter()
             stages["parse"] += now - mark
-            worker.take([Span(lane, 0, lane.count, NOTHING)])
+            worker.take([Span(lane, 0, lane.count, None)])
             mark = time.perf_counter()
             stages["update"] += mark - now
         packets += count

@@ -105,9 +105,6 @@ def clear(heard: Heard) -> None:
     heard.words[EVENT_COUNT] = 0
 
 
-NOTHING = np.zeros(WORDS, np.int64)
-"""The words of a stretch without such signalling."""
-
 (
     events, ran_messages, ran_bearers, qos_flows, nas_pdus, connections, nas, nas_text,
     pfcp_messages, pdrs, fars, qers, usages, pfcp_text, diameter_messages, credits, diameter_text,

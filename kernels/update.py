@@ -7,18 +7,15 @@ up, the packet credited to its bearer and to its connection. Table lines of the 
 import numpy as np
 
 from formats.reasons import GTPC_FRAGMENT, SECOND_LEG
-from formats.records import EVENT_DIAMETER, EVENT_PFCP, EVENT_RAN, KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
+from formats.records import KIND_MESSAGES, KIND_PIECE, KIND_TUNNEL, KIND_USER
 from formats.state import FLOW, LEG_FORWARDING
 from kernels import (
-    diameter_control,
     flow,
     gtp_control,
     gtp_paths,
     gtpc,
     ledger,
-    pfcp_control,
     presence,
-    ran_control,
     reassembly,
     sessions,
     sweep,
@@ -29,11 +26,10 @@ from kernels import shard as own
 from kernels.flow import TCP
 from kernels.gtp_context import NO_DIGITS
 from kernels.hashing import tunnel_hash
-from kernels.heard import EVENT_COUNT, diameter_messages, diameter_text, events, pfcp_messages, ran_messages
 from kernels.jit import inlined, part
 from kernels.octets import be16
 from kernels.prefetch import prefetch_row, prefetch_rows_line
-from kernels.shard import EVENT_AT, HINTS, LAST_LEDGER, LINGER, SHARD, SWEEP_STAGE, full, owns
+from kernels.shard import HINTS, LINGER, SHARD, SWEEP_STAGE, full, owns
 from kernels.table import CAPACITY, FREE, HIGH, LINE, candidate, free_list, index_of, tag_of
 
 AHEAD_SLOT, AHEAD_ROW, AHEAD_NEXT, AHEAD_LAST = 32, 16, 8, 4  # packets between asking for it and its use
@@ -250,54 +246,46 @@ def packet(shard, sig, scratch, p, hint):  # type: ignore[no-untyped-def]
 
 
 @part
-def hear(shard, heard, position):  # type: ignore[no-untyped-def]
-    """Apply the messages that were whole with the packet at `position`."""
-    rows = events(heard, 0)
-    while shard[EVENT_AT] < heard[EVENT_COUNT] and rows[shard[EVENT_AT]].position == position:
-        e = rows[shard[EVENT_AT]]
-        shard[EVENT_AT] += 1
-        interface, joined = np.int64(diameter_control.DIAMETER), np.int64(0)
-        if e.kind == EVENT_RAN:
-            interface, joined = ran_control.apply(shard, heard, ran_messages(heard, 0)[e.row])
-        elif e.kind == EVENT_PFCP:
-            interface, joined = pfcp_control.apply(shard, heard, pfcp_messages(heard, 0)[e.row])
-        elif e.kind == EVENT_DIAMETER and e.row >= 0:
-            m = diameter_messages(heard, 0)[e.row]
-            interface, joined = diameter_control.apply(shard, diameter_text(heard, 0), m)
-        if shard[SHARD] == 0:
-            ledger.count_message(shard, shard[LAST_LEDGER], joined, interface)
+def fetch_first(shard, packets, order, begin, end, sig):  # type: ignore[no-untyped-def]
+    """Ask for the rows of the first packets of a stretch; the others are asked for as it goes on."""
+    for i in range(begin, min(begin + AHEAD_ROW, end)):
+        fetch_rows(shard, sig, packets[order[i]], i & LAST_HINT)
 
 
 @part
-def update(shard, packets, order, begin, end, sig, scratch, heard):  # type: ignore[no-untyped-def]
+def step(shard, packets, order, i, end, sig, scratch):  # type: ignore[no-untyped-def]
+    """Take packets[order[i]]; False where rows must be written first."""
+    if i + AHEAD_SLOT < end:
+        fetch_slots(shard, sig, packets[order[i + AHEAD_SLOT]])
+    if i + AHEAD_ROW < end:
+        fetch_rows(shard, sig, packets[order[i + AHEAD_ROW]], (i + AHEAD_ROW) & LAST_HINT)
+        fetch_next(shard, packets[order[i + AHEAD_NEXT]], (i + AHEAD_NEXT) & LAST_HINT)
+        fetch_last(shard, packets[order[i + AHEAD_LAST]], (i + AHEAD_LAST) & LAST_HINT)
+    p = packets[order[i]]
+    if (i & CHECK == 0 or p.kind != KIND_USER) and full(shard):
+        return False
+    if sweep.tick(shard, p.ts):
+        sweep.start(shard, 0)
+        if not sweep.go_on(shard):
+            # the clock has moved: this packet is taken when the sweep is done
+            return False
+    packet(shard, sig, scratch, p, i & LAST_HINT)
+    return True
+
+
+@part
+def update(shard, packets, order, begin, end, sig, scratch):  # type: ignore[no-untyped-def]
     """Take packets[order[begin:end]]; returns the first not taken: rows must be written before it.
 
     shard: Shard; packets: PACKET[n]; order: int32[n], by time; sig: Signalling that their rows point into;
-    scratch: Signalling in which reassembled datagrams are decoded; heard: int64[], `kernels.heard`, what the assembling
-    stage read of these packets.
+    scratch: Signalling in which reassembled datagrams are decoded.
     """
     if shard[SWEEP_STAGE] != 0 and not sweep.go_on(shard):
         return begin
-    for i in range(begin, min(begin + AHEAD_ROW, end)):
-        fetch_rows(shard, sig, packets[order[i]], i & LAST_HINT)
+    fetch_first(shard, packets, order, begin, end, sig)
     for i in range(begin, end):
-        if i + AHEAD_SLOT < end:
-            fetch_slots(shard, sig, packets[order[i + AHEAD_SLOT]])
-        if i + AHEAD_ROW < end:
-            fetch_rows(shard, sig, packets[order[i + AHEAD_ROW]], (i + AHEAD_ROW) & LAST_HINT)
-            fetch_next(shard, packets[order[i + AHEAD_NEXT]], (i + AHEAD_NEXT) & LAST_HINT)
-            fetch_last(shard, packets[order[i + AHEAD_LAST]], (i + AHEAD_LAST) & LAST_HINT)
-        p = packets[order[i]]
-        if (i & CHECK == 0 or p.kind != KIND_USER) and full(shard):
+        if not step(shard, packets, order, i, end, sig, scratch):
             return i
-        if sweep.tick(shard, p.ts):
-            sweep.start(shard, 0)
-            if not sweep.go_on(shard):
-                # the clock has moved: this packet is taken when the sweep is done
-                return i
-        packet(shard, sig, scratch, p, i & LAST_HINT)
-        if shard[EVENT_AT] < heard[EVENT_COUNT]:
-            hear(shard, heard, i)
     return end
 
 

@@ -59,7 +59,7 @@ class Span(NamedTuple):
     lane: Lane
     begin: int
     end: int
-    heard: np.ndarray
+    heard: np.ndarray | None
 
 
 class Assembler:
@@ -98,13 +98,25 @@ class Worker:
     def take(self, spans: Sequence[Span]) -> None:
         """Update the shard with the packets of all spans."""
         words = self.shard.words
-        for lane, at, end, words_heard in spans:
+        for span in spans:
+            at, end, lane = span.begin, span.end, span.lane
             words[EVENT_AT] = 0
             while True:
-                at = update(words, lane.packets, lane.order, at, end, lane.signalling, self.scratch, words_heard)
+                if span.heard is None:
+                    at = update(words, lane.packets, lane.order, at, end, lane.signalling, self.scratch)
+                else:
+                    at = self._update_heard(words, lane, at, end, span.heard)
                 if at >= end:
                     break
                 self.hand_over()
+
+    def _update_heard(self, words: np.ndarray, lane: Lane, at: int, end: int, words_heard: np.ndarray) -> int:
+        from kernels.update_heard import update_heard  # only when needed, as in Assembler
+
+        reached: int = update_heard(
+            words, lane.packets, lane.order, at, end, lane.signalling, self.scratch, words_heard
+        )
+        return reached
 
     def hand_over(self) -> None:
         """Pass on the rows that are ready."""
@@ -176,8 +188,8 @@ class Pipeline:
 
     def _update(self, data: np.ndarray, lanes: Sequence[Lane]) -> None:
         """Every shard takes the packets of the lanes: all at once, unless there is signalling to assemble."""
-        if not any(lane.signalling.used[STATEFUL] for lane in lanes):
-            spans = [Span(lane, 0, lane.count, heard.NOTHING) for lane in lanes]
+        if self.assembler is None and not any(lane.signalling.used[STATEFUL] for lane in lanes):
+            spans = [Span(lane, 0, lane.count, None) for lane in lanes]
             self._all(lambda worker: worker.take(spans), self.workers)
             return
         self.assembler = self.assembler or Assembler()

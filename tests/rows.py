@@ -11,7 +11,6 @@ from numba import config
 from formats.reasons import USER_PLANE
 from formats.records import KIND_USER, NO_TEID, PACKET
 from kernels import signalling
-from kernels.heard import NOTHING
 from kernels.shard import FLOW_ROWS, MARGIN, OUT_ROOM, PRESENCE_ROWS, PROCEDURE_ROWS, SESSION_ROWS, Limits, Shard
 from kernels.update import drain, update
 
@@ -107,7 +106,7 @@ class Machine:
         places = np.arange(len(rows), dtype=np.int32) if order is None else np.array(list(order), np.int32)
         at = 0
         while at < len(places):
-            at = update(self.words, rows, places, at, len(places), signs or self.signalling, self.scratch, NOTHING)
+            at = update(self.words, rows, places, at, len(places), signs or self.signalling, self.scratch)
             if at < len(places):
                 self.hand_over()
 
