@@ -223,7 +223,7 @@ class Oracle:
         return out
 
 
-@pytest.mark.parametrize("grain", kpi.GRAINS, ids=lambda g: g.name)
+@pytest.mark.parametrize("grain", kpi.CATALOGUE.grains, ids=lambda g: g.name)
 def test_duckdb(tmp_path, grain):
     write(tmp_path / "xdr", make(200, seed=3))
     compute([tmp_path / "xdr"], tmp_path / "kpi", 600, [grain.name])
