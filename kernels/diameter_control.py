@@ -179,7 +179,8 @@ def learn(shard, heard_text, row, m, interface):  # type: ignore[no-untyped-def]
         ue = own.ues(shard, 0)[ue_row]
         if ue.cell == _NONE and ue.serving < 0 and d.cell != _NONE:
             sessions.place(shard, ue_row, d.cell, np.int64(d.rat), m.ts)
-    return session_row
+        return session_row
+    return identities.last_session(shard, d)
 
 
 @part

@@ -112,6 +112,16 @@ def session_of(shard, d):  # type: ignore[no-untyped-def]
 
 
 @part
+def last_session(shard, d):  # type: ignore[no-untyped-def]
+    """As `session_of`, one that has ended but is not forgotten included."""
+    row = np.int64(d.session)
+    if row < 0 or d.session_id == 0:
+        return np.int64(-1)
+    s = own.sessions(shard, 0)[row]
+    return row if s.used and s.id == d.session_id else np.int64(-1)
+
+
+@part
 def tie(shard, d, session_row):  # type: ignore[no-untyped-def]
     """`d` (IDENTITY, PFCP_SESSION) belongs to the session."""
     d.session, d.session_id = session_row, own.sessions(shard, 0)[session_row].id

@@ -154,6 +154,13 @@ def same_session(shard, rule, kind, ts):  # type: ignore[no-untyped-def]
 @part
 def joined_bearer(shard, heard, m, p):  # type: ignore[no-untyped-def]
     """Row of the live bearer of another session that an endpoint of `m`, which begins `p`, belongs to; or -1."""
+    bearer_row = far_bearer(shard, heard, m, p)
+    return bearer_row if bearer_row >= 0 else chosen_bearer(shard, heard, m, p)
+
+
+@part
+def far_bearer(shard, heard, m, p):  # type: ignore[no-untyped-def]
+    """As `joined_bearer`, by the far ends on the core side."""
     for k in range(m.first_far, m.first_far + m.far_count):
         rule = fars(heard, 0)[k]
         kind = kind_of(p, 2, np.int64(rule.destination_interface), np.int64(rule.destination_type))
@@ -161,7 +168,7 @@ def joined_bearer(shard, heard, m, p):  # type: ignore[no-untyped-def]
             bearer_row = live_bearer_at(shard, rule.hi, rule.lo, rule.teid, m.ts)
             if bearer_row >= 0:
                 return bearer_row
-    return chosen_bearer(shard, heard, m, p)
+    return np.int64(-1)
 
 
 @part

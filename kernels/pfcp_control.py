@@ -231,6 +231,12 @@ def modify_request(shard, heard, m, p_row):  # type: ignore[no-untyped-def]
         return np.int64(-1)
     p = own.pfcps(shard, 0)[p_row]
     row = pfcp_sessions.resolve(shard, p, m.ts)
+    if row >= 0 and own.sessions(shard, 0)[row].source == PFCP_SOURCE and p.owner:
+        bearer_row = pfcp_bearers.far_bearer(shard, heard, m, p)
+        if bearer_row >= 0:
+            there = own.sessions(shard, 0)[own.bearers(shard, 0)[bearer_row].session]
+            if there.source != PFCP_SOURCE:
+                row = meet(shard, p, row, bearer_row, m.ts)
     pfcp_sessions.name_cp(shard, p_row, pfcp_sessions.given_hash(m))
     if interface_told(heard, m) == N4 or (row >= 0 and own.sessions(shard, 0)[row].rat == NR):
         p.interface = N4
@@ -252,7 +258,8 @@ def delete_request(shard, m, p_row):  # type: ignore[no-untyped-def]
         if p.owner and begun:
             reason = ERROR_INDICATION if p.failed else DELETED
             sessions.end_session(shard, row, m.ts, reason, 0, -1, 1 if p.failed else 0)
-    return row
+        return row
+    return identities.last_session(shard, p)
 
 
 @part

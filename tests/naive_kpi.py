@@ -64,6 +64,23 @@ def setup_kpis(rows):
     return out
 
 
+def core_kpis(rows):
+    out = {}
+    for name in ("n4", "sx", "s6a", "gx", "gy", "rx", "cx"):
+        mine = [r for r in rows if r["interface"] == name and r["counted"]]
+        if name in ("n4", "sx"):
+            mine = [r for r in mine if r["procedure"] == "pfcp_session_establishment"]
+            name += "_session_establishment"
+        outcomes = [r["outcome"] for r in mine]
+        out[f"{name}_attempts"], out[f"{name}_successes"] = len(mine), outcomes.count("success")
+        out[f"{name}_timeouts"] = outcomes.count("timeout")
+        out[f"{name}_success_pct"] = ratio(outcomes.count("success"), len(mine), 100)
+        for q in (50, 95):
+            times = [r["latency_ms"] for r in mine if r["outcome"] in ("success", "failure")]
+            out[f"{name}_answer_p{q}_ms"] = quantile(times, q / 100)
+    return out
+
+
 def session_kpis(rows):
     rows = [r for r in rows if r["source"] not in (None, "user_plane")]
     dropped = sum(r["dropped"] is True for r in rows)
@@ -149,6 +166,7 @@ def subscribers(rows):
 
 MAKERS = (
     (setup_kpis, ("procedure",)),
+    (core_kpis, ("procedure",)),
     (session_kpis, ("session",)),
     (presence_kpis, ("presence",)),
     (flow_kpis, ("flow",)),

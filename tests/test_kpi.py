@@ -48,7 +48,7 @@ def read(directory, table):
     """Rows of a KPI table by (window start, keys)."""
     if not (directory / table).is_dir():
         return {}
-    grain = next(g for g in kpi.GRAINS if g.table == table)
+    grain = next(g for g in kpi.CATALOGUE.grains if g.table == table)
     schema = kpi_schema(grain)
     found = ds.dataset(directory / table, schema=schema).to_table()
     starts = found.column("window_start").cast("int64").to_pylist()
@@ -223,7 +223,7 @@ class Oracle:
         return out
 
 
-@pytest.mark.parametrize("grain", kpi.GRAINS, ids=lambda g: g.name)
+@pytest.mark.parametrize("grain", kpi.CATALOGUE.grains, ids=lambda g: g.name)
 def test_duckdb(tmp_path, grain):
     write(tmp_path / "xdr", make(200, seed=3))
     compute([tmp_path / "xdr"], tmp_path / "kpi", 600, [grain.name])
@@ -245,7 +245,7 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     write(folder / "xdr", make(40, seed=7))
     compute([folder / "xdr"], folder / "kpi", 900)
-    return {g.table: read(folder / "kpi", g.table) for g in kpi.GRAINS}
+    return {g.table: read(folder / "kpi", g.table) for g in kpi.CATALOGUE.grains}
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -265,7 +265,7 @@ def test_any_order_and_split_gives_the_same(tmp_path_factory, whole, seed, per_p
             compute([folder / f"xdr{i}" for i in range(folders)], folder / "kpi", 900, between=(first, end))
     else:
         compute([folder / f"xdr{i}" for i in range(folders)], folder / "kpi", 900)
-    for grain in kpi.GRAINS:
+    for grain in kpi.CATALOGUE.grains:
         assert read(folder / "kpi", grain.table) == whole[grain.table]
 
 
@@ -286,7 +286,7 @@ def test_in_small_stretches(tmp_path, monkeypatch, whole):
     write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
     monkeypatch.setattr("probe.kpi.ROWS_AT_ONCE", 20)
     compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
-    assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.GRAINS} == whole
+    assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.CATALOGUE.grains} == whole
 
 
 def test_nothing_in_nothing_out(tmp_path):
