@@ -83,7 +83,7 @@ DIRECTIONS = ("higher", "lower", "neutral")
 class Key(NamedTuple):
     """A key or carried column `name`: the xDR `column` it is read from, unless `instead` names another for a table.
 
-    A table whose column is "" has none, and its rows do not tell.
+    A table whose column is "" has none, and its rows do not tell. number: the key is int32, else text.
     """
 
     name: str
@@ -91,6 +91,7 @@ class Key(NamedTuple):
     unit: str
     meaning: str
     instead: tuple[tuple[str, str], ...] = ()
+    number: bool = False
 
     def column_of(self, table: str) -> str:
         """The column of `table` that this key is read from, "" for none."""
@@ -117,6 +118,8 @@ class Grain(NamedTuple):
 
 
 # --- counters ----------------------------------------------------------------------------------------------------
+
+_OWN = "wiregauge"
 
 _SETUP = (
     Condition("procedure", "in", ("create_session", "create_pdp_context")),
@@ -208,6 +211,162 @@ def _values(name: str, table: str, column: str, meaning: str, where: Where = ())
     return Counter(name, "values", (table,), (column,), "ms", meaning, where)
 
 
+_ENDED = Condition("outcome", "not_null")
+
+
+class Pair(NamedTuple):
+    """A request of the radio side and its success: counters `<name>_attempts`, `<name>_successes`, a KPI of both."""
+
+    name: str
+    procedure: str
+    interface: str
+    what: str
+    clause: str
+    unseen: str
+
+    def counters(self) -> tuple[Counter, Counter]:
+        """Attempts whose outcome is known, and those that succeeded."""
+        where = (Condition("procedure", "eq", self.procedure), Condition("interface", "eq", self.interface))
+        good = Condition("outcome", "eq", "success")
+        return (
+            Counter(f"{self.name}_attempts", "count", ("procedure",), (), "", f"{self.what}, whose outcome is known",
+                    ((*where, _ENDED),)),
+            Counter(f"{self.name}_successes", "count", ("procedure",), (), "", "of those, successful", ((*where, good),)),
+        )  # fmt: skip
+
+    def kpi(self) -> Kpi:
+        """Successes of attempts."""
+        ratio = Ratio(f"{self.name}_successes", f"{self.name}_attempts", 100.0)
+        return Kpi(
+            f"{self.name}_success_pct", "%", ratio, self.clause, "higher", f"success of {self.what}", self.unseen
+        )
+
+
+_NO_RRC = "RRC: a device that no base station hears leaves no trace; this is the part from the core interface on"
+_NO_X2 = "the handover itself, which the two base stations agree on: one that fails shows as a release, or not at all"
+_NO_TARGET = "a target on a link that is not captured: the release of the source then tells the success"
+_PAGED = "devices out of reach and devices that are switched off look alike; counted in the area paged, cell unknown"
+PAIRS = (
+    Pair(
+        "s1_connection",
+        "signalling_connection",
+        "s1mme",
+        "S1 signalling connections, Initial UE Message to the first message of the MME",
+        "TS 32.425 §4.6.1; a factor of TS 32.450 §6.1.1",
+        _NO_RRC,
+    ),
+    Pair(
+        "ng_connection",
+        "signalling_connection",
+        "n2",
+        "NG signalling connections, Initial UE Message to the first message of the AMF",
+        "a factor of TS 28.554 §6.2.4",
+        _NO_RRC,
+    ),
+    Pair("s1_context_setup", "initial_context_setup", "s1mme", "initial context set-ups", "TS 36.413 §8.3.1", _NO_RRC),
+    Pair("ng_context_setup", "initial_context_setup", "n2", "initial context set-ups", "TS 38.413 §8.3.1", _NO_RRC),
+    Pair(
+        "e_rab_initial",
+        "e_rab_establishment_initial",
+        "s1mme",
+        "E-RABs set up with the context",
+        "TS 32.425 §4.2.1.1, §4.2.1.2; a factor of TS 32.450 §6.1.1",
+        _NO_RRC,
+    ),
+    Pair(
+        "e_rab_added",
+        "e_rab_establishment_added",
+        "s1mme",
+        "E-RABs added to a context",
+        "TS 32.450 §6.1.1 (AddedEPSBEstabSR), TS 32.425 §4.2.1.4, §4.2.1.5",
+        _NO_RRC,
+    ),
+    Pair(
+        "pdu_session_setup",
+        "pdu_session_resource_establishment",
+        "n2",
+        "resources of PDU sessions set up",
+        f"{_OWN}, by TS 38.413 §8.2.1; after TS 28.554 §6.2",
+        _NO_RRC,
+    ),
+    Pair(
+        "s1_handover_preparation",
+        "handover_preparation",
+        "s1mme",
+        "preparations of S1 handovers, in the source cell",
+        "TS 32.450 §6.5.1, TS 36.413 §8.4.1",
+        "handovers over X2, which the core hears of at their end",
+    ),
+    Pair(
+        "s1_handover_execution",
+        "handover_execution",
+        "s1mme",
+        "S1 handovers commanded, in the source cell",
+        "TS 32.450 §6.5.1, TS 36.413 §8.4.3",
+        _NO_TARGET,
+    ),
+    Pair(
+        "n2_handover_preparation",
+        "handover_preparation",
+        "n2",
+        "preparations of N2 handovers, in the source cell",
+        "TS 28.554 §6.6, TS 38.413 §8.4.1",
+        "handovers over Xn, which the core hears of at their end",
+    ),
+    Pair(
+        "n2_handover_execution",
+        "handover_execution",
+        "n2",
+        "N2 handovers commanded, in the source cell",
+        "TS 28.554 §6.6, TS 38.413 §8.4.3",
+        _NO_TARGET,
+    ),
+    Pair(
+        "x2_path_switch",
+        "path_switch_request",
+        "s1mme",
+        "path switches after X2 handovers, in the target cell",
+        "TS 36.413 §8.4.4",
+        _NO_X2,
+    ),
+    Pair(
+        "xn_path_switch",
+        "path_switch_request",
+        "n2",
+        "path switches after Xn handovers, in the target cell",
+        "TS 38.413 §8.4.4",
+        _NO_X2,
+    ),
+    Pair("s1_paging", "paging", "s1mme", "devices paged through S1, until one answers", "TS 36.413 §8.5", _PAGED),
+    Pair("ng_paging", "paging", "n2", "devices paged through NG, until one answers", "TS 38.413 §8.5", _PAGED),
+)
+"""Requests of S1AP and NGAP: each is one row of `procedure`, retries and all."""
+
+BEARERS = (
+    ("e_rab", ("eutran", "nb_iot", "lte_m"), "E-RABs", "TS 32.450 §6.2.1, TS 32.425 §4.2.2.6"),
+    ("pdu_session", ("nr",), "PDU sessions with radio resources", "TS 28.554 §6.5.1, TS 28.552 §5.1.1"),
+)
+"""Bearers of 4G and 5G: name, RATs, in words, clauses. What is abnormal is declared in `formats.causes.NORMAL`."""
+
+
+def _bearer_counters(name: str, rats: tuple[str, ...], what: str) -> tuple[Counter, ...]:
+    on = Condition("rat", "in", rats)
+    return (
+        Counter(f"{name}_releases", "count", ("presence",), (), "", f"{what} released, normally or not, in the cell and "
+                "window of the release", ((on, Condition("dropped", "not_null")),)),
+        Counter(f"{name}_drops", "count", ("presence",), (), "", "of those, abnormally",
+                ((on, Condition("dropped", "is_true")),)),
+        Counter(f"{name}_connected_ms", "sum", ("presence",), ("connected_ms",), "ms", f"time of {what}", ((on,),)),
+        Counter(f"{name}_active_ms", "sum", ("presence",), ("active_ms",), "ms", f"time of {what} with user data within "
+                "the last 100 ms", ((on,),)),
+    )  # fmt: skip
+
+
+def _latency(name: str, procedures: tuple[str, ...], what: str) -> Counter:
+    where = ((Condition("procedure", "in", procedures), Condition("outcome", "eq", "success")),)
+    return _values(name, "procedure", "latency_ms", what, where)
+
+
 _SIGNALLED: Where = ((Condition("source", "ne", "user_plane"),),)
 _BOTH_WAYS = ("bytes_up", "bytes_down")
 
@@ -253,6 +412,14 @@ COUNTERS: tuple[Counter, ...] = (
     _connect("unanswered", "of those, never answered", Condition("connect_outcome", "eq", "no_answer")),
     *_both("tcp_packets", "tcp_packets", "", "TCP packets with payload", _TCP),
     *_both("tcp_retransmitted_packets", "tcp_retransmitted_packets", "", "of those, sent before", _TCP),
+    *(counter for pair in PAIRS for counter in pair.counters()),
+    *(counter for name, rats, what, _ in BEARERS for counter in _bearer_counters(name, rats, what)),
+    _latency("context_setup", ("initial_context_setup",), "request to answer of initial context set-ups"),
+    _latency("handover_execution", ("handover_execution",), "Handover Command to Handover Notify"),
+    _latency("paging_answer", ("paging",), "first paging to Initial UE Message"),
+    *(Counter(f"bearer_bytes_{way}", "sum", ("presence",), (f"bytes_{way}",), "B",
+              f"length of the subscriber's own IP packets in known bearers, {words}")
+      for way, words in (("up", "towards the core"), ("down", "towards the device"))),
 )  # fmt: skip
 
 # --- KPIs --------------------------------------------------------------------------------------------------------
@@ -267,7 +434,6 @@ def _quantiles(values: str, unit: str, suffix: str, clause: str, direction: str,
     )  # fmt: skip
 
 
-_OWN = "wiregauge"
 _NO_RADIO = "what fails on the radio side before the core is asked (RRC) leaves no trace here"
 _AT_PROBE = "measured at the probe: delay and loss on each side of it are told apart, not placed further"
 
@@ -281,6 +447,25 @@ def _rate(way: str) -> tuple[Kpi, ...]:
         *_quantiles(f"throughput_{way}", "kbit/s", "kbps", _OWN, "higher",
                     f"throughput {towards} {_ENOUGH}", unseen, (5, 50, 95)),
     )  # fmt: skip
+
+
+def _retainability(name: str, what: str, clause: str) -> tuple[Kpi, ...]:
+    unseen = "data that waits in the base station: any abnormal release counts, whether or not there were any"
+    return (
+        Kpi(f"{name}_drop_pct", "%", Ratio(f"{name}_drops", f"{name}_releases", 100.0), f"{_OWN}, causes of {clause}",
+            "lower", f"{what} released abnormally, of those released", unseen),
+        Kpi(f"{name}_drops_per_hour", "1/h", Ratio(f"{name}_drops", f"{name}_connected_ms", 3_600_000.0), clause,
+            "lower", f"abnormal releases per hour of {what} with a radio-side endpoint", unseen),
+        Kpi(f"{name}_drops_per_active_hour", "1/h", Ratio(f"{name}_drops", f"{name}_active_ms", 3_600_000.0), clause,
+            "lower", f"abnormal releases per hour of {what} with user data within the last 100 ms", unseen),
+    )  # fmt: skip
+
+
+def _handover(name: str, what: str, clause: str) -> Kpi:
+    ratio = Ratio(f"{name}_execution_successes", f"{name}_preparation_attempts", 100.0)
+    return Kpi(
+        f"{name}_success_pct", "%", ratio, clause, "higher", f"{what}: carried out, of those asked for", _NO_TARGET
+    )
 
 
 KPIS: tuple[Kpi, ...] = (
@@ -308,6 +493,13 @@ KPIS: tuple[Kpi, ...] = (
         "TCP packets towards the core that were sent before", "losses between device and probe: those leave holes"),
     Kpi("tcp_retransmission_down_pct", "%", Ratio("tcp_retransmitted_packets_down", "tcp_packets_down", 100.0), _OWN,
         "lower", "TCP packets towards the device that were sent before", "losses between server and probe"),
+    *(pair.kpi() for pair in PAIRS),
+    _handover("s1_handover", "S1 handovers", "TS 32.450 §6.5.1"),
+    _handover("n2_handover", "N2 handovers", "TS 28.554 §6.6"),
+    *(kpi for name, _, what, clause in BEARERS for kpi in _retainability(name, what, clause)),
+    *_quantiles("context_setup", "ms", "ms", _OWN, "lower", "time to set up a context", _NO_RRC, (50, 95)),
+    *_quantiles("handover_execution", "ms", "ms", _OWN, "lower", "time from command to arrival", _NO_TARGET, (50, 95)),
+    *_quantiles("paging_answer", "ms", "ms", _OWN, "lower", "time until a paged device answers", _PAGED, (50, 95)),
 )  # fmt: skip
 
 # --- grains ------------------------------------------------------------------------------------------------------
@@ -322,6 +514,9 @@ _SUBSCRIBER = Key("subscriber", "subscriber", "", "IMSI/SUPI as text, or its key
 _HOME = Key("home_plmn", "home_plmn", "", "home network MCC-MNC")
 _DEVICE = Key("device_tac", "device_tac", "", "type allocation code: the first 8 digits of the IMEI")
 _APN = Key("apn", "apn", "", "access point name, network identifier")
+_QOS = Key("qos_class", "qos_class", "", "QCI or 5QI; null: not known", number=True)
+_SLICE = Key("slice", "slice", "", "S-NSSAI: SST, or SST-SD; null: not known, and all of 4G", (("flow", ""),))
+_CORE = Key("core_node", "core_node", "", "address of the MME or AMF; null: not known", (("flow", ""), ("session", "")))
 _GATEWAY = Key("gateway", "gateway", "", "control-plane address of the PGW or GGSN")
 
 FAILURES = Counter(
@@ -329,12 +524,26 @@ FAILURES = Counter(
     ((Condition("outcome", "in", ("failure", "timeout")),),),
 )  # fmt: skip
 
+DROPS = Counter(
+    "drops", "count", ("presence",), (), "", "bearers released abnormally", ((Condition("dropped", "is_true"),),)
+)
+_OF_BEARERS = tuple(
+    c.name for c in COUNTERS if not {"flow"} & set(c.tables) and (c.tables != ("session",)) and c.kind != "distinct"
+)
+"""Counters of tables that tell the slice and the core node."""
+
 GRAINS: tuple[Grain, ...] = (
     Grain("cell", "one cell in one window", (_CELL,), (_RAT,)),
     Grain("subscriber", "one subscriber in one window", (_SUBSCRIBER,), (_HOME, _DEVICE, _CELL_LAST)),
     Grain("apn", "one access point name in one window", (_APN,)),
     Grain("device", "one device type in one window", (_DEVICE,)),
     Grain("gateway", "one PGW or GGSN in one window", (_GATEWAY,)),
+    Grain("qos_class", "one QCI or 5QI in one window", (_QOS,)),
+    Grain("slice", "one network slice in one window", (_SLICE,), counters=_OF_BEARERS),
+    Grain("core_node", "one MME or AMF in one window", (_CORE,), counters=_OF_BEARERS),
+    Grain("drop", "one cause of abnormal releases of one QoS class in one cell, through one MME or AMF, in one window",
+          (_CELL, _QOS, _CORE, Key("cause", "cause", "", "the cause in the words of its standard; null: not told")),
+          counters=("drops",), sparse=True),
     Grain(
         "cause", "one cause of failure of one procedure in one cell, gateway and window",
         (_CELL, _GATEWAY, Key("interface", "interface", "", "reference point"),
@@ -354,10 +563,10 @@ class Catalogue(NamedTuple):
     grains: tuple[Grain, ...]
 
     def counters_of(self, grain: Grain) -> tuple[Counter, ...]:
-        """The counters of a grain: those that it names, or all but those that only others name."""
+        """The counters of a grain: those that it names, or all but those of the sparse grains."""
         if grain.counters:
             return tuple(c for c in self.counters if c.name in grain.counters)
-        named = {name for other in self.grains for name in other.counters}
+        named = {name for other in self.grains if other.sparse for name in other.counters}
         return tuple(c for c in self.counters if c.name not in named)
 
     def kpis_of(self, grain: Grain) -> tuple[Kpi, ...]:
@@ -373,4 +582,4 @@ def bases(kpi: Kpi) -> tuple[str, ...]:
     return (kpi.formula.values,)
 
 
-CATALOGUE = Catalogue((*COUNTERS, FAILURES), KPIS, GRAINS)
+CATALOGUE = Catalogue((*COUNTERS, FAILURES, DROPS), KPIS, GRAINS)

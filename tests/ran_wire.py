@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.ran_messages import encoded, modules, procedures
-from tests.test_signalling_state import ENB, MME, Wire
+from tests.test_signalling_state import ENB, ETHERNET, MME, MS, Wire
 from tools.scenario.encode_gtp import Endpoint
 from tools.scenario.encode_ip import ip
 
@@ -176,6 +176,13 @@ class RanWire(Wire):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.associations: dict[tuple[int, bytes, bytes], Association] = {}
+
+    def put(self, packet: bytes) -> int:
+        if packet[0] >> 4 == 4:
+            return super().put(packet)
+        self.now += MS
+        self.frames.append((self.now, ETHERNET[:12] + b"\x86\xdd" + packet))
+        return self.now
 
     def between(self, protocol: int, ran: bytes, core: bytes) -> Association:
         key = protocol, ran, core
