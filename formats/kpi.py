@@ -15,106 +15,36 @@ To add a KPI: add its counters to COUNTERS and a `Kpi` to KPIS. Every grain then
 
 from typing import NamedTuple
 
+from formats.kpi_parts import (
+    DIRECTIONS,
+    KINDS,
+    OPERATORS,
+    Condition,
+    Counter,
+    Grain,
+    Key,
+    Kpi,
+    Quantile,
+    Ratio,
+    Where,
+)
+from formats.kpi_ran import (
+    BEARERS,
+    NO_RRC,
+    NO_TARGET,
+    PAGED,
+    PAIRS,
+    bearer_counters,
+    handover,
+    latency,
+    retainability,
+)
 
-class Condition(NamedTuple):
-    """`column` `op` `value`. A null column meets only `is_null`. See OPERATORS."""
-
-    column: str
-    op: str
-    value: str | int | bool | tuple[str | int, ...] | None = None
-
-
-OPERATORS = ("eq", "ne", "in", "not_in", "is_null", "not_null", "is_true", "at_least")
-
-Where = tuple[tuple[Condition, ...], ...]
-"""Alternatives, each a tuple of conditions that must all hold; () is every row."""
-
-
-class Counter(NamedTuple):
-    """What is counted.
-
-    kind: `count` rows, `sum` of `columns` (added up in each row), `distinct` values of the column, or `values` (kept
-    for quantiles and no column itself). Durations are summed as whole nanoseconds, so that order does not matter.
-    """
-
-    name: str
-    kind: str
-    tables: tuple[str, ...]
-    columns: tuple[str, ...]
-    unit: str
-    meaning: str
-    where: Where = ()
-    time: str = "start_time"
-
-
-KINDS = ("count", "sum", "distinct", "values")
-
-
-class Ratio(NamedTuple):
-    """`scale` x numerator / denominator, both names of counters."""
-
-    numerator: str
-    denominator: str
-    scale: float
-
-
-class Quantile(NamedTuple):
-    """The `q` quantile (0 to 1) of a counter of kind `values`."""
-
-    values: str
-    q: float
-
-
-class Kpi(NamedTuple):
-    """One KPI: `direction` says whether higher or lower is better, `cannot_see` what a passive probe misses."""
-
-    id: str
-    unit: str
-    formula: Ratio | Quantile
-    clause: str
-    direction: str
-    meaning: str
-    cannot_see: str = ""
-
-
-DIRECTIONS = ("higher", "lower", "neutral")
-
-
-class Key(NamedTuple):
-    """A key or carried column `name`: the xDR `column` it is read from, unless `instead` names another for a table.
-
-    A table whose column is "" has none, and its rows do not tell. number: the key is int32, else text.
-    """
-
-    name: str
-    column: str
-    unit: str
-    meaning: str
-    instead: tuple[tuple[str, str], ...] = ()
-    number: bool = False
-
-    def column_of(self, table: str) -> str:
-        """The column of `table` that this key is read from, "" for none."""
-        return dict(self.instead).get(table, self.column)
-
-
-class Grain(NamedTuple):
-    """One KPI table: a row per window and `keys`; `carried` columns tell the latest known value in the row's window.
-
-    counters: those of this grain, () for all. sparse: only keys for which something was counted.
-    """
-
-    name: str
-    row: str
-    keys: tuple[Key, ...]
-    carried: tuple[Key, ...] = ()
-    counters: tuple[str, ...] = ()
-    sparse: bool = False
-
-    @property
-    def table(self) -> str:
-        """The name of the table."""
-        return f"kpi_{self.name}"
+__all__ = [
+    "BEARERS", "CATALOGUE", "CAUSE_CLASSES", "COUNTERS", "DIRECTIONS", "DROPS", "FAILURES", "GRAINS", "KINDS", "KPIS",
+    "OPERATORS", "PAIRS", "Catalogue", "Condition", "Counter", "Grain", "Key", "Kpi", "Quantile", "Ratio", "Where",
+    "bases",
+]  # fmt: skip
 
 
 # --- counters ----------------------------------------------------------------------------------------------------
@@ -211,162 +141,6 @@ def _values(name: str, table: str, column: str, meaning: str, where: Where = ())
     return Counter(name, "values", (table,), (column,), "ms", meaning, where)
 
 
-_ENDED = Condition("outcome", "not_null")
-
-
-class Pair(NamedTuple):
-    """A request of the radio side and its success: counters `<name>_attempts`, `<name>_successes`, a KPI of both."""
-
-    name: str
-    procedure: str
-    interface: str
-    what: str
-    clause: str
-    unseen: str
-
-    def counters(self) -> tuple[Counter, Counter]:
-        """Attempts whose outcome is known, and those that succeeded."""
-        where = (Condition("procedure", "eq", self.procedure), Condition("interface", "eq", self.interface))
-        good = Condition("outcome", "eq", "success")
-        return (
-            Counter(f"{self.name}_attempts", "count", ("procedure",), (), "", f"{self.what}, whose outcome is known",
-                    ((*where, _ENDED),)),
-            Counter(f"{self.name}_successes", "count", ("procedure",), (), "", "of those, successful", ((*where, good),)),
-        )  # fmt: skip
-
-    def kpi(self) -> Kpi:
-        """Successes of attempts."""
-        ratio = Ratio(f"{self.name}_successes", f"{self.name}_attempts", 100.0)
-        return Kpi(
-            f"{self.name}_success_pct", "%", ratio, self.clause, "higher", f"success of {self.what}", self.unseen
-        )
-
-
-_NO_RRC = "RRC: a device that no base station hears leaves no trace; this is the part from the core interface on"
-_NO_X2 = "the handover itself, which the two base stations agree on: one that fails shows as a release, or not at all"
-_NO_TARGET = "a target on a link that is not captured: the release of the source then tells the success"
-_PAGED = "devices out of reach and devices that are switched off look alike; counted in the area paged, cell unknown"
-PAIRS = (
-    Pair(
-        "s1_connection",
-        "signalling_connection",
-        "s1mme",
-        "S1 signalling connections, Initial UE Message to the first message of the MME",
-        "TS 32.425 §4.6.1; a factor of TS 32.450 §6.1.1",
-        _NO_RRC,
-    ),
-    Pair(
-        "ng_connection",
-        "signalling_connection",
-        "n2",
-        "NG signalling connections, Initial UE Message to the first message of the AMF",
-        "a factor of TS 28.554 §6.2.4",
-        _NO_RRC,
-    ),
-    Pair("s1_context_setup", "initial_context_setup", "s1mme", "initial context set-ups", "TS 36.413 §8.3.1", _NO_RRC),
-    Pair("ng_context_setup", "initial_context_setup", "n2", "initial context set-ups", "TS 38.413 §8.3.1", _NO_RRC),
-    Pair(
-        "e_rab_initial",
-        "e_rab_establishment_initial",
-        "s1mme",
-        "E-RABs set up with the context",
-        "TS 32.425 §4.2.1.1, §4.2.1.2; a factor of TS 32.450 §6.1.1",
-        _NO_RRC,
-    ),
-    Pair(
-        "e_rab_added",
-        "e_rab_establishment_added",
-        "s1mme",
-        "E-RABs added to a context",
-        "TS 32.450 §6.1.1 (AddedEPSBEstabSR), TS 32.425 §4.2.1.4, §4.2.1.5",
-        _NO_RRC,
-    ),
-    Pair(
-        "pdu_session_setup",
-        "pdu_session_resource_establishment",
-        "n2",
-        "resources of PDU sessions set up",
-        f"{_OWN}, by TS 38.413 §8.2.1; after TS 28.554 §6.2",
-        _NO_RRC,
-    ),
-    Pair(
-        "s1_handover_preparation",
-        "handover_preparation",
-        "s1mme",
-        "preparations of S1 handovers, in the source cell",
-        "TS 32.450 §6.5.1, TS 36.413 §8.4.1",
-        "handovers over X2, which the core hears of at their end",
-    ),
-    Pair(
-        "s1_handover_execution",
-        "handover_execution",
-        "s1mme",
-        "S1 handovers commanded, in the source cell",
-        "TS 32.450 §6.5.1, TS 36.413 §8.4.3",
-        _NO_TARGET,
-    ),
-    Pair(
-        "n2_handover_preparation",
-        "handover_preparation",
-        "n2",
-        "preparations of N2 handovers, in the source cell",
-        "TS 28.554 §6.6, TS 38.413 §8.4.1",
-        "handovers over Xn, which the core hears of at their end",
-    ),
-    Pair(
-        "n2_handover_execution",
-        "handover_execution",
-        "n2",
-        "N2 handovers commanded, in the source cell",
-        "TS 28.554 §6.6, TS 38.413 §8.4.3",
-        _NO_TARGET,
-    ),
-    Pair(
-        "x2_path_switch",
-        "path_switch_request",
-        "s1mme",
-        "path switches after X2 handovers, in the target cell",
-        "TS 36.413 §8.4.4",
-        _NO_X2,
-    ),
-    Pair(
-        "xn_path_switch",
-        "path_switch_request",
-        "n2",
-        "path switches after Xn handovers, in the target cell",
-        "TS 38.413 §8.4.4",
-        _NO_X2,
-    ),
-    Pair("s1_paging", "paging", "s1mme", "devices paged through S1, until one answers", "TS 36.413 §8.5", _PAGED),
-    Pair("ng_paging", "paging", "n2", "devices paged through NG, until one answers", "TS 38.413 §8.5", _PAGED),
-)
-"""Requests of S1AP and NGAP: each is one row of `procedure`, retries and all."""
-
-BEARERS = (
-    ("e_rab", ("eutran", "nb_iot", "lte_m"), "E-RABs", "TS 32.450 §6.2.1, TS 32.425 §4.2.2.6"),
-    ("pdu_session", ("nr",), "PDU sessions with radio resources", "TS 28.554 §6.5.1, TS 28.552 §5.1.1"),
-)
-"""Bearers of 4G and 5G: name, RATs, in words, clauses. What is abnormal is declared in `formats.causes.NORMAL`."""
-
-
-def _bearer_counters(name: str, rats: tuple[str, ...], what: str) -> tuple[Counter, ...]:
-    on = Condition("rat", "in", rats)
-    return (
-        Counter(f"{name}_releases", "count", ("presence",), (), "", f"{what} released, normally or not, in the cell and "
-                "window of the release", ((on, Condition("dropped", "not_null")),)),
-        Counter(f"{name}_drops", "count", ("presence",), (), "", "of those, abnormally",
-                ((on, Condition("dropped", "is_true")),)),
-        Counter(f"{name}_connected_ms", "sum", ("presence",), ("connected_ms",), "ms", f"time of {what}", ((on,),)),
-        Counter(f"{name}_active_ms", "sum", ("presence",), ("active_ms",), "ms", f"time of {what} with user data within "
-                "the last 100 ms", ((on,),)),
-    )  # fmt: skip
-
-
-def _latency(name: str, procedures: tuple[str, ...], what: str) -> Counter:
-    where = ((Condition("procedure", "in", procedures), Condition("outcome", "eq", "success")),)
-    return _values(name, "procedure", "latency_ms", what, where)
-
-
 _SIGNALLED: Where = ((Condition("source", "ne", "user_plane"),),)
 _BOTH_WAYS = ("bytes_up", "bytes_down")
 
@@ -413,10 +187,10 @@ COUNTERS: tuple[Counter, ...] = (
     *_both("tcp_packets", "tcp_packets", "", "TCP packets with payload", _TCP),
     *_both("tcp_retransmitted_packets", "tcp_retransmitted_packets", "", "of those, sent before", _TCP),
     *(counter for pair in PAIRS for counter in pair.counters()),
-    *(counter for name, rats, what, _ in BEARERS for counter in _bearer_counters(name, rats, what)),
-    _latency("context_setup", ("initial_context_setup",), "request to answer of initial context set-ups"),
-    _latency("handover_execution", ("handover_execution",), "Handover Command to Handover Notify"),
-    _latency("paging_answer", ("paging",), "first paging to Initial UE Message"),
+    *(counter for name, rats, what, _ in BEARERS for counter in bearer_counters(name, rats, what)),
+    latency("context_setup", ("initial_context_setup",), "request to answer of initial context set-ups"),
+    latency("handover_execution", ("handover_execution",), "Handover Command to Handover Notify"),
+    latency("paging_answer", ("paging",), "first paging to Initial UE Message"),
     *(Counter(f"bearer_bytes_{way}", "sum", ("presence",), (f"bytes_{way}",), "B",
               f"length of the subscriber's own IP packets in known bearers, {words}")
       for way, words in (("up", "towards the core"), ("down", "towards the device"))),
@@ -449,25 +223,6 @@ def _rate(way: str) -> tuple[Kpi, ...]:
     )  # fmt: skip
 
 
-def _retainability(name: str, what: str, clause: str) -> tuple[Kpi, ...]:
-    unseen = "data that waits in the base station: any abnormal release counts, whether or not there were any"
-    return (
-        Kpi(f"{name}_drop_pct", "%", Ratio(f"{name}_drops", f"{name}_releases", 100.0), f"{_OWN}, causes of {clause}",
-            "lower", f"{what} released abnormally, of those released", unseen),
-        Kpi(f"{name}_drops_per_hour", "1/h", Ratio(f"{name}_drops", f"{name}_connected_ms", 3_600_000.0), clause,
-            "lower", f"abnormal releases per hour of {what} with a radio-side endpoint", unseen),
-        Kpi(f"{name}_drops_per_active_hour", "1/h", Ratio(f"{name}_drops", f"{name}_active_ms", 3_600_000.0), clause,
-            "lower", f"abnormal releases per hour of {what} with user data within the last 100 ms", unseen),
-    )  # fmt: skip
-
-
-def _handover(name: str, what: str, clause: str) -> Kpi:
-    ratio = Ratio(f"{name}_execution_successes", f"{name}_preparation_attempts", 100.0)
-    return Kpi(
-        f"{name}_success_pct", "%", ratio, clause, "higher", f"{what}: carried out, of those asked for", _NO_TARGET
-    )
-
-
 KPIS: tuple[Kpi, ...] = (
     Kpi("session_setup_success_pct", "%", Ratio("session_setup_successes", "session_setup_attempts", 100.0),
         "GSMA IR.42 §2.3.1, §2.3.4", "higher", "accepted set-ups of PDP contexts and default bearers", _NO_RADIO),
@@ -494,12 +249,12 @@ KPIS: tuple[Kpi, ...] = (
     Kpi("tcp_retransmission_down_pct", "%", Ratio("tcp_retransmitted_packets_down", "tcp_packets_down", 100.0), _OWN,
         "lower", "TCP packets towards the device that were sent before", "losses between server and probe"),
     *(pair.kpi() for pair in PAIRS),
-    _handover("s1_handover", "S1 handovers", "TS 32.450 §6.5.1"),
-    _handover("n2_handover", "N2 handovers", "TS 28.554 §6.6"),
-    *(kpi for name, _, what, clause in BEARERS for kpi in _retainability(name, what, clause)),
-    *_quantiles("context_setup", "ms", "ms", _OWN, "lower", "time to set up a context", _NO_RRC, (50, 95)),
-    *_quantiles("handover_execution", "ms", "ms", _OWN, "lower", "time from command to arrival", _NO_TARGET, (50, 95)),
-    *_quantiles("paging_answer", "ms", "ms", _OWN, "lower", "time until a paged device answers", _PAGED, (50, 95)),
+    handover("s1_handover", "S1 handovers", "TS 32.450 §6.5.1"),
+    handover("n2_handover", "N2 handovers", "TS 28.554 §6.6"),
+    *(kpi for name, _, what, clause in BEARERS for kpi in retainability(name, what, clause)),
+    *_quantiles("context_setup", "ms", "ms", _OWN, "lower", "time to set up a context", NO_RRC, (50, 95)),
+    *_quantiles("handover_execution", "ms", "ms", _OWN, "lower", "time from command to arrival", NO_TARGET, (50, 95)),
+    *_quantiles("paging_answer", "ms", "ms", _OWN, "lower", "time until a paged device answers", PAGED, (50, 95)),
 )  # fmt: skip
 
 # --- grains ------------------------------------------------------------------------------------------------------

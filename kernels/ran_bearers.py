@@ -131,7 +131,7 @@ def slice_of(item):  # type: ignore[no-untyped-def]
 
 @part
 def bind_beside(shard, bearer_row, hi, lo, teid, interface, ts):  # type: ignore[no-untyped-def]
-    """An endpoint of the bearer that leaves the others of its kind in use: another address, the target of a handover."""
+    """An endpoint that leaves the others of its kind in use: another address, the target of a handover."""
     bearer = own.bearers(shard, 0)[bearer_row]
     in_use = np.int64(0)
     for k in range(BEARER_TUNNELS):

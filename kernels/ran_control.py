@@ -236,7 +236,7 @@ def release(shard, m, row):  # type: ignore[no-untyped-def]
 
 @part
 def offer(shard, heard, m):  # type: ignore[no-untyped-def]
-    """Handover Request: whose it is, by the core's endpoints, else by the id that the core kept; row of the UE or -1."""
+    """Handover Request: row of the UE, by the core's endpoints, else by the id that the core kept; or -1."""
     ue_row = np.int64(-1)
     for k in range(m.first_bearer, end_of(m)):
         item = items(heard, 0)[k]

@@ -1,10 +1,10 @@
-"""S1AP and NGAP as they pass between nodes, encoded by pycrate and carried in SCTP beside GTP, for tests of the state."""
+"""S1AP and NGAP between nodes, encoded by pycrate and carried in SCTP beside GTP, for tests of the state."""
 
 import struct
 from pathlib import Path
 from typing import Any
 
-from tests.ran_messages import encoded, modules, procedures
+from tests.ran_messages import encoded, procedures
 from tests.test_signalling_state import ENB, ETHERNET, MME, MS, Wire
 from tools.scenario.encode_gtp import Endpoint
 from tools.scenario.encode_ip import ip
@@ -416,7 +416,9 @@ class Nr:
             {"pDUSessionID": psi, "pathSwitchRequestAcknowledgeTransfer": ("PathSwitchRequestAcknowledgeTransfer",
              {"uL-NGU-UP-TNLInformation": tunnel(core)} if core else {})} for psi, core in items
         ]  # fmt: skip
-        self.down(25, 1, {77: listed, 93: {"nextHopChainingCount": 1, "nextHopNH": (0, 256)}, 0: [{"s-NSSAI": nssai(1)}]})
+        self.down(
+            25, 1, {77: listed, 93: {"nextHopChainingCount": 1, "nextHopNH": (0, 256)}, 0: [{"s-NSSAI": nssai(1)}]}
+        )
 
     def required(self, *psis: int) -> None:
         listed = [{"pDUSessionID": psi, "handoverRequiredTransfer": ("HandoverRequiredTransfer", {})} for psi in psis]

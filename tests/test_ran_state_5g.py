@@ -161,8 +161,8 @@ def test_n2_handover(wire: RanWire, same_id: bool) -> None:
     wire.data(ENB2, fresh, UE, SERVER), wire.data(SGW, ENB2_U, SERVER, UE)
     source.release("radioNetwork", "successful-handover", asked=False)
     run = wire.run()
-    assert [(r["outcome"], r["cell"], r["interface"]) for r in of(run, "handover_preparation", "handover_execution")] == [
-        ("success", NAME, "n2")] * 2  # fmt: skip
+    handovers = of(run, "handover_preparation", "handover_execution")
+    assert [(r["outcome"], r["cell"], r["interface"]) for r in handovers] == [("success", NAME, "n2")] * 2
     assert outcomes(run, "handover_resource_allocation") == [("success", None, None)]
     assert stays(run) == [(1, NAME, "cell_change", None, None), (1, NAME2, "drained", None, None)]
     assert (only(run.session)["packets_up"], only(run.session)["packets_down"]) == (2, 1)

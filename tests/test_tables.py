@@ -95,6 +95,9 @@ def plain(column, row, name):
         return column.values[int(value)] or None
     if column.kind == "id":
         return int(value) or None
+    if column.kind == "slice":
+        sst, sd = int(value) >> 24, int(value) & 0xFFFFFF
+        return None if value < 0 else f"{sst}" if sd == 0xFFFFFF else f"{sst}-{sd:06x}"
     if column.kind == "cell":
         return cell_text(int(value))
     if value == -1:
