@@ -86,9 +86,10 @@ NORMAL: dict[str, frozenset[int]] = {
     # RFC 6733 §7.1.2.
     "diameter": frozenset({2001, 2002}),
     "ikev2": frozenset(),
-    # TS 28.552 §5.1.1.4, TS 28.554 §6.5.1 except user inactivity (20); successful handover (2), handover triggered
-    # (31-33), context transfer (35), EPS fallback (36), redirection (41), detected mobility (44) move the device on.
-    "ngap_radio": frozenset({2, 16, 17, 18, 19, 20, 31, 32, 33, 35, 36, 41, 44}),
+    # TS 28.552 §5.1.1, TS 28.554 §6.5.1 except user inactivity (20). A release that the core brings about (4) is its
+    # own. Successful, cancelled and triggered handover (2, 5, 16-19, 31-33), context transfer (35), EPS fallback (36),
+    # redirection (41) and detected mobility (44) move the device on.
+    "ngap_radio": frozenset({2, 4, 5, 16, 17, 18, 19, 20, 31, 32, 33, 35, 36, 41, 44}),
     "ngap_transport": frozenset(),
     # normal release (0), deregister (2), leaving the served area (4)
     "ngap_nas": frozenset({0, 2, 4}),

@@ -15,108 +15,45 @@ To add a KPI: add its counters to COUNTERS and a `Kpi` to KPIS. Every grain then
 
 from typing import NamedTuple
 
+from formats.kpi_core import CORE_COUNTERS, CORE_GRAINS, CORE_KPIS
+from formats.kpi_nas import NAS_COUNTERS, NAS_KPIS
+from formats.kpi_parts import (
+    DIRECTIONS,
+    KINDS,
+    OPERATORS,
+    Condition,
+    Counter,
+    Grain,
+    Key,
+    Kpi,
+    Quantile,
+    Ratio,
+    Where,
+    quantiles,
+    values,
+)
+from formats.kpi_ran import (
+    BEARERS,
+    NO_RRC,
+    NO_TARGET,
+    PAGED,
+    PAIRS,
+    bearer_counters,
+    handover,
+    latency,
+    retainability,
+)
 
-class Condition(NamedTuple):
-    """`column` `op` `value`. A null column meets only `is_null`. See OPERATORS."""
-
-    column: str
-    op: str
-    value: str | int | bool | tuple[str | int, ...] | None = None
-
-
-OPERATORS = ("eq", "ne", "in", "not_in", "is_null", "not_null", "is_true", "at_least")
-
-Where = tuple[tuple[Condition, ...], ...]
-"""Alternatives, each a tuple of conditions that must all hold; () is every row."""
-
-
-class Counter(NamedTuple):
-    """What is counted.
-
-    kind: `count` rows, `sum` of `columns` (added up in each row), `distinct` values of the column, or `values` (kept
-    for quantiles and no column itself). Durations are summed as whole nanoseconds, so that order does not matter.
-    """
-
-    name: str
-    kind: str
-    tables: tuple[str, ...]
-    columns: tuple[str, ...]
-    unit: str
-    meaning: str
-    where: Where = ()
-    time: str = "start_time"
-
-
-KINDS = ("count", "sum", "distinct", "values")
-
-
-class Ratio(NamedTuple):
-    """`scale` x numerator / denominator, both names of counters."""
-
-    numerator: str
-    denominator: str
-    scale: float
-
-
-class Quantile(NamedTuple):
-    """The `q` quantile (0 to 1) of a counter of kind `values`."""
-
-    values: str
-    q: float
-
-
-class Kpi(NamedTuple):
-    """One KPI: `direction` says whether higher or lower is better, `cannot_see` what a passive probe misses."""
-
-    id: str
-    unit: str
-    formula: Ratio | Quantile
-    clause: str
-    direction: str
-    meaning: str
-    cannot_see: str = ""
-
-
-DIRECTIONS = ("higher", "lower", "neutral")
-
-
-class Key(NamedTuple):
-    """A key or carried column `name`: the xDR `column` it is read from, unless `instead` names another for a table.
-
-    A table whose column is "" has none, and its rows do not tell.
-    """
-
-    name: str
-    column: str
-    unit: str
-    meaning: str
-    instead: tuple[tuple[str, str], ...] = ()
-
-    def column_of(self, table: str) -> str:
-        """The column of `table` that this key is read from, "" for none."""
-        return dict(self.instead).get(table, self.column)
-
-
-class Grain(NamedTuple):
-    """One KPI table: a row per window and `keys`; `carried` columns tell the latest known value in the row's window.
-
-    counters: those of this grain, () for all. sparse: only keys for which something was counted.
-    """
-
-    name: str
-    row: str
-    keys: tuple[Key, ...]
-    carried: tuple[Key, ...] = ()
-    counters: tuple[str, ...] = ()
-    sparse: bool = False
-
-    @property
-    def table(self) -> str:
-        """The name of the table."""
-        return f"kpi_{self.name}"
+__all__ = [
+    "BEARERS", "CATALOGUE", "CAUSE_CLASSES", "COUNTERS", "DIRECTIONS", "DROPS", "FAILURES", "GRAINS", "KINDS", "KPIS",
+    "OPERATORS", "PAIRS", "Catalogue", "Condition", "Counter", "Grain", "Key", "Kpi", "Quantile", "Ratio", "Where",
+    "bases",
+]  # fmt: skip
 
 
 # --- counters ----------------------------------------------------------------------------------------------------
+
+_OWN = "wiregauge"
 
 _SETUP = (
     Condition("procedure", "in", ("create_session", "create_pdp_context")),
@@ -204,10 +141,6 @@ def _connect(name: str, meaning: str, *more: Condition) -> Counter:
     return Counter(f"tcp_connect_{name}", "count", ("flow",), (), "", meaning, where, "connect_time")
 
 
-def _values(name: str, table: str, column: str, meaning: str, where: Where = ()) -> Counter:
-    return Counter(name, "values", (table,), (column,), "ms", meaning, where)
-
-
 _SIGNALLED: Where = ((Condition("source", "ne", "user_plane"),),)
 _BOTH_WAYS = ("bytes_up", "bytes_down")
 
@@ -222,7 +155,7 @@ COUNTERS: tuple[Counter, ...] = (
     Counter("session_setup_failures", "count", ("procedure",), (), "", "of those, rejected", _setup(_FAILED)),
     *(_class_counter(name, v2, v1) for name, (v2, v1) in CAUSE_CLASSES.items()),
     _other_counter(),
-    _values("session_setup", "procedure", "latency_ms", "request to answer of accepted set-ups",
+    values("session_setup", "procedure", "latency_ms", "request to answer of accepted set-ups",
             _setup(Condition("outcome", "eq", "success"))),
     Counter("sessions", "count", ("session",), (), "", "sessions that signalling told of, in the window of their start "
             "and the cell where they were last seen", _SIGNALLED),
@@ -246,36 +179,35 @@ COUNTERS: tuple[Counter, ...] = (
     Counter("subscribers", "distinct", ("flow", "presence", "procedure"), ("subscriber",), "", "distinct subscribers"),
     *_throughput("up"),
     *_throughput("down"),
-    _values("rtt_client", "flow", "rtt_client_ms", "TCP handshake between probe and device"),
-    _values("rtt_server", "flow", "rtt_server_ms", "TCP handshake between probe and server"),
-    _values("first_byte", "flow", "first_byte_ms", "first payload of the device to first payload of the server"),
+    values("rtt_client", "flow", "rtt_client_ms", "TCP handshake between probe and device"),
+    values("rtt_server", "flow", "rtt_server_ms", "TCP handshake between probe and server"),
+    values("first_byte", "flow", "first_byte_ms", "first payload of the device to first payload of the server"),
     _connect("attempts", "TCP connections tried, in the window of the first SYN"),
     _connect("successes", "of those, SYN, SYN-ACK and ACK", Condition("connect_outcome", "eq", "success")),
     _connect("refused", "of those, answered with RST", Condition("connect_outcome", "eq", "refused")),
     _connect("unanswered", "of those, never answered", Condition("connect_outcome", "eq", "no_answer")),
     *_both("tcp_packets", "tcp_packets", "", "TCP packets with payload", _TCP),
     *_both("tcp_retransmitted_packets", "tcp_retransmitted_packets", "", "of those, sent before", _TCP),
+    *(counter for pair in PAIRS for counter in pair.counters()),
+    *(counter for name, rats, what, _ in BEARERS for counter in bearer_counters(name, rats, what)),
+    *NAS_COUNTERS,
+    latency("context_setup", ("initial_context_setup",), "request to answer of initial context set-ups"),
+    latency("handover_execution", ("handover_execution",), "Handover Command to Handover Notify"),
+    latency("paging_answer", ("paging",), "first paging to Initial UE Message"),
+    *(Counter(f"bearer_bytes_{way}", "sum", ("presence",), (f"bytes_{way}",), "B",
+              f"length of the subscriber's own IP packets in known bearers, {words}")
+      for way, words in (("up", "towards the core"), ("down", "towards the device"))),
     Counter("call_attempts", "count", ("call",), (), "", "voice calls tried, by and to the subscriber"),
     Counter("call_answers", "count", ("call",), (), "", "of those, answered", _ANSWERED),
     Counter("call_drops", "count", ("call",), (), "", "of those, ended abnormally",
             ((Condition("dropped", "is_true"),),)),
     Counter("talk_ms", "sum", ("call",), ("talk_ms",), "ms", "talk time of answered calls", _ANSWERED),
-    _values("call_setup", "call", "setup_ms", "seizure or INVITE to answer of answered calls", _ANSWERED),
+    values("call_setup", "call", "setup_ms", "seizure or INVITE to answer of answered calls", _ANSWERED),
 )  # fmt: skip
 
 # --- KPIs --------------------------------------------------------------------------------------------------------
 
 
-def _quantiles(values: str, unit: str, suffix: str, clause: str, direction: str, what: str, unseen: str,
-               qs: tuple[int, ...]) -> tuple[Kpi, ...]:  # fmt: skip
-    return tuple(
-        Kpi(f"{values}_p{q:02d}_{suffix}", unit, Quantile(values, q / 100), clause, direction,
-            f"{what}: {q} of 100 are no greater", unseen)
-        for q in qs
-    )  # fmt: skip
-
-
-_OWN = "wiregauge"
 _NO_RADIO = "what fails on the radio side before the core is asked (RRC) leaves no trace here"
 _AT_PROBE = "measured at the probe: delay and loss on each side of it are told apart, not placed further"
 
@@ -286,7 +218,7 @@ def _rate(way: str) -> tuple[Kpi, ...]:
     return (
         Kpi(f"throughput_{way}_kbps", "kbit/s", Ratio(f"throughput_bytes_{way}", f"throughput_{way}_ms", 8.0),
             f"{_OWN}, after TS 32.450 §6.3.1", "higher", f"bytes over active time {towards}, {_ENOUGH}", unseen),
-        *_quantiles(f"throughput_{way}", "kbit/s", "kbps", _OWN, "higher",
+        *quantiles(f"throughput_{way}", "kbit/s", "kbps", _OWN, "higher",
                     f"throughput {towards} {_ENOUGH}", unseen, (5, 50, 95)),
     )  # fmt: skip
 
@@ -294,7 +226,7 @@ def _rate(way: str) -> tuple[Kpi, ...]:
 KPIS: tuple[Kpi, ...] = (
     Kpi("session_setup_success_pct", "%", Ratio("session_setup_successes", "session_setup_attempts", 100.0),
         "GSMA IR.42 §2.3.1, §2.3.4", "higher", "accepted set-ups of PDP contexts and default bearers", _NO_RADIO),
-    *_quantiles("session_setup", "ms", "ms", "GSMA IR.42 §2.3.2", "lower", "time to set up a session", _NO_RADIO,
+    *quantiles("session_setup", "ms", "ms", "GSMA IR.42 §2.3.2", "lower", "time to set up a session", _NO_RADIO,
                 (50, 95)),
     Kpi("session_drop_pct", "%", Ratio("sessions_dropped", "sessions_ended", 100.0), "GSMA IR.42 §2.3.3",
         "lower", "sessions that ended abnormally, of those whose end was seen",
@@ -306,9 +238,9 @@ KPIS: tuple[Kpi, ...] = (
         "user-plane bytes with a known subscriber or session", "signalling before the capture or on another link"),
     *_rate("up"),
     *_rate("down"),
-    *_quantiles("rtt_client", "ms", "ms", _OWN, "lower", "round trip between probe and device", _AT_PROBE, (50, 95)),
-    *_quantiles("rtt_server", "ms", "ms", _OWN, "lower", "round trip between probe and server", _AT_PROBE, (50, 95)),
-    *_quantiles("first_byte", "ms", "ms", _OWN, "lower", "time to first byte", _AT_PROBE, (50, 95)),
+    *quantiles("rtt_client", "ms", "ms", _OWN, "lower", "round trip between probe and device", _AT_PROBE, (50, 95)),
+    *quantiles("rtt_server", "ms", "ms", _OWN, "lower", "round trip between probe and server", _AT_PROBE, (50, 95)),
+    *quantiles("first_byte", "ms", "ms", _OWN, "lower", "time to first byte", _AT_PROBE, (50, 95)),
     Kpi("tcp_connect_success_pct", "%", Ratio("tcp_connect_successes", "tcp_connect_attempts", 100.0),
         f"{_OWN}, handshake of RFC 9293 §3.5", "higher", "TCP connections that came about",
         "a SYN lost before the probe"),
@@ -316,17 +248,25 @@ KPIS: tuple[Kpi, ...] = (
         "TCP packets towards the core that were sent before", "losses between device and probe: those leave holes"),
     Kpi("tcp_retransmission_down_pct", "%", Ratio("tcp_retransmitted_packets_down", "tcp_packets_down", 100.0), _OWN,
         "lower", "TCP packets towards the device that were sent before", "losses between server and probe"),
+    *(pair.kpi() for pair in PAIRS),
+    handover("s1_handover", "S1 handovers", "TS 32.450 §6.5.1"),
+    handover("n2_handover", "N2 handovers", "TS 28.554 §6.6"),
+    *(kpi for name, _, what, clause in BEARERS for kpi in retainability(name, what, clause)),
+    *NAS_KPIS,
+    *quantiles("context_setup", "ms", "ms", _OWN, "lower", "time to set up a context", NO_RRC, (50, 95)),
+    *quantiles("handover_execution", "ms", "ms", _OWN, "lower", "time from command to arrival", NO_TARGET, (50, 95)),
+    *quantiles("paging_answer", "ms", "ms", _OWN, "lower", "time until a paged device answers", PAGED, (50, 95)),
     Kpi("answer_seizure_pct", "%", Ratio("call_answers", "call_attempts", 100.0), "ITU-T E.411 §3.3", "higher",
         "calls that were answered", "whether the called party chose not to answer"),
     Kpi("call_drop_pct", "%", Ratio("call_drops", "call_answers", 100.0), "GSMA IR.42 §2.2.4", "lower",
         "answered calls that ended abnormally", "a drop that the node closed as normal"),
     Kpi("holding_time_ms", "ms", Ratio("talk_ms", "call_answers", 1.0), "ITU-T E.600 §2.9", "neutral",
         "mean talk time of answered calls"),
-    *_quantiles("call_setup", "ms", "ms", "GSMA IR.42 §2.2.2", "lower", "time from seizure or INVITE to answer",
+    *quantiles("call_setup", "ms", "ms", "GSMA IR.42 §2.2.2", "lower", "time from seizure or INVITE to answer",
                 "how much of it the called party let it ring", (50, 95)),
     Kpi("event_success_pct", "%", Ratio("event_successes", "events_judged", 100.0), _OWN, "higher",
         "events of known outcome that were a success"),
-    *_quantiles("event_duration", "ms", "ms", _OWN, "lower", "how long events took", "", (50, 95)),
+    *quantiles("event_duration", "ms", "ms", _OWN, "lower", "how long events took", "", (50, 95)),
 )  # fmt: skip
 
 # --- grains ------------------------------------------------------------------------------------------------------
@@ -343,12 +283,25 @@ _DEVICE = Key("device_tac", "device_tac", "", "type allocation code: the first 8
 _NO_BEARER = (("call", ""), ("event", ""))
 _APN = Key("apn", "apn", "", "access point name, network identifier", _NO_BEARER)
 _GATEWAY = Key("gateway", "gateway", "", "control-plane address of the PGW or GGSN", _NO_BEARER)
+_QOS = Key("qos_class", "qos_class", "", "QCI or 5QI; null: not known", _NO_BEARER, number=True)
+_NO_RADIO = (("flow", ""), *_NO_BEARER)
+_SLICE = Key("slice", "slice", "", "S-NSSAI: SST, or SST-SD; null: not known, and all of 4G", _NO_RADIO)
+_CORE = Key("core_node", "core_node", "", "address of the MME or AMF; null: not known", (*_NO_RADIO, ("session", "")))
 
 FAILURES = Counter(
     "failures", "count", ("procedure",), (), "", "requests rejected or never answered",
     ((Condition("outcome", "in", ("failure", "timeout")),),),
 )  # fmt: skip
 
+DROPS = Counter(
+    "drops", "count", ("presence",), (), "", "bearers released abnormally", ((Condition("dropped", "is_true"),),)
+)
+_OF_BEARERS = tuple(
+    c.name
+    for c in COUNTERS
+    if not {"flow", "call", "event"} & set(c.tables) and (c.tables != ("session",)) and c.kind != "distinct"
+)
+"""Counters of tables that tell the slice and the core node."""
 EVENT_COUNTERS = (
     Counter("events", "count", ("event",), (), "", "events"),
     Counter("event_successes", "count", ("event",), (), "", "of those, with success",
@@ -364,6 +317,12 @@ GRAINS: tuple[Grain, ...] = (
     Grain("apn", "one access point name in one window", (_APN,)),
     Grain("device", "one device type in one window", (_DEVICE,)),
     Grain("gateway", "one PGW or GGSN in one window", (_GATEWAY,)),
+    Grain("qos_class", "one QCI or 5QI in one window", (_QOS,)),
+    Grain("slice", "one network slice in one window", (_SLICE,), counters=_OF_BEARERS),
+    Grain("core_node", "one MME or AMF in one window", (_CORE,), counters=_OF_BEARERS),
+    Grain("drop", "one cause of abnormal releases of one QoS class in one cell, through one MME or AMF, in one window",
+          (_CELL, _QOS, _CORE, Key("cause", "cause", "", "the cause in the words of its standard; null: not told")),
+          counters=("drops",), sparse=True),
     Grain(
         "cause", "one cause of failure of one procedure in one cell, gateway and window",
         (_CELL, _GATEWAY, Key("interface", "interface", "", "reference point"),
@@ -388,10 +347,10 @@ class Catalogue(NamedTuple):
     grains: tuple[Grain, ...]
 
     def counters_of(self, grain: Grain) -> tuple[Counter, ...]:
-        """The counters of a grain: those that it names, or all but those that only others name."""
+        """The counters of a grain: those that it names, or all but those of the sparse grains."""
         if grain.counters:
             return tuple(c for c in self.counters if c.name in grain.counters)
-        named = {name for other in self.grains for name in other.counters}
+        named = {name for other in self.grains if other.sparse for name in other.counters}
         return tuple(c for c in self.counters if c.name not in named)
 
     def kpis_of(self, grain: Grain) -> tuple[Kpi, ...]:
@@ -407,62 +366,6 @@ def bases(kpi: Kpi) -> tuple[str, ...]:
     return (kpi.formula.values,)
 
 
-# --- core signalling ---------------------------------------------------------------------------------------------
-
-_ANSWERED = Condition("outcome", "in", ("success", "failure"))
-_SUCCEEDED = Condition("outcome", "eq", "success")
-_COUNTED = Condition("counted", "is_true")
-_TAPPED = "messages on links that are not tapped; a Diameter agent's own answer looks like its server's"
-
-
-def _exchange(name: str, what: str, *which: Condition) -> tuple[Counter, ...]:
-    asked = (*which, _COUNTED)
-    return (
-        Counter(f"{name}_attempts", "count", ("procedure",), (), "", f"{what}: requests", (asked,)),
-        Counter(f"{name}_successes", "count", ("procedure",), (), "", f"{what}: of those, accepted",
-                ((*asked, _SUCCEEDED),)),
-        Counter(f"{name}_timeouts", "count", ("procedure",), (), "", f"{what}: of those, never answered",
-                ((*asked, Condition("outcome", "eq", "timeout")),)),
-        _values(f"{name}_answer", "procedure", "latency_ms", f"{what}: request to answer", ((*asked, _ANSWERED),)),
-    )  # fmt: skip
-
-
-def _exchange_kpis(name: str, what: str, clause: str) -> tuple[Kpi, ...]:
-    return (
-        Kpi(f"{name}_success_pct", "%", Ratio(f"{name}_successes", f"{name}_attempts", 100.0), clause, "higher",
-            f"{what}: accepted requests", _TAPPED),
-        *_quantiles(f"{name}_answer", "ms", "ms", clause, "lower", f"{what}: time to answer", _TAPPED, (50, 95)),
-    )  # fmt: skip
-
-
-_ESTABLISHMENT = Condition("procedure", "eq", "pfcp_session_establishment")
-_EXCHANGES: tuple[tuple[str, str, str, tuple[Condition, ...]], ...] = (
-    ("n4_session_establishment", "PFCP sessions set up on N4", "TS 29.244 §7.5.2, after TS 28.552 §5.3",
-     (Condition("interface", "eq", "n4"), _ESTABLISHMENT)),
-    ("sx_session_establishment", "PFCP sessions set up on Sxa and Sxb", "TS 29.244 §7.5.2",
-     (Condition("interface", "eq", "sx"), _ESTABLISHMENT)),
-    *((name, f"Diameter on {words}", f"RFC 6733 §7.1, {clause}", (Condition("interface", "eq", name),))
-      for name, words, clause in (
-          ("s6a", "S6a", "TS 29.272 §7.4"), ("gx", "Gx", "TS 29.212 §5.5"), ("gy", "Gy", "RFC 8506 §9"),
-          ("rx", "Rx", "TS 29.214 §5.5"), ("cx", "Cx", "TS 29.229 §6.2"))),
-    ("procedure", "requests of one kind", _OWN, ()),
-)  # fmt: skip
-
-CORE_COUNTERS: tuple[Counter, ...] = tuple(
-    counter for name, what, _, which in _EXCHANGES for counter in _exchange(name, what, *which)
-)
-CORE_KPIS: tuple[Kpi, ...] = tuple(
-    kpi for name, what, clause, _ in _EXCHANGES for kpi in _exchange_kpis(name, what, clause)
-)
-CORE_GRAINS: tuple[Grain, ...] = (
-    Grain(
-        "procedure", "one procedure on one reference point in one window",
-        (Key("interface", "interface", "", "reference point"),
-         Key("procedure", "procedure", "", "the standard's message pair")),
-        counters=("procedure_attempts", "procedure_successes", "procedure_timeouts", "procedure_answer"), sparse=True,
-    ),
-)  # fmt: skip
-
 CATALOGUE = Catalogue(
-    (*COUNTERS, *CORE_COUNTERS, FAILURES, *EVENT_COUNTERS), (*KPIS, *CORE_KPIS), (*GRAINS, *CORE_GRAINS)
+    (*COUNTERS, *CORE_COUNTERS, FAILURES, DROPS, *EVENT_COUNTERS), (*KPIS, *CORE_KPIS), (*GRAINS, *CORE_GRAINS)
 )

@@ -49,7 +49,8 @@ def kpi_schema(grain: Grain, catalogue: Catalogue = CATALOGUE) -> pa.Schema:
         field("window_start", TIME, "", "start of the window"),
         field("window_s", pa.int32(), "s", "length of the window"),
     ]
-    fields += [field(k.name, TEXT, k.unit, k.meaning) for k in (*grain.keys, *grain.carried)]
+    keys = (*grain.keys, *grain.carried)
+    fields += [field(k.name, pa.int32() if k.number else TEXT, k.unit, k.meaning) for k in keys]
     for counter in catalogue.counters_of(grain):
         if counter.kind != "values":
             kind = pa.float64() if counter.unit == "ms" else pa.int64()

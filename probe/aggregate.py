@@ -262,6 +262,12 @@ def _text(codes: np.ndarray, domain: Domain) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(indices, domain.values.take(pa.array(used[nulls:])))
 
 
+def _told(codes: np.ndarray, domain: Domain, key: Key) -> pa.Array:
+    """Codes (-1 null) as what the key is declared to be."""
+    text = _text(codes, domain)
+    return text.cast(pa.string()).cast(pa.int32()) if key.number else text
+
+
 def grain_windows(span: Span, grain: Grain) -> Iterator[tuple[int, pa.Table]]:
     """The rows of one grain, window by window: (start of the window in ns, table of `kpi_schema`)."""
     counters = span.catalogue.counters_of(grain)
@@ -282,7 +288,7 @@ def grain_windows(span: Span, grain: Grain) -> Iterator[tuple[int, pa.Table]]:
         columns = [np.full(rows.size, start), np.full(rows.size, span.window_s, np.int32)]
         arrays = [pa.array(c) for c in columns]
         arrays[0] = arrays[0].view(schema.field(0).type)
-        arrays += [_text(codes[rows], span.domains[key.column]) for key, codes in texts]
+        arrays += [_told(codes[rows], span.domains[key.column], key) for key, codes in texts]
         for counter in counters:
             if counter.kind != "values":
                 measured = counted[counter.name]

@@ -84,10 +84,17 @@ class Frame:
         return bool(pa.types.is_dictionary(self.table.schema.field(column).type))
 
 
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column as a dictionary of texts; numbers in decimal."""
+    if pa.types.is_dictionary(column.type):
+        return column
+    return pc.dictionary_encode(column.cast(pa.string()))
+
+
 def share_domain(frames: Iterable[tuple[Frame, str]]) -> Domain:
     """Number the texts of the given columns alike, in order of the text."""
     frames = [(frame, column) for frame, column in frames if frame.rows]
-    chunks = [chunk for frame, column in frames for chunk in frame.table.column(column).chunks]
+    chunks = [chunk for frame, column in frames for chunk in _as_text(frame.table.column(column)).chunks]
     if not chunks:
         return Domain(pa.array([], pa.string()))
     shared = pa.chunked_array(chunks).unify_dictionaries()

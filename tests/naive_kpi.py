@@ -105,6 +105,54 @@ def presence_kpis(rows):
     }
 
 
+RADIO = {
+    ("s1_connection", "ng_connection"): "signalling_connection",
+    ("s1_context_setup", "ng_context_setup"): "initial_context_setup",
+    ("e_rab_initial", None): "e_rab_establishment_initial",
+    ("e_rab_added", None): "e_rab_establishment_added",
+    (None, "pdu_session_setup"): "pdu_session_resource_establishment",
+    ("s1_handover_preparation", "n2_handover_preparation"): "handover_preparation",
+    ("s1_handover_execution", "n2_handover_execution"): "handover_execution",
+    ("x2_path_switch", "xn_path_switch"): "path_switch_request",
+    ("s1_paging", "ng_paging"): "paging",
+}
+
+
+def radio_kpis(rows):
+    out = {}
+    for names, procedure in RADIO.items():
+        for name, interface in zip(names, ("s1mme", "n2"), strict=True):
+            if name:
+                mine = [r["outcome"] for r in rows if (r["procedure"], r["interface"]) == (procedure, interface)]
+                tried, good = sum(o is not None for o in mine), mine.count("success")
+                out[f"{name}_attempts"], out[f"{name}_successes"] = tried, good
+                out[f"{name}_success_pct"] = ratio(good, tried, 100)
+    for name in ("s1_handover", "n2_handover"):
+        done, asked = out[f"{name}_execution_successes"], out[f"{name}_preparation_attempts"]
+        out[f"{name}_success_pct"] = ratio(done, asked, 100)
+    for name, procedure in (("context_setup", "initial_context_setup"), ("handover_execution", "handover_execution"),
+                            ("paging_answer", "paging")):  # fmt: skip
+        times = [r["latency_ms"] for r in rows if r["procedure"] == procedure and r["outcome"] == "success"]
+        for q in (50, 95):
+            out[f"{name}_p{q}_ms"] = quantile(times, q / 100)
+    return out
+
+
+def bearer_kpis(rows):
+    out = {f"bearer_bytes_{way}": total(rows, f"bytes_{way}") for way in ("up", "down")}
+    for name, rats in (("e_rab", ("eutran", "nb_iot", "lte_m")), ("pdu_session", ("nr",))):
+        mine = [r for r in rows if r["rat"] in rats]
+        drops, releases = sum(r["dropped"] is True for r in mine), sum(r["dropped"] is not None for r in mine)
+        connected, active = total_ms(mine, "connected_ms"), total_ms(mine, "active_ms")
+        out |= {
+            f"{name}_releases": releases, f"{name}_drops": drops, f"{name}_connected_ms": connected,
+            f"{name}_active_ms": active, f"{name}_drop_pct": ratio(drops, releases, 100),
+            f"{name}_drops_per_hour": ratio(drops, connected, 3_600_000),
+            f"{name}_drops_per_active_hour": ratio(drops, active, 3_600_000),
+        }  # fmt: skip
+    return out
+
+
 def flow_kpis(rows):
     joined = [r for r in rows if r["subscriber"] is not None or r["session_id"] is not None]
     tcp = [r for r in rows if r["ip_protocol"] == 6]
@@ -173,16 +221,23 @@ MAKERS = (
     (connect_kpis, ("connect",)),
     (call_kpis, ("call",)),
     (subscribers, ("flow", "presence", "procedure")),
+    (radio_kpis, ("procedure",)),
+    (bearer_kpis, ("presence",)),
 )
+OF_BEARERS = (setup_kpis, presence_kpis, radio_kpis, bearer_kpis)
+"""What the tables tell that have a slice and a core node."""
 
 
-def kpi_table(tables, window_ns, key, session_key, carried=()):
+def kpi_table(tables, window_ns, key, session_key, carried=(), makers=None):
     """{(window start ns, key): {column: value}} of a grain with one key.
 
-    tables: {name: rows as dicts, times in ns}; key: column; session_key: the column of `session` for it.
+    tables: {name: rows as dicts, times in ns}; key: column; session_key: the column of `session` for it; makers: those
+    of MAKERS that the grain has, all of them for None.
     """
-    kinds = {name: tables[name] for name in TABLES}
-    kinds |= {"connect": [r for r in tables["flow"] if r["connect_time"] is not None]}
+    makers = [m for m in MAKERS if makers is None or m[0] in makers]
+    wanted = {name for _, names in makers for name in names}
+    kinds = {name: tables[name] if name in wanted else [] for name in TABLES}
+    kinds |= {"connect": [r for r in tables["flow"] if r["connect_time"] is not None] if "connect" in wanted else []}
     seen, groups = set(), defaultdict(lambda: defaultdict(list))
     for kind, rows in kinds.items():
         for row in rows:
@@ -195,7 +250,7 @@ def kpi_table(tables, window_ns, key, session_key, carried=()):
     out = {}
     for (start, value), rows in groups.items():
         out[start, value] = record = {}
-        for maker, names in MAKERS:
+        for maker, names in makers:
             made = maker([row for name in names for row in rows[name]])
             measured = any((name, start) in seen for name in names)
             record.update(made if measured else dict.fromkeys(made))

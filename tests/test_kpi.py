@@ -91,6 +91,9 @@ GRAIN_COLUMNS = {
     "apn": ("apn", "apn", ()),
     "device": ("device_tac", "device_tac", ()),
     "gateway": ("gateway", "gateway", ()),
+    "qos_class": ("qos_class", "qos_class", ()),
+    "slice": ("slice", "slice", (), naive_kpi.OF_BEARERS),
+    "core_node": ("core_node", "", (), naive_kpi.OF_BEARERS),
 }  # fmt: skip
 
 
@@ -100,8 +103,7 @@ def test_naive_twin(tmp_path, grain, window_s):
     rows = make()
     write(tmp_path / "xdr", rows)
     summary = compute([tmp_path / "xdr"], tmp_path / "kpi", window_s, [grain])
-    key, session_key, carried = GRAIN_COLUMNS[grain]
-    expected = naive_kpi.kpi_table(as_dicts(rows), window_s * SECOND, key, session_key, carried)
+    expected = naive_kpi.kpi_table(as_dicts(rows), window_s * SECOND, *GRAIN_COLUMNS[grain])
     same(read(tmp_path / "kpi", f"kpi_{grain}"), expected)
     assert summary.rows_out == {f"kpi_{grain}": len(expected)}
 
@@ -126,6 +128,20 @@ def test_causes(tmp_path):
             record = expected.setdefault((row["start_time"] // WINDOW * WINDOW, *keys), {"failures": 0})
             record["failures"] += 1
     same(read(tmp_path / "kpi", "kpi_cause"), expected)
+
+
+def test_drops(tmp_path):
+    rows = make()
+    write(tmp_path / "xdr", rows)
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 900, ["drop"])
+    expected = {}
+    for row in as_dicts(rows)["presence"]:
+        if row["dropped"]:
+            keys = [row[c] for c in ("cell", "qos_class", "core_node", "cause")]
+            record = expected.setdefault((row["start_time"] // WINDOW * WINDOW, *keys), {"drops": 0})
+            record["drops"] += 1
+    assert len(expected) > 10
+    same(read(tmp_path / "kpi", "kpi_drop"), expected)
 
 
 # --- DuckDB, from the declarations ---------------------------------------------------------------------------------

@@ -96,10 +96,8 @@ def plain(column, row, name):
     if column.kind == "id":
         return int(value) or None
     if column.kind == "slice":
-        value = int(row[name])
-        if value < 0:
-            return None
-        return str(value >> 24) + ("" if value & 0xFFFFFF == 0xFFFFFF else "-%06x" % (value & 0xFFFFFF))
+        sst, sd = int(value) >> 24, int(value) & 0xFFFFFF
+        return None if value < 0 else f"{sst}" if sd == 0xFFFFFF else f"{sst}-{sd:06x}"
     if column.kind == "cell":
         return cell_text(int(value))
     if value == -1:

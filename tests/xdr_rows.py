@@ -45,6 +45,8 @@ def _field(rng, column, n):
         return rng.choice(SLICES, n)
     if column.kind == "flag":
         return rng.integers(-1, 2, n)
+    if column.name == "rat":
+        return rng.choice([column.values.index(name) for name in ("", "utran", "eutran", "nr", "nb_iot")], n)
     return rng.integers(0, len(column.values), n)
 
 
@@ -76,7 +78,29 @@ def rows(table, n, seed=0, windows=2):
         _causes(rng, table, out)
     if table is xdr.FLOW:
         _flow(rng, out)
+    if table is xdr.PROCEDURE:
+        _radio(rng, out)
+    if "slice" in out.dtype.names:
+        out["slice"] = rng.choice([-1, 1 << 24 | 0xFFFFFF, 2 << 24 | 5], n)
+    if "core_node_lo" in out.dtype.names:
+        out["core_node_lo"] = rng.choice([0, int(IPV4_MAPPED) | 0x0A000A01, int(IPV4_MAPPED) | 0x0A000A02], n)
+    if "qos_class" in out.dtype.names:
+        out["qos_class"] = rng.choice([-1, 1, 5, 9, 128], n)
     return out
+
+
+RADIO = ("signalling_connection", "initial_context_setup", "e_rab_establishment_initial", "e_rab_establishment_added",
+         "pdu_session_resource_establishment", "handover_preparation", "handover_execution", "path_switch_request",
+         "paging", "ue_context_release")  # fmt: skip
+
+
+def _radio(rng, out):
+    """Half of the procedures are those of the radio side."""
+    chosen = rng.random(out.size) < 0.5
+    which = np.array([xdr.PROCEDURES.index(name) for name in RADIO])[rng.integers(0, len(RADIO), out.size)]
+    places = np.array([xdr.INTERFACES.index(name) for name in ("s1mme", "n2")])[rng.integers(0, 2, out.size)]
+    out["procedure"] = np.where(chosen, which, out["procedure"])
+    out["interface"] = np.where(chosen, places, out["interface"])
 
 
 def _causes(rng, table, out):

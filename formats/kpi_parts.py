@@ -1,0 +1,119 @@
+"""What counters, KPIs and grains are made of: the types that `formats.kpi` declares them with."""
+
+from typing import NamedTuple
+
+
+class Condition(NamedTuple):
+    """`column` `op` `value`. A null column meets only `is_null`. See OPERATORS."""
+
+    column: str
+    op: str
+    value: str | int | bool | tuple[str | int, ...] | None = None
+
+
+OPERATORS = ("eq", "ne", "in", "not_in", "is_null", "not_null", "is_true", "at_least")
+
+Where = tuple[tuple[Condition, ...], ...]
+"""Alternatives, each a tuple of conditions that must all hold; () is every row."""
+
+
+class Counter(NamedTuple):
+    """What is counted.
+
+    kind: `count` rows, `sum` of `columns` (added up in each row), `distinct` values of the column, or `values` (kept
+    for quantiles and no column itself). Durations are summed as whole nanoseconds, so that order does not matter.
+    """
+
+    name: str
+    kind: str
+    tables: tuple[str, ...]
+    columns: tuple[str, ...]
+    unit: str
+    meaning: str
+    where: Where = ()
+    time: str = "start_time"
+
+
+KINDS = ("count", "sum", "distinct", "values")
+
+
+class Ratio(NamedTuple):
+    """`scale` x numerator / denominator, both names of counters."""
+
+    numerator: str
+    denominator: str
+    scale: float
+
+
+class Quantile(NamedTuple):
+    """The `q` quantile (0 to 1) of a counter of kind `values`."""
+
+    values: str
+    q: float
+
+
+class Kpi(NamedTuple):
+    """One KPI: `direction` says whether higher or lower is better, `cannot_see` what a passive probe misses."""
+
+    id: str
+    unit: str
+    formula: Ratio | Quantile
+    clause: str
+    direction: str
+    meaning: str
+    cannot_see: str = ""
+
+
+DIRECTIONS = ("higher", "lower", "neutral")
+
+
+class Key(NamedTuple):
+    """A key or carried column `name`: the xDR `column` it is read from, unless `instead` names another for a table.
+
+    A table whose column is "" has none, and its rows do not tell. number: the key is int32, else text.
+    """
+
+    name: str
+    column: str
+    unit: str
+    meaning: str
+    instead: tuple[tuple[str, str], ...] = ()
+    number: bool = False
+
+    def column_of(self, table: str) -> str:
+        """The column of `table` that this key is read from, "" for none."""
+        return dict(self.instead).get(table, self.column)
+
+
+class Grain(NamedTuple):
+    """One KPI table: a row per window and `keys`; `carried` columns tell the latest known value in the row's window.
+
+    counters: those of this grain, () for all. sparse: only keys for which something was counted.
+    """
+
+    name: str
+    row: str
+    keys: tuple[Key, ...]
+    carried: tuple[Key, ...] = ()
+    counters: tuple[str, ...] = ()
+    sparse: bool = False
+
+    @property
+    def table(self) -> str:
+        """The name of the table."""
+        return f"kpi_{self.name}"
+
+
+def values(name: str, table: str, column: str, meaning: str, where: Where = ()) -> Counter:
+    """The durations of `column`, kept for quantiles."""
+    return Counter(name, "values", (table,), (column,), "ms", meaning, where)
+
+
+def quantiles(counter: str, unit: str, suffix: str, clause: str, direction: str, what: str, unseen: str,
+               qs: tuple[int, ...]) -> tuple[Kpi, ...]:  # fmt: skip
+    """A KPI for each of `qs` (percent) of the values of a counter."""
+    return tuple(
+        Kpi(f"{counter}_p{q:02d}_{suffix}", unit, Quantile(counter, q / 100), clause, direction,
+            f"{what}: {q} of 100 are no greater", unseen)
+        for q in qs
+    )  # fmt: skip
