@@ -137,7 +137,6 @@ PROCEDURES = (
     "handover_execution",  # Handover Command to Handover Notify
     # NAS (TS 24.301, TS 24.501)
     "attach",
-    "detach",
     "tracking_area_update",
     "service_request",
     "authentication",

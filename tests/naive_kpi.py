@@ -125,6 +125,26 @@ def connect_kpis(rows):
     }
 
 
+NAS_TIMED = ("attach", "registration", "tracking_area_update", "service_request", "pdu_session_establishment")
+
+
+def nas_kpis(rows):
+    out = {}
+    for name in NAS_TIMED:
+        tried = [r for r in rows if r["procedure"] == name]
+        good = [r for r in tried if r["outcome"] == "success"]
+        took = total_ms(good, "latency_ms")
+        out |= {f"{name}_attempts": len(tried), f"{name}_successes": len(good), f"{name}_ms": took}
+        out |= {f"{name}_success_pct": ratio(len(good), len(tried), 100), f"{name}_mean_ms": ratio(took, len(good), 1)}
+        out |= {f"{name}_time_p{q}_ms": quantile([r["latency_ms"] for r in good], q / 100) for q in (50, 95)}
+    proofs = [r for r in rows if r["procedure"] == "authentication"]
+    resynchronised = sum(r["cause"] == "Synch failure" for r in proofs)
+    refused = sum(r["outcome"] == "failure" and r["cause"] != "Synch failure" for r in proofs)
+    out |= {"authentication_attempts": len(proofs), "authentication_failures": refused}
+    out |= {"authentication_synch_failures": resynchronised}
+    return out | {"authentication_failure_pct": ratio(refused, len(proofs), 100)}
+
+
 def subscribers(rows):
     known = {r["subscriber"] for r in rows if r["subscriber"] is not None}
     return {"subscribers": None if rows and not known else len(known)}
@@ -136,6 +156,7 @@ MAKERS = (
     (presence_kpis, ("presence",)),
     (flow_kpis, ("flow",)),
     (connect_kpis, ("connect",)),
+    (nas_kpis, ("procedure",)),
     (subscribers, ("flow", "presence", "procedure")),
 )
 
