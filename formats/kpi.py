@@ -403,16 +403,18 @@ def _nas(procedure: str, *more: Condition) -> Where:
 
 
 _SUCCEEDED = Condition("outcome", "eq", "success")
+_KNOWN = Condition("outcome", "not_null")
 
 
 def _nas_counters(procedure: str, words: str) -> tuple[Counter, ...]:
     success = _nas(procedure, _SUCCEEDED)
     return (
-        Counter(f"{procedure}_attempts", "count", ("procedure",), (), "", words, _nas(procedure)),
+        Counter(f"{procedure}_attempts", "count", ("procedure",), (), "", f"{words}, whose outcome is known",
+                _nas(procedure, _KNOWN)),
         Counter(f"{procedure}_successes", "count", ("procedure",), (), "", "of those, successful", success),
         Counter(f"{procedure}_ms", "sum", ("procedure",), ("latency_ms",), "ms", "time that those took", success),
         _values(f"{procedure}_time", "procedure", "latency_ms", f"time that successful {words} took", success),
-    )
+    )  # fmt: skip
 
 
 def _nas_kpis(procedure: str, words: str, clause: str, unseen: str) -> tuple[Kpi, ...]:
@@ -430,8 +432,8 @@ _SYNCH_FAILURE = "Synch failure"
 
 NAS_COUNTERS: tuple[Counter, ...] = (
     *(counter for name, words, _, _ in NAS_TIMED for counter in _nas_counters(name, words)),
-    Counter("authentication_attempts", "count", ("procedure",), (), "", "devices asked to prove who they are",
-            _nas("authentication")),
+    Counter("authentication_attempts", "count", ("procedure",), (), "", "devices asked to prove who they are, "
+            "and whether they did is known", _nas("authentication", _KNOWN)),
     Counter("authentication_failures", "count", ("procedure",), (), "", "of those, refused by device or network",
             (*_nas("authentication", _FAILED, Condition("cause", "ne", _SYNCH_FAILURE)),
              *_nas("authentication", _FAILED, Condition("cause", "is_null")))),

@@ -131,14 +131,14 @@ NAS_TIMED = ("attach", "registration", "tracking_area_update", "service_request"
 def nas_kpis(rows):
     out = {}
     for name in NAS_TIMED:
-        tried = [r for r in rows if r["procedure"] == name]
+        tried = [r for r in rows if r["procedure"] == name and r["outcome"] is not None]
         good = [r for r in tried if r["outcome"] == "success"]
         took = total_ms(good, "latency_ms")
         out |= {f"{name}_attempts": len(tried), f"{name}_successes": len(good), f"{name}_ms": took}
         out |= {f"{name}_success_pct": ratio(len(good), len(tried), 100), f"{name}_mean_ms": ratio(took, len(good), 1)}
         out |= {f"{name}_time_p{q}_ms": quantile([r["latency_ms"] for r in good], q / 100) for q in (50, 95)}
-    proofs = [r for r in rows if r["procedure"] == "authentication"]
-    resynchronised = sum(r["cause"] == "Synch failure" for r in proofs)
+    proofs = [r for r in rows if r["procedure"] == "authentication" and r["outcome"] is not None]
+    resynchronised = sum(r["procedure"] == "authentication" and r["cause"] == "Synch failure" for r in rows)
     refused = sum(r["outcome"] == "failure" and r["cause"] != "Synch failure" for r in proofs)
     out |= {"authentication_attempts": len(proofs), "authentication_failures": refused}
     out |= {"authentication_synch_failures": resynchronised}

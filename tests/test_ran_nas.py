@@ -9,7 +9,7 @@ import pytest
 from tests import nas_messages as nas
 from tests import pipeline_tools as tools
 from tests import test_signalling_state as gtp
-from tests.ran_wire import S1
+from tests.nas_wire import S1
 
 pytestmark = pytest.mark.compiled
 
@@ -68,7 +68,7 @@ def in_plain(message: bytes, header: int) -> bytes:
     return message
 
 
-WRAPS = {"plain": in_plain, "null": nas.guarded, "ciphered": nas.ciphered}
+WRAPS: dict[str, Any] = {"plain": in_plain, "null": nas.guarded, "ciphered": nas.ciphered}
 
 
 @pytest.mark.parametrize("wrap", WRAPS)
@@ -301,11 +301,11 @@ def test_authentication(s1: S1) -> None:
     s1.up(nas.AUTHENTICATION_RESPONSE)
     s1.down(nas.AUTHENTICATION_REJECT)
     s1.release(("nas", "authentication-failure"))
-    for cause in (("nas", "authentication-failure"), ("nas", "normal-release")):
+    for end in (("nas", "authentication-failure"), ("nas", "normal-release")):
         s1.begin(nas.attach_request(IMSI))
         s1.down(nas.AUTHENTICATION_REQUEST)
         s1.up(nas.AUTHENTICATION_RESPONSE)
-        s1.wait(1).release(cause)
+        s1.wait(1).release(end)
     s1.begin(nas.attach_request(IMSI))
     s1.down(nas.AUTHENTICATION_REQUEST)
     s1.ask_release(LOST)

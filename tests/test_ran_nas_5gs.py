@@ -8,7 +8,7 @@ import pytest
 
 from tests import nas_messages as nas
 from tests import pipeline_tools as tools
-from tests.ran_wire import N2, S1
+from tests.nas_wire import N2, S1
 from tests.test_ran_nas import MS, WRAPS, messages, only, outcomes, rows, told
 
 pytestmark = pytest.mark.compiled

@@ -2,7 +2,7 @@
 
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests import pipeline_tools as tools
 from tests.ran_messages import encoded, modules
@@ -44,7 +44,7 @@ class Wire:
         self.gateway = GATEWAY
         self.tsn = [1000, 2000]
 
-    def wait(self, seconds: float) -> "Wire":
+    def wait(self, seconds: float) -> Self:
         self.now += int(seconds * SECOND)
         return self
 
@@ -62,7 +62,7 @@ class Wire:
     def send(self, way: int, code: int, pdu: int, name: str, *rows: Field) -> int:
         return self.put(way, encoded(self.protocol, code, pdu, name, fields(*rows)))
 
-    def run(self, **options: object) -> tools.Run:
+    def run(self, **options: Any) -> tools.Run:
         return tools.run([write_pcap(self.folder / "made.pcap", self.frames)], **{"window_s": 900, **options})
 
     def write(self, out: Path) -> None:
