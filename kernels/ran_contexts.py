@@ -86,7 +86,7 @@ def create(shard, m, by_core):  # type: ignore[no-untyped-def]
         c.ran_hi, c.ran_lo, c.core_hi, c.core_lo = m.dst_hi, m.dst_lo, m.src_hi, m.src_lo
     c.ue, c.ue_serial, c.s_tmsi, c.imsi, c.imei = NO_ROW, 0, -1, NO_IDENTITY, NO_IDENTITY
     c.cell, c.slice, c.cause, c.cause_family, c.pending = 0, -1, -1, 0, 0
-    c.serial, c.nas_waiting, c.nas_pti, c.nas_type, c.tmsi_state = next_context(shard), 0, -1, -1, TMSI_NEW
+    c.nas_serial, c.nas_waiting, c.nas_pti, c.nas_type, c.tmsi_state = next_context(shard), 0, -1, -1, TMSI_NEW
     c.last_ts = m.ts
     c.core_hash = 0
     c.hash = ran_hash(c.association, c.ran_ue_id)
