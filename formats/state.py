@@ -168,7 +168,7 @@ RAN_CONTEXT = np.dtype(
         ("cell", "u8"),
         ("last_ts", "i8"),
         ("slice", "i8"),
-        ("serial", "i8"),  # tells it from others that had its row before
+        ("nas_serial", "i8"),  # names the connection between device and core, also after a handover
         ("ue", "i4"),  # row of the UE, NO_ROW where none is known
         ("cause", "i4"),  # of a release that the RAN asked for, -1 none
         ("nas_waiting", "i4"),  # bits of formats.nas_procedures: NAS procedures without an outcome

@@ -51,7 +51,7 @@ from kernels.heard import ran_bearers as items
 from kernels.jit import part
 from kernels.ran_contexts import NO_IDENTITY
 from kernels.ran_transactions import FAILURE, SUCCESS
-from kernels.shard import LAST_LEDGER, REQUEST_TIMEOUT, SHARD
+from kernels.shard import LAST_LEDGER, OUT_ROOM, PROCEDURE_ROWS, REQUEST_TIMEOUT, SHARD
 
 ROLE, PROCEDURE = roles()
 SLOT = slots()
@@ -84,6 +84,12 @@ CONTEXT_SETUP, BEARER_SETUP, CONTEXT_MODIFY, CONTEXT_RELEASE = (
 K_SETUP, K_SETUP_RESPONSE, K_SETUP_FAILED = (
     int(kind) for kind in (Kind.SETUP_REQUEST, Kind.SETUP_RESPONSE, Kind.SETUP_FAILED)
 )
+MOST_MESSAGES = 32
+"""NAS messages that are read of a message: one, and one for each of its bearers."""
+MESSAGE_ROWS = 768
+"""Rows that a message may add: of each session one, of each NAS message a few."""
+MOST_SESSIONS = 512
+"""Items of lists of PDU sessions that are read of a message: two for each identity."""
 INITIAL_TYPES = (1, 4, 6)
 """Registration types that an accept is always completed of: initial, emergency, onboarding (TS 24.501 §9.11.3.7)."""
 
@@ -94,15 +100,15 @@ INITIAL_TYPES = (1, 4, 6)
 @part
 def find(shard, c, procedure, other):  # type: ignore[no-untyped-def]
     """Row of the context's request, or -1. `other` tells several of a procedure apart: an identity + 1, else 0."""
-    return ran_transactions.find(shard, ran_transactions.key(c.serial, other, procedure))
+    return ran_transactions.find(shard, ran_transactions.key(c.nas_serial, other, procedure))
 
 
 @part
 def ask(shard, m, row, procedure, other):  # type: ignore[no-untyped-def]
     """A request of context `row`; its row."""
     c = own.rans(shard, 0)[row]
-    hashed = ran_transactions.key(c.serial, other, procedure)
-    asked = ran_transactions.ask(shard, hashed, procedure, ran_transactions.interface_of(m.protocol), m)
+    hashed = ran_transactions.key(c.nas_serial, other, procedure)
+    asked = ran_transactions.ask(shard, hashed, procedure, m)
     ran_transactions.note(shard, asked, row)
     slot = SLOT[procedure]
     if slot >= 0:
@@ -390,7 +396,7 @@ def context_set_up(shard, m, row):  # type: ignore[no-untyped-def]
 @part
 def sessions_set_up(shard, heard, m, row):  # type: ignore[no-untyped-def]
     """PDU sessions whose resources are, or are not, set up."""
-    for k in range(m.first_bearer, m.first_bearer + m.bearer_count):
+    for k in range(m.first_bearer, m.first_bearer + min(np.int64(m.bearer_count), MOST_SESSIONS)):
         item = items(heard, 0)[k]
         if item.more == 0 and (item.kind == K_SETUP_RESPONSE or item.kind == K_SETUP_FAILED):
             family, code = ran_transactions.cause_of(
@@ -454,7 +460,7 @@ def inherit(shard, row):  # type: ignore[no-untyped-def]
     source = np.int64(own.ues(shard, 0)[ue_row].serving) if ue_row >= 0 else np.int64(-1)
     if source >= 0 and source != row and own.rans(shard, 0)[source].used:
         old = own.rans(shard, 0)[source]
-        c.serial, c.nas_waiting, c.nas_pti, c.nas_type = old.serial, old.nas_waiting, old.nas_pti, old.nas_type
+        c.nas_serial, c.nas_waiting, c.nas_pti, c.nas_type = old.nas_serial, old.nas_waiting, old.nas_pti, old.nas_type
         c.s_tmsi, c.tmsi_state, old.nas_waiting = old.s_tmsi, old.tmsi_state, 0
 
 
@@ -462,12 +468,15 @@ def inherit(shard, row):  # type: ignore[no-untyped-def]
 def apply(shard, heard, m, row, op, by_core):  # type: ignore[no-untyped-def]
     """Apply what RAN message `m` of context `row` tells of NAS procedures.
 
-    The context may just have been released: its row still tells what it was.
+    The context may just have been released: its row still tells what it was. Where rows would find no room nothing is
+    applied: only a packet of dozens of messages comes to that.
     """
     c = own.rans(shard, 0)[row]
+    if shard[PROCEDURE_ROWS] + MESSAGE_ROWS > shard[OUT_ROOM]:
+        return
     if ran_identity.carries(m, op):
         joined = np.int64(ran_contexts.ue_of(shard, c) >= 0)
-        for k in range(m.first_nas, m.first_nas + m.nas_count):
+        for k in range(m.first_nas, m.first_nas + min(np.int64(m.nas_count), MOST_MESSAGES)):
             if shard[SHARD] == 0:
                 interface = CIPHERED_NAS if nas_rows(heard, 0)[k].ciphered else PLAIN_NAS
                 ledger.count_message(shard, shard[LAST_LEDGER], joined, interface)

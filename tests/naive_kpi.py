@@ -207,6 +207,26 @@ def call_kpis(rows):
     return out
 
 
+NAS_TIMED = ("attach", "registration", "tracking_area_update", "service_request", "pdu_session_establishment")
+
+
+def nas_kpis(rows):
+    out = {}
+    for name in NAS_TIMED:
+        tried = [r for r in rows if r["procedure"] == name and r["outcome"] is not None]
+        good = [r for r in tried if r["outcome"] == "success"]
+        took = total_ms(good, "latency_ms")
+        out |= {f"{name}_attempts": len(tried), f"{name}_successes": len(good), f"{name}_ms": took}
+        out |= {f"{name}_success_pct": ratio(len(good), len(tried), 100), f"{name}_mean_ms": ratio(took, len(good), 1)}
+        out |= {f"{name}_time_p{q}_ms": quantile([r["latency_ms"] for r in good], q / 100) for q in (50, 95)}
+    proofs = [r for r in rows if r["procedure"] == "authentication" and r["outcome"] is not None]
+    resynchronised = sum(r["procedure"] == "authentication" and r["cause"] == "Synch failure" for r in rows)
+    refused = sum(r["outcome"] == "failure" and r["cause"] != "Synch failure" for r in proofs)
+    out |= {"authentication_attempts": len(proofs), "authentication_failures": refused}
+    out |= {"authentication_synch_failures": resynchronised}
+    return out | {"authentication_failure_pct": ratio(refused, len(proofs), 100)}
+
+
 def subscribers(rows):
     known = {r["subscriber"] for r in rows if r["subscriber"] is not None}
     return {"subscribers": None if rows and not known else len(known)}
@@ -220,11 +240,12 @@ MAKERS = (
     (flow_kpis, ("flow",)),
     (connect_kpis, ("connect",)),
     (call_kpis, ("call",)),
+    (nas_kpis, ("procedure",)),
     (subscribers, ("flow", "presence", "procedure")),
     (radio_kpis, ("procedure",)),
     (bearer_kpis, ("presence",)),
 )
-OF_BEARERS = (setup_kpis, presence_kpis, radio_kpis, bearer_kpis)
+OF_BEARERS = (setup_kpis, presence_kpis, radio_kpis, bearer_kpis, nas_kpis)
 """What the tables tell that have a slice and a core node."""
 
 

@@ -10,7 +10,8 @@ WINDOW = 900 * SECOND
 START = 1_700_000_100 * SECOND // WINDOW * WINDOW
 
 APNS = ["internet", "ims", "mms.operator"]
-CAUSES = {0: (), 1: (128, 192, 199, 209, 219, 233), 2: (16, 64, 72, 78, 81, 92, 99, 103, 200)}
+EMM = xdr.CAUSE_FAMILIES.index("emm")
+CAUSES = {0: (), 1: (128, 192, 199, 209, 219, 233), 2: (16, 64, 72, 78, 81, 92, 99, 103, 200), EMM: (7, 20, 21)}
 
 
 def digits(text):
@@ -105,10 +106,11 @@ def _radio(rng, out):
 
 def _causes(rng, table, out):
     if table is xdr.PROCEDURE:
-        names = ("create_session", "create_pdp_context", "modify_bearer", "echo")
+        names = ("create_session", "create_pdp_context", "modify_bearer", "echo", "attach", "authentication",
+                 "registration", "pdu_session_establishment")  # fmt: skip
         which = rng.integers(0, len(names), out.size)
         out["procedure"] = np.array([xdr.PROCEDURES.index(name) for name in names])[which]
-        out["cause_family"] = np.array([2, 1, 2, 0])[which]
+        out["cause_family"] = np.array([2, 1, 2, 0, EMM, EMM, 0, 0])[which]
     else:
         out["cause_family"] = rng.integers(0, 3, out.size)
     for i in range(out.size):
