@@ -116,3 +116,6 @@ CAUSE_FAMILIES = {
 
 SUCCESSFUL_HANDOVER = 2
 """The radio cause of the release of a source after a handover, in both protocols."""
+
+LEAVES = 2
+"""The NAS cause of the release of a device that leaves the network, in both protocols: detach, deregister."""

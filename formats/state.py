@@ -170,11 +170,18 @@ RAN_CONTEXT = np.dtype(
         ("cause_family", "u1"),
         ("protocol", "u1"),
         ("used", "u1"),
+        ("serial", "i8"),  # tells it from others that had its row before
+        ("asked", "u4"),  # bearers asked for and not settled: bit id in the initial set-up, 16 + id in a later one
+        ("left", "u4"),  # bearers, by id, that went to another context before this one was released
         ("pending", "u1"),  # endpoints of the target of a handover, in use from its Notify on
         ("pending_id", "i1", (RAN_PENDING,)),
         ("pending_hi", "u8", (RAN_PENDING,)),
         ("pending_lo", "u8", (RAN_PENDING,)),
-        ("pending_teid", "i8", (RAN_PENDING,)),
+        ("pending6_hi", "u8", (RAN_PENDING,)),  # of a dual-stack endpoint, else 0
+        ("pending6_lo", "u8", (RAN_PENDING,)),
+        ("pending_teid", "i8", (RAN_PENDING,)),  # -1: not admitted, for ...
+        ("pending_family", "u1", (RAN_PENDING,)),
+        ("pending_cause", "i2", (RAN_PENDING,)),
     ],
     align=True,
 )
@@ -234,7 +241,7 @@ SESSION = np.dtype(
 )
 
 BEARER_TUNNELS = 8
-BEARER_SPARE = 32
+BEARER_SPARE = 16
 
 BEARER = np.dtype(
     [
@@ -266,6 +273,10 @@ BEARER = np.dtype(
         ("cause_family", "u1"),
         ("dropped", "i1"),  # 1, 0: it ended before its session, abnormally or not; -1: it did not
         ("tunnel", "i4", (BEARER_TUNNELS,)),  # its rows in the TUNNEL table
+        ("lost_ts", "i8"),  # its radio side was lost then with many others, and no row tells it yet; 0 not so
+        ("lost_cause", "i4"),
+        ("lost_family", "u1"),
+        ("lost_dropped", "i1"),
         ("spare", "u1", (BEARER_SPARE,)),
     ],
     align=True,

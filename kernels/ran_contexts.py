@@ -14,7 +14,7 @@ from kernels import sessions
 from kernels import shard as own
 from kernels.hashing import tunnel_hash
 from kernels.jit import part
-from kernels.shard import RAN_HAND
+from kernels.shard import RAN_HAND, next_context
 from kernels.table import HIGH, candidate, give, index_of, link, tag_of, take, unlink
 
 NO_IDENTITY = np.uint64(NO_DIGITS)
@@ -73,6 +73,28 @@ def find_core(shard, core_hi, core_lo, protocol, core_ue_id):  # type: ignore[no
 
 
 @part
+def find(shard, m, by_core):  # type: ignore[no-untyped-def]
+    """Row of the context that both ids of `m`, or the one that it tells, name; -1 where there is none.
+
+    by_core: whether the core sent `m`. Several associations may join the same two nodes (TS 38.412 §7): an id of the
+    RAN that is not known on this one is looked for by the id of the core.
+    """
+    row = find_ran(shard, m.association, m.ran_ue_id)
+    if row >= 0:
+        return row
+    core_hi, core_lo = (m.src_hi, m.src_lo) if by_core else (m.dst_hi, m.dst_lo)
+    ran_hi, ran_lo = (m.dst_hi, m.dst_lo) if by_core else (m.src_hi, m.src_lo)
+    row = find_core(shard, core_hi, core_lo, np.int64(m.protocol), m.core_ue_id)
+    if row < 0:
+        return row
+    c = own.rans(shard, 0)[row]
+    same_node = c.association == m.association or (c.ran_hi == ran_hi and c.ran_lo == ran_lo)
+    if same_node and (m.ran_ue_id < 0 or c.ran_ue_id == m.ran_ue_id):
+        return row
+    return np.int64(-1)
+
+
+@part
 def create(shard, m, by_core):  # type: ignore[no-untyped-def]
     """A context that message `m` begins; row."""
     row = take(shard, own.RANS)
@@ -85,7 +107,8 @@ def create(shard, m, by_core):  # type: ignore[no-untyped-def]
     if by_core:
         c.ran_hi, c.ran_lo, c.core_hi, c.core_lo = m.dst_hi, m.dst_lo, m.src_hi, m.src_lo
     c.ue, c.ue_serial, c.s_tmsi, c.imsi, c.imei = NO_ROW, 0, -1, NO_IDENTITY, NO_IDENTITY
-    c.cell, c.slice, c.cause, c.cause_family, c.pending = 0, -1, -1, 0, 0
+    c.cell, c.slice, c.cause, c.cause_family, c.pending, c.asked, c.left = 0, -1, -1, 0, 0, 0, 0
+    c.serial = next_context(shard)
     c.last_ts = m.ts
     c.core_hash = 0
     c.hash = ran_hash(c.association, c.ran_ue_id)

@@ -32,6 +32,20 @@ FAMILY = _families()
 
 
 @part
+def told_cause(m):  # type: ignore[no-untyped-def]
+    """(family, code) of the cause of message `m`, (0, -1) where it tells none."""
+    return cause_of(np.int64(m.protocol), np.int64(m.cause_group), np.int64(m.cause))
+
+
+@part
+def item_cause(m, item):  # type: ignore[no-untyped-def]
+    """(family, code) of the cause of an item of message `m`, else that of the message."""
+    if item.cause < 0:
+        return told_cause(m)
+    return cause_of(np.int64(m.protocol), np.int64(item.cause_group), np.int64(item.cause))
+
+
+@part
 def cause_of(protocol, group, code):  # type: ignore[no-untyped-def]
     """(family, code) of a cause, (0, -1) where there is none."""
     if code < 0 or group < 0 or group > 4:
@@ -60,7 +74,7 @@ def find(shard, hashed):  # type: ignore[no-untyped-def]
 
 
 @part
-def ask(shard, hashed, procedure, interface, m):  # type: ignore[no-untyped-def]
+def ask(shard, hashed, procedure, m):  # type: ignore[no-untyped-def]
     """Row of the request that message `m` makes; one seen again, and not answered, is one attempt more."""
     row = find(shard, hashed)
     if row >= 0:
@@ -81,7 +95,7 @@ def ask(shard, hashed, procedure, interface, m):  # type: ignore[no-untyped-def]
         link(shard, own.TRANSACTIONS, hashed, row)
         transactions.begin(t, m.ts)
     t = own.transactions(shard, 0)[row]
-    t.procedure, t.interface = procedure, interface
+    t.procedure, t.interface = procedure, interface_of(np.int64(m.protocol))
     t.requester_hi, t.requester_lo, t.responder_hi, t.responder_lo = m.src_hi, m.src_lo, m.dst_hi, m.dst_lo
     return row
 

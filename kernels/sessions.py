@@ -148,7 +148,7 @@ def create_bearer(shard, session_row, ue_row, ebi, qos, ts):  # type: ignore[no-
     b.used, b.session, b.ue, b.ebi, b.qos = 1, session_row, ue_row, ebi, qos
     b.cell, b.rat = ue.cell, ue.rat
     b.leg, b.last_ts, b.present, b.connected, b.radio_known, b.ended = -1, 0, 0, 0, 0, 0
-    b.end = 0
+    b.end, b.lost_ts = 0, 0
     b.cause, b.cause_family, b.dropped = -1, 0, -1
     for k in range(BEARER_TUNNELS):
         b.tunnel[k] = NO_ROW

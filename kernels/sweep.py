@@ -7,7 +7,7 @@ far as two of them in a row say: one absurd time stamp does not end everything.
 
 from formats.state import ENDED, FLOW, PENDING, SESSION_BEARERS
 from formats.xdr import END_REASONS
-from kernels import flow, presence, sessions, transactions
+from kernels import flow, presence, ran_bearers, sessions, transactions
 from kernels import shard as own
 from kernels.jit import part
 from kernels.prefetch import prefetch_row, prefetch_rows_line
@@ -121,6 +121,8 @@ def sweep_bearer(shard, row, now):  # type: ignore[no-untyped-def]
     if b.used == 0:
         return
     safe = now - shard[LATENESS]
+    if b.lost_ts != 0:
+        ran_bearers.settle_loss(shard, row)
     if b.ended == 0:
         presence.roll(shard, b, safe)
     elif safe - b.end > LINGER and own.sessions(shard, 0)[b.session].phase != ENDED:

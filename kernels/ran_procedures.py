@@ -1,0 +1,213 @@
+"""Procedures of S1AP and NGAP with their outcome: what is asked, by which key, and what answers it.
+
+Elementary procedures are paired by connection (by association where there is none) and, where several may run at once,
+by the least identity of the bearers that they are about: an answer tells of the same bearers as its request. What
+messages tell together has rows of its own: a connection, each bearer that is set up, the execution of a handover, a
+paging.
+"""
+
+import numpy as np
+
+from formats.ran import INITIATING, SUCCESSFUL
+from formats.ran_procedures import Op, operations
+from formats.xdr import PROCEDURES
+from kernels import gtp_context, ran_bearers, ran_contexts, ran_transactions
+from kernels import shard as own
+from kernels.heard import ran_bearers as items
+from kernels.jit import part
+from kernels.ran_transactions import FAILURE, SUCCESS
+
+_, PROCEDURE, _ = operations()
+(
+    CONNECTION, E_RAB_INITIAL, E_RAB_ADDED, PDU_SESSION, EXECUTION, PAGE, PREPARE, INITIAL_CONTEXT, ERROR_INDICATION,
+) = (
+    PROCEDURES.index(name)
+    for name in (
+        "signalling_connection", "e_rab_establishment_initial", "e_rab_establishment_added",
+        "pdu_session_resource_establishment", "handover_execution", "paging", "handover_preparation",
+        "initial_context_setup", "error_indication",
+    )
+)  # fmt: skip
+BEARER_SETUP, BEARER_MODIFY, BEARER_RELEASE = int(Op.BEARER_SETUP), int(Op.BEARER_MODIFY), int(Op.BEARER_RELEASE)
+BEARER_RELEASED, RELEASE_REQUEST = int(Op.BEARER_RELEASED), int(Op.RELEASE_REQUEST)
+NO_BEARER = 1 << 16
+EUTRAN, NR = ran_contexts.EUTRAN, ran_contexts.NR
+
+
+@part
+def least_bearer(heard, m, op):  # type: ignore[no-untyped-def]
+    """Least identity of the bearers that `m` is about, where procedures of its kind may run at once."""
+    least = np.int64(NO_BEARER)
+    if op == BEARER_SETUP or op == BEARER_MODIFY or op == BEARER_RELEASE:
+        for k in range(m.first_bearer, m.first_bearer + m.bearer_count):
+            least = min(least, np.int64(items(heard, 0)[k].id))
+    return least
+
+
+@part
+def pair_key(shard, m, row, procedure, bearer):  # type: ignore[no-untyped-def]
+    """Key of an elementary procedure: by context, else by association, who asks, and the ids that it tells."""
+    if row >= 0:
+        return ran_transactions.key(own.rans(shard, 0)[row].serial, bearer, procedure)
+    asker = np.int64(m.src_lo & np.uint64(0xFFFF_FFFF) if m.pdu == INITIATING else m.dst_lo & np.uint64(0xFFFF_FFFF))
+    return ran_transactions.key(-1 - m.association, (m.core_ue_id + 1) ^ (asker << 31), procedure)
+
+
+@part
+def pair(shard, heard, m, row, op, procedure):  # type: ignore[no-untyped-def]
+    """The request, or the outcome, of the elementary procedure that `m` is part of."""
+    hashed = pair_key(shard, m, row, procedure, least_bearer(heard, m, op))
+    family, code = ran_transactions.told_cause(m)
+    if m.pdu != INITIATING:
+        ran_transactions.answer(shard, hashed, m.ts, SUCCESS if m.pdu == SUCCESSFUL else FAILURE, family, code)
+        return
+    asked = ran_transactions.ask(shard, hashed, procedure, m)
+    if row >= 0:
+        ran_transactions.note(shard, asked, row)
+    if op == RELEASE_REQUEST or op == BEARER_RELEASED:  # no answer: the row tells the cause
+        if op == BEARER_RELEASED and m.bearer_count > 0:
+            family, code = ran_transactions.item_cause(m, items(heard, 0)[m.first_bearer])
+        ran_transactions.answer(shard, hashed, m.ts, SUCCESS, family, code)
+    elif procedure == ERROR_INDICATION:
+        ran_transactions.answer(shard, hashed, m.ts, FAILURE, family, code)
+
+
+@part
+def connection_key(shard, row):  # type: ignore[no-untyped-def]
+    """Key of the set-up of a connection."""
+    return ran_transactions.key(own.rans(shard, 0)[row].serial, np.int64(0), CONNECTION)
+
+
+@part
+def connect(shard, m, row):  # type: ignore[no-untyped-def]
+    """Initial UE Message: a connection is asked for, and a paging may be answered by it."""
+    if m.s_tmsi >= 0:
+        ran_transactions.answer(shard, page_key(m), m.ts, SUCCESS, 0, -1)
+    ran_transactions.note(shard, ran_transactions.ask(shard, connection_key(shard, row), CONNECTION, m), row)
+
+
+@part
+def connected(shard, row, ts):  # type: ignore[no-untyped-def]
+    """The core has answered (TS 32.425 §4.6.1.2: the first message that it sends)."""
+    ran_transactions.answer(shard, connection_key(shard, row), ts, SUCCESS, 0, -1)
+
+
+@part
+def established(protocol, initial):  # type: ignore[no-untyped-def]
+    """The procedure that a row per bearer is of."""
+    if protocol == 2:
+        return PDU_SESSION
+    return E_RAB_INITIAL if initial else E_RAB_ADDED
+
+
+@part
+def ask_bearer(shard, m, row, item, initial, bearer_row):  # type: ignore[no-untyped-def]
+    """One bearer is to be set up; `initial`: with the context."""
+    c = own.rans(shard, 0)[row]
+    procedure = established(c.protocol, initial)
+    hashed = ran_transactions.key(c.serial, np.int64(item.id), procedure)
+    asked = ran_transactions.ask(shard, hashed, procedure, m)
+    ran_transactions.note(shard, asked, row)
+    if 0 <= item.id < 16:
+        c.asked = np.int64(c.asked) | (1 << (np.int64(item.id) + (0 if initial else 16)))
+    t = own.transactions(shard, 0)[asked]
+    if bearer_row >= 0:
+        ue_row = ran_contexts.ue_of(shard, c)
+        cell, rat = t.cell, t.rat
+        gtp_context.note_transaction(shard, t, ue_row, np.int64(own.bearers(shard, 0)[bearer_row].session))
+        t.rat = rat
+        if cell != 0:
+            t.cell = cell
+    t.qos = item.qci
+    if item.sst >= 0:
+        t.slice = ran_bearers.slice_of(item)
+
+
+@part
+def settle_bearer(shard, ts, row, ebi, outcome, family, code):  # type: ignore[no-untyped-def]
+    """One bearer has been set up, or not."""
+    c = own.rans(shard, 0)[row]
+    for initial in range(2):
+        procedure = established(c.protocol, initial)
+        ran_transactions.answer(
+            shard, ran_transactions.key(c.serial, np.int64(ebi), procedure), ts, outcome, family, code
+        )
+    if 0 <= ebi < 16:
+        c.asked = np.int64(c.asked) & ~(np.int64(0x1_0001) << ebi) & 0xFFFF_FFFF
+
+
+@part
+def end_setup(shard, row, m, family, code):  # type: ignore[no-untyped-def]
+    """The context is released while its set-up waits for an answer."""
+    hashed = pair_key(shard, m, row, np.int64(INITIAL_CONTEXT), np.int64(NO_BEARER))
+    ran_transactions.answer(shard, hashed, m.ts, FAILURE, family, code)
+
+
+@part
+def execution_key(c):  # type: ignore[no-untyped-def]
+    """Key of the handover that is being carried out: by the UE, which both contexts share, else by context."""
+    if c.ue >= 0:
+        return ran_transactions.key(np.int64(c.ue), c.ue_serial, EXECUTION)
+    return ran_transactions.key(c.serial, np.int64(-1), EXECUTION)
+
+
+@part
+def execute(shard, m, row):  # type: ignore[no-untyped-def]
+    """Handover Command: the device is sent to the target."""
+    asked = ran_transactions.ask(shard, execution_key(own.rans(shard, 0)[row]), EXECUTION, m)
+    ran_transactions.note(shard, asked, row)
+
+
+@part
+def end_execution(shard, c, ts, outcome, family, code):  # type: ignore[no-untyped-def]
+    """The handover that is being carried out, if there is one, has its outcome."""
+    ran_transactions.answer(shard, execution_key(c), ts, outcome, family, code)
+
+
+@part
+def cancel(shard, m, row):  # type: ignore[no-untyped-def]
+    """Handover Cancel: what of the handover waits has failed."""
+    family, code = ran_transactions.told_cause(m)
+    hashed = pair_key(shard, m, row, np.int64(PREPARE), np.int64(NO_BEARER))
+    ran_transactions.answer(shard, hashed, m.ts, FAILURE, family, code)
+    end_execution(shard, own.rans(shard, 0)[row], m.ts, FAILURE, family, code)
+
+
+@part
+def ask_allocation(shard, m, ue_row):  # type: ignore[no-untyped-def]
+    """Handover Request, about a UE that is in another cell: the row tells none."""
+    procedure = np.int64(PROCEDURE[m.protocol, m.procedure])
+    hashed = pair_key(shard, m, np.int64(-1), procedure, np.int64(NO_BEARER))
+    t = own.transactions(shard, 0)[ran_transactions.ask(shard, hashed, procedure, m)]
+    session_row = gtp_context.only_session(shard, ue_row) if ue_row >= 0 else np.int64(-1)
+    gtp_context.note_transaction(shard, t, ue_row, session_row)
+    t.cell, t.rat = 0, EUTRAN if m.protocol == 1 else NR
+    t.core_hi, t.core_lo = m.src_hi, m.src_lo
+
+
+@part
+def answer_allocation(shard, m):  # type: ignore[no-untyped-def]
+    """The target has answered; row of the UE that the request was about, -1 where it is not known."""
+    procedure = np.int64(PROCEDURE[m.protocol, m.procedure])
+    hashed = pair_key(shard, m, np.int64(-1), procedure, np.int64(NO_BEARER))
+    family, code = ran_transactions.told_cause(m)
+    found = ran_transactions.answer(shard, hashed, m.ts, SUCCESS if m.pdu == SUCCESSFUL else FAILURE, family, code)
+    ue_row = np.int64(own.transactions(shard, 0)[found].ue) if found >= 0 else np.int64(-1)
+    return ue_row if ue_row >= 0 and own.ues(shard, 0)[ue_row].used else np.int64(-1)
+
+
+@part
+def page_key(m):  # type: ignore[no-untyped-def]
+    """Key of a paging: by S-TMSI, else by IMSI."""
+    return ran_transactions.key(m.s_tmsi, np.int64(m.imsi) if m.s_tmsi < 0 else np.int64(m.protocol), PAGE)
+
+
+@part
+def page(shard, m):  # type: ignore[no-untyped-def]
+    """Paging, of one device through many nodes: one request until the device answers, in the area that is paged."""
+    asked = ran_transactions.ask(shard, page_key(m), PAGE, m)
+    t = own.transactions(shard, 0)[asked]
+    if t.attempts == 1:
+        t.core_hi, t.core_lo, t.cell = m.src_hi, m.src_lo, m.area
+        t.rat = EUTRAN if m.protocol == 1 else NR
+        t.imsi = m.imsi
