@@ -30,6 +30,7 @@ _, PROCEDURE, _ = operations()
 )  # fmt: skip
 BEARER_SETUP, BEARER_MODIFY, BEARER_RELEASE = int(Op.BEARER_SETUP), int(Op.BEARER_MODIFY), int(Op.BEARER_RELEASE)
 BEARER_RELEASED, RELEASE_REQUEST = int(Op.BEARER_RELEASED), int(Op.RELEASE_REQUEST)
+CONTEXT_RELEASE = int(Op.CONTEXT_RELEASE)
 NO_BEARER = 1 << 16
 EUTRAN, NR = ran_contexts.EUTRAN, ran_contexts.NR
 
@@ -59,9 +60,13 @@ def pair(shard, heard, m, row, op, procedure):  # type: ignore[no-untyped-def]
     hashed = pair_key(shard, m, row, procedure, least_bearer(heard, m, op))
     family, code = ran_transactions.told_cause(m)
     if m.pdu != INITIATING:
+        if op == CONTEXT_RELEASE:  # the command tells the cause
+            family, code = ran_transactions.asked_cause(shard, hashed)
         ran_transactions.answer(shard, hashed, m.ts, SUCCESS if m.pdu == SUCCESSFUL else FAILURE, family, code)
         return
     asked = ran_transactions.ask(shard, hashed, procedure, m)
+    if op == CONTEXT_RELEASE and code >= 0:
+        own.transactions(shard, 0)[asked].cause = family << 16 | code
     if row >= 0:
         ran_transactions.note(shard, asked, row)
     if op == RELEASE_REQUEST or op == BEARER_RELEASED:  # no answer: the row tells the cause

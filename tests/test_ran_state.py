@@ -112,7 +112,7 @@ def test_connection_data_and_release(wire: RanWire, s11: bool) -> None:
     assert (bearer["subscriber"], bearer["session_id"]) == (subscriber, session["session_id"])
     assert outcomes(run, "initial_context_setup") == [("success", NAME, None)]
     assert outcomes(run, "ue_context_release_request") == [("success", NAME, "user-inactivity")]
-    assert outcomes(run, "ue_context_release") == [("success", NAME, None)]
+    assert outcomes(run, "ue_context_release") == [("success", NAME, "user-inactivity")]
     assert [r for r in run.procedure if r["outcome"] not in ("success",)] == []
 
 
