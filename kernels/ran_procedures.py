@@ -87,7 +87,10 @@ def connection_key(shard, row):  # type: ignore[no-untyped-def]
 def connect(shard, m, row):  # type: ignore[no-untyped-def]
     """Initial UE Message: a connection is asked for, and a paging may be answered by it."""
     if m.s_tmsi >= 0:
-        ran_transactions.answer(shard, page_key(m), m.ts, SUCCESS, 0, -1)
+        found = ran_transactions.find(shard, page_key(m))
+        if found >= 0:
+            own.transactions(shard, 0)[found].cell = own.rans(shard, 0)[row].cell
+            ran_transactions.answer(shard, page_key(m), m.ts, SUCCESS, 0, -1)
     ran_transactions.note(shard, ran_transactions.ask(shard, connection_key(shard, row), CONNECTION, m), row)
 
 
@@ -209,10 +212,10 @@ def page_key(m):  # type: ignore[no-untyped-def]
 
 @part
 def page(shard, m):  # type: ignore[no-untyped-def]
-    """Paging, of one device through many nodes: one request until the device answers, in the area that is paged."""
+    """Paging, of one device through many nodes: one request until the device answers, which tells in which cell it is."""
     asked = ran_transactions.ask(shard, page_key(m), PAGE, m)
     t = own.transactions(shard, 0)[asked]
     if t.attempts == 1:
-        t.core_hi, t.core_lo, t.cell = m.src_hi, m.src_lo, m.area
+        t.core_hi, t.core_lo = m.src_hi, m.src_lo
         t.rat = EUTRAN if m.protocol == 1 else NR
         t.imsi = m.imsi
