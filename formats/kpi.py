@@ -349,6 +349,16 @@ FAILURES = Counter(
     ((Condition("outcome", "in", ("failure", "timeout")),),),
 )  # fmt: skip
 
+DROPS = Counter(
+    "drops",
+    "count",
+    ("presence",),
+    (),
+    "",
+    "bearers released abnormally, in the cell and window of the release",
+    ((Condition("dropped", "is_true"),),),
+)
+
 EVENT_COUNTERS = (
     Counter("events", "count", ("event",), (), "", "events"),
     Counter("event_successes", "count", ("event",), (), "", "of those, with success",
@@ -371,6 +381,11 @@ GRAINS: tuple[Grain, ...] = (
          Key("outcome", "outcome", "", "failure or timeout"),
          Key("cause", "cause", "", "the cause in the words of its standard; null for a timeout")),
         counters=("failures",), sparse=True,
+    ),
+    Grain(
+        "drop_cause", "one cause of lost bearers in one cell and window",
+        (_CELL, _RAT, Key("cause", "cause", "", "the cause in the words of its standard; null where none was told")),
+        counters=("drops",), sparse=True,
     ),
     Grain(
         "event", "one kind of event on one channel in one window",
@@ -407,4 +422,4 @@ def bases(kpi: Kpi) -> tuple[str, ...]:
     return (kpi.formula.values,)
 
 
-CATALOGUE = Catalogue((*COUNTERS, FAILURES, *EVENT_COUNTERS), KPIS, GRAINS)
+CATALOGUE = Catalogue((*COUNTERS, FAILURES, DROPS, *EVENT_COUNTERS), KPIS, GRAINS)

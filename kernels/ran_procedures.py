@@ -212,7 +212,7 @@ def page_key(m):  # type: ignore[no-untyped-def]
 
 @part
 def page(shard, m):  # type: ignore[no-untyped-def]
-    """Paging, of one device through many nodes: one request until the device answers, which tells in which cell it is."""
+    """Paging, of one device through many nodes: one request until the device answers, which tells its cell."""
     asked = ran_transactions.ask(shard, page_key(m), PAGE, m)
     t = own.transactions(shard, 0)[asked]
     if t.attempts == 1:

@@ -92,7 +92,12 @@ def test_connection_data_and_release(wire: RanWire, s11: bool) -> None:
     subscriber = IMSI if s11 else None
     session = only(run.session)
     assert (session["source"], session["subscriber"]) == ("gtpv2c" if s11 else "s1ap", subscriber)
-    assert (session["cell_first"], session["cell_last"], session["rat"], session["qos_class"]) == (NAME, NAME, "eutran", 9)
+    assert (session["cell_first"], session["cell_last"], session["rat"], session["qos_class"]) == (
+        NAME,
+        NAME,
+        "eutran",
+        9,
+    )
     assert (session["packets_up"], session["packets_down"], session["end_reason"]) == (1, 1, "drained")
     flow = only(run.flow) if len(run.flow) == 1 else run.flow[0]
     for row in run.flow:
@@ -501,7 +506,10 @@ def test_s1_handover(wire: RanWire, s11: bool, same_id: bool) -> None:
     execution = only(of(run, "handover_execution"))
     assert (execution["outcome"], execution["cell"], execution["latency_ms"]) == ("success", NAME, 2.0)
     assert {r["subscriber"] for r in (allocation, execution)} == {IMSI if s11 else None}
-    assert outcomes(run, "ue_context_release") == [("success", NAME, None), ("success", NAME2, None)]
+    assert outcomes(run, "ue_context_release") == [
+        ("success", NAME, "successful-handover"),
+        ("success", NAME2, "user-inactivity"),
+    ]
 
 
 def test_handover_out_of_sight(wire: RanWire) -> None:
