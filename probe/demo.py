@@ -41,10 +41,10 @@ class _View(NamedTuple):
 
 VIEWS = (
     _View(
-        "Worst cells, by drops per hour of session time", "kpi_cell",
-        "cell rat subscribers connected_ms presence_drops drops_per_hour tcp_retransmission_down_pct",
+        "Worst cells, by bearers lost", "kpi_cell",
+        "cell rat connected_ms presence_drops drops_per_hour session_drop_pct",
         "Made to be bad: the 4G cell {cell} and the 5G cell {cell_nr},\nwhich lose radio connections.",
-        worst="drops_per_hour",
+        sort="-presence_drops",
     ),
     _View(
         "Why bearers were lost, by cell and cause", "kpi_drop_cause", "cell rat cause drops",
@@ -136,7 +136,7 @@ def demo_command(out: Path) -> None:
     _faults(whole, truth)
     _next(out, [
         (f"wiregauge show {kpis}", "the tables that there are"),
-        (f"wiregauge show {kpis} kpi_cell --worst drops_per_hour", "the same, minute by minute"),
+        (f"wiregauge show {kpis} kpi_cell --sort=-presence_drops", "the same, minute by minute"),
         (f"wiregauge show {kpis} kpi_drop_cause --sort=-drops", "why bearers were lost, and where"),
         (f"wiregauge show {kpis} kpi_cause --sort=-failures", "why set-ups fail, and where"),
         (f"wiregauge inspect {files[0]} --packet 500", "one packet, octet range by octet range"),
