@@ -87,7 +87,8 @@ def procedures_true(preset: Made) -> Iterator[tuple[Any, Row]]:
         latency = 0.0 if p["procedure"] in UNANSWERED else p["latency_ms"]
         yield (p["interface"], p["procedure"], p["start"]), {
             "outcome": None if waits else p["outcome"], "cause_code": p["cause_code"],
-            "cause": words(p["cause_family"], p["cause_code"]), "cell": None if p["procedure"] in NO_CELL else p["cell"],
+            "cause": words(p["cause_family"], p["cause_code"]),
+            "cell": None if p["procedure"] in NO_CELL else p["cell"],
             "attempts": min(p["attempts"], PAGED.get(p["procedure"], p["attempts"])), "latency_ms": latency,
         }  # fmt: skip
 
