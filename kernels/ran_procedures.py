@@ -30,6 +30,7 @@ _, PROCEDURE, _ = operations()
 )  # fmt: skip
 BEARER_SETUP, BEARER_MODIFY, BEARER_RELEASE = int(Op.BEARER_SETUP), int(Op.BEARER_MODIFY), int(Op.BEARER_RELEASE)
 BEARER_RELEASED, RELEASE_REQUEST = int(Op.BEARER_RELEASED), int(Op.RELEASE_REQUEST)
+CONTEXT_RELEASE = int(Op.CONTEXT_RELEASE)
 NO_BEARER = 1 << 16
 EUTRAN, NR = ran_contexts.EUTRAN, ran_contexts.NR
 
@@ -59,9 +60,13 @@ def pair(shard, heard, m, row, op, procedure):  # type: ignore[no-untyped-def]
     hashed = pair_key(shard, m, row, procedure, least_bearer(heard, m, op))
     family, code = ran_transactions.told_cause(m)
     if m.pdu != INITIATING:
+        if op == CONTEXT_RELEASE:  # the command tells the cause
+            family, code = ran_transactions.asked_cause(shard, hashed)
         ran_transactions.answer(shard, hashed, m.ts, SUCCESS if m.pdu == SUCCESSFUL else FAILURE, family, code)
         return
     asked = ran_transactions.ask(shard, hashed, procedure, m)
+    if op == CONTEXT_RELEASE and code >= 0:
+        own.transactions(shard, 0)[asked].cause = family << 16 | code
     if row >= 0:
         ran_transactions.note(shard, asked, row)
     if op == RELEASE_REQUEST or op == BEARER_RELEASED:  # no answer: the row tells the cause
@@ -82,7 +87,10 @@ def connection_key(shard, row):  # type: ignore[no-untyped-def]
 def connect(shard, m, row):  # type: ignore[no-untyped-def]
     """Initial UE Message: a connection is asked for, and a paging may be answered by it."""
     if m.s_tmsi >= 0:
-        ran_transactions.answer(shard, page_key(m), m.ts, SUCCESS, 0, -1)
+        found = ran_transactions.find(shard, page_key(m))
+        if found >= 0:
+            own.transactions(shard, 0)[found].cell = own.rans(shard, 0)[row].cell
+            ran_transactions.answer(shard, page_key(m), m.ts, SUCCESS, 0, -1)
     ran_transactions.note(shard, ran_transactions.ask(shard, connection_key(shard, row), CONNECTION, m), row)
 
 
@@ -204,10 +212,10 @@ def page_key(m):  # type: ignore[no-untyped-def]
 
 @part
 def page(shard, m):  # type: ignore[no-untyped-def]
-    """Paging, of one device through many nodes: one request until the device answers, in the area that is paged."""
+    """Paging, of one device through many nodes: one request until the device answers, which tells its cell."""
     asked = ran_transactions.ask(shard, page_key(m), PAGE, m)
     t = own.transactions(shard, 0)[asked]
     if t.attempts == 1:
-        t.core_hi, t.core_lo, t.cell = m.src_hi, m.src_lo, m.area
+        t.core_hi, t.core_lo = m.src_hi, m.src_lo
         t.rat = EUTRAN if m.protocol == 1 else NR
         t.imsi = m.imsi

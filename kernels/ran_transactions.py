@@ -116,6 +116,16 @@ def answer(shard, hashed, ts, outcome, family, code):  # type: ignore[no-untyped
 
 
 @part
+def asked_cause(shard, hashed):  # type: ignore[no-untyped-def]
+    """(family, code) of the cause that the request with this key told: family << 16 | code; (0, -1) for none."""
+    row = find(shard, hashed)
+    cause = np.int64(own.transactions(shard, 0)[row].cause) if row >= 0 else np.int64(-1)
+    if cause < 0:
+        return np.int64(0), np.int64(-1)
+    return cause >> 16, cause & 0xFFFF
+
+
+@part
 def note(shard, row, context_row):  # type: ignore[no-untyped-def]
     """Who, where and through which core node the request is about, as far as its context knows."""
     t, c = own.transactions(shard, 0)[row], own.rans(shard, 0)[context_row]

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = ["demo_command"]
 
+GRAINS = ("cell", "drop", "gateway", "subscriber")
 MINUTE, WHOLE = 60, 300  # seconds: windows of the run, and of the tables shown (all of the traffic)
 
 
 class _View(NamedTuple):
-    """One table of the demonstration: which rows, which columns, and what is to be seen."""
+    """One table of the demonstration: its title, which columns, in which order, and what is to be seen.
 
-    fault: str
+    `seen` names faults of the truth in braces.
+    """
+
+    title: str
     table: str
     columns: str
     seen: str
@@ -37,31 +41,40 @@ class _View(NamedTuple):
 
 VIEWS = (
     _View(
-        "cell", "kpi_cell",
-        "cell subscribers sessions_ended sessions_dropped session_drop_pct tcp_retransmission_down_pct",
-        "loses radio connections: sessions drop, and TCP has to send again.", worst="session_drop_pct",
+        "Worst cells, by bearers lost", "kpi_cell",
+        "cell rat connected_ms presence_drops drops_per_hour session_drop_pct",
+        "Made to be bad: the 4G cell {cell} and the 5G cell {cell_nr},\nwhich lose radio connections.",
+        sort="-presence_drops",
     ),
     _View(
-        "gateway", "kpi_gateway",
+        "Why bearers were lost, by cell and cause", "kpi_drop", "cell qos_class cause drops",
+        "The cause is in the words of S1AP, NGAP or GTP-C, whichever told it.", sort="-drops",
+    ),
+    _View(
+        "Worst gateways, by set-ups that failed", "kpi_gateway",
         "gateway session_setup_attempts session_setup_failures session_setup_success_pct session_setup_p95_ms",
-        "rejects a third of the sessions and is slow to accept the others.", sort="-session_setup_failures",
+        "Made to be bad: the gateway {gateway}, which rejects a third of the\nsessions and is slow with the others.",
+        sort="-session_setup_failures",
     ),
     _View(
-        "subscriber", "kpi_subscriber",
+        "Worst subscribers, by sessions dropped", "kpi_subscriber",
         "subscriber cell_last sessions_ended sessions_dropped presence_drops session_drop_pct",
-        "drops again and again, and takes its cell's figures down with it.", sort="-sessions_dropped",
+        "Made to be bad: the subscriber {subscriber}, who drops again and again, and takes\nits cell down too.",
+        sort="-sessions_dropped",
     ),
 )  # fmt: skip
+ROWS = 6
 
 
 def _traffic(folder: Path) -> "Truth":
-    from tools.scenario import demo_scenario, generate
+    from tools.scenario import generate
+    from tools.scenario.config import radio_demo_scenario
 
-    scenario = demo_scenario()
-    users, cells = scenario.subscribers + scenario.subscribers_3g, scenario.cells + scenario.cells_3g
+    scenario = radio_demo_scenario()
+    users = scenario.subscribers + scenario.subscribers_3g + scenario.subscribers_nr
     click.echo(
-        f"Making {scenario.duration_s / MINUTE:.0f} minutes of traffic: {users} subscribers, {cells} cells, "
-        f"{scenario.gateways} gateways, three faults ..."
+        f"Making {scenario.duration_s / MINUTE:.0f} minutes of traffic: {users} subscribers, {scenario.cells} 4G, "
+        f"{scenario.cells_nr} 5G and {scenario.cells_3g} 3G cells,\n{scenario.gateways} gateways, four faults ..."
     )
     begun = time.perf_counter()
     try:
@@ -81,9 +94,9 @@ def _title(text: str) -> None:
 
 def _faults(directory: Path, truth: "Truth") -> None:
     for view in VIEWS:
-        _title(f"Worst {view.fault}s, by {view.worst or (view.sort or '').removeprefix('-')}")
-        show(directory, view.table, limit=5, sort=view.sort, worst=view.worst, columns=view.columns.split())
-        click.echo(f"Made to be bad: the {view.fault} {truth.faults[view.fault]}, which {view.seen}")
+        _title(view.title)
+        show(directory, view.table, limit=ROWS, sort=view.sort, worst=view.worst, columns=view.columns.split())
+        click.echo(view.seen.format(**truth.faults))
 
 
 def _next(out: Path, commands: Sequence[tuple[str, str]]) -> None:
@@ -99,8 +112,8 @@ def _next(out: Path, commands: Sequence[tuple[str, str]]) -> None:
 def demo_command(out: Path) -> None:
     """Make traffic with known faults and show them in the KPIs.
 
-    Four minutes of a made-up LTE and 3G network, with one bad cell, one bad gateway, and one subscriber whose sessions
-    drop.
+    Four minutes of a made-up 4G, 5G and 3G network, with one bad 4G cell, one bad 5G cell, one bad gateway, and one
+    subscriber whose sessions drop.
 
     \b
     Example:
@@ -116,14 +129,15 @@ def demo_command(out: Path) -> None:
     outcome = run(files, kpis, RunOptions(window_s=MINUTE, identities=CLEAR))
     for line in summary_lines(outcome.summary):
         click.echo(line)
-    _title(f"wiregauge kpi {kpis} --out {whole} --window 5m --by cell,gateway,subscriber")
-    summary = compute([kpis], whole, WHOLE, ["cell", "gateway", "subscriber"])
+    _title(f"wiregauge kpi {kpis} --out {whole} --window 5m --by {','.join(GRAINS)}")
+    summary = compute([kpis], whole, WHOLE, GRAINS)
     rows = ", ".join(f"{count:,} of {table}" for table, count in summary.rows_out.items())
     click.echo(f"rows: {rows} ({summary.seconds:.1f} s)")
     _faults(whole, truth)
     _next(out, [
         (f"wiregauge show {kpis}", "the tables that there are"),
-        (f"wiregauge show {kpis} kpi_cell --worst session_drop_pct", "the same, minute by minute"),
+        (f"wiregauge show {kpis} kpi_cell --sort=-presence_drops", "the same, minute by minute"),
+        (f"wiregauge show {kpis} kpi_drop --sort=-drops", "why bearers were lost, and where"),
         (f"wiregauge show {kpis} kpi_cause --sort=-failures", "why set-ups fail, and where"),
         (f"wiregauge inspect {files[0]} --packet 500", "one packet, octet range by octet range"),
         ("wiregauge describe session_drop_pct", "how a KPI is made"),
