@@ -137,7 +137,7 @@ def peers(path: Path, most: int) -> Iterator[Figure | str]:
         yield Figure(who, len(sample), sum(map(len, sample)), best)
 
 
-def figures(archive: Archive, passes: int = 3, most: int = PEER_RECORDS) -> Iterator[Figure | str]:
+def figures(archive: Archive, passes: int = 7, most: int = PEER_RECORDS) -> Iterator[Figure | str]:
     """The kernel, file to Arrow, and the peers on one file."""
     data = np.fromfile(archive.path, np.uint8)
     for who, measure in (
