@@ -25,6 +25,8 @@ __all__ = ["Flaw", "Mapped", "Mapper"]
 
 _NUMBER = r"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$"
 _EPOCHS = {"epoch_s": 1e9, "epoch_ms": 1e6, "epoch_us": 1e3, "epoch_ns": 1.0}
+_PLACES = {"epoch_s": 9, "epoch_ms": 6, "epoch_us": 3, "epoch_ns": 0}
+"""Decimal places that make the unit ns."""
 _TRUE, _FALSE = {"1", "true", "yes", "y", "t"}, {"0", "false", "no", "n", "f"}
 
 
@@ -88,6 +90,13 @@ def _each(array: Any, read: Callable[[str], Any], null: Any, kind: Any) -> Value
     return values[at], np.array([*known, False])[at] & there
 
 
+def _decimals(array: pa.Array) -> Values:
+    """The digits of decimals without their point, as int64: exact where a double is not."""
+    there = array.is_valid().to_numpy(zero_copy_only=False)
+    low = np.frombuffer(array.buffers()[1], np.int64)[2 * array.offset :: 2][: len(array)]
+    return np.where(there, low, 0), there
+
+
 def _time(array: Any, source: Source) -> Values:
     """ns since 1970."""
     if pa.types.is_timestamp(array.type):
@@ -96,10 +105,10 @@ def _time(array: Any, source: Source) -> Values:
         if pa.types.is_integer(array.type):
             values, there = _plain(array.cast(pa.int64()), 0, np.int64)
             return values * int(_EPOCHS[source.time]), there
-        whole = pc.match_substring_regex(_text(array), r"^\d{1,18}$")
-        if pc.all(whole).as_py():
-            values, there = _plain(_text(array).cast(pa.int64()), 0, np.int64)
-            return values * int(_EPOCHS[source.time]), there
+        digits = _PLACES[source.time]
+        exact = pc.match_substring_regex(_text(array), rf"^\d{{1,{19 - digits}}}(\.\d{{0,{digits}}})?$")
+        if pc.all(exact).as_py():
+            return _decimals(_text(array).cast(pa.decimal128(38, digits)))
         values, there = _plain(_numbers(array), 0.0, np.float64)
         return np.rint(values * _EPOCHS[source.time]).astype(np.int64), there
     if source.time == "iso":
@@ -235,6 +244,10 @@ class Mapper:
         if source.values:
             array = _translated(array, source)
         (values, there), expected = self._read(array, column, kind, source)
+        for name, wanted in source.when:
+            same = pc.equal(_text(self._array(batch, name)), wanted).fill_null(False)
+            there = there & same.to_numpy(zero_copy_only=False)
+            array = pc.if_else(same, array, pa.scalar(None, array.type))
         if source.after:
             base = rows[source.after]
             there = there & (base != xdr.NEVER)
@@ -302,7 +315,8 @@ def _translated(array: Any, source: Source) -> pa.Array:
     table = dict(source.values)
     codes = _text(array).dictionary_encode()
     texts = [
-        table.get(t.strip(), source.other if source.other is not None else t) for t in codes.dictionary.to_pylist()
+        table.get(t.strip(), source.other if source.other is not None else t) or None
+        for t in codes.dictionary.to_pylist()
     ]
     return pa.DictionaryArray.from_arrays(codes.indices, pa.array(texts, pa.string())).dictionary_decode()
 
@@ -334,5 +348,7 @@ def names_in(expression: str) -> Iterator[str]:
 
 def used_fields(feed: Feed) -> set[str]:
     """The source fields that a feed reads."""
-    used = [{s.field, s.plmn, s.area, *(names_in(s.expression) if s.expression else ())} for _, s in feed.map]
+    used = [
+        {s.field, s.plmn, s.area, *dict(s.when), *(names_in(s.expression) if s.expression else ())} for _, s in feed.map
+    ]
     return reduce(set.union, used, set()) - {""}
