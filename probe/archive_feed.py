@@ -149,8 +149,10 @@ def read_feed(source: FeedSource, names: Names, window_ns: int) -> Iterator[Feed
     try:
         for batch in read_batches(feed, opened):
             mapped = mapper.map(batch)
-            refused = np.setdiff1d(np.arange(batch.num_rows), mapped.kept)
-            why = {flaw.row: flaw for flaw in reversed(mapped.flaws) if flaw.row in set(refused.tolist())}
+            lost = np.ones(batch.num_rows, bool)
+            lost[mapped.kept] = False
+            refused = np.flatnonzero(lost)
+            why = {flaw.row: flaw for flaw in reversed(mapped.flaws) if lost[flaw.row]}
             rejects = [_reject(batch, row, line, why) for row in refused.tolist()]
             line += batch.num_rows
             rejects += [Reject(number, words, text.encode()) for number, words, text in opened.refused]
