@@ -44,8 +44,8 @@ def _fits(feed: Feed, path: str) -> bool:
         return False
     if feed.match_header:
         return True
-    columns = feed.match_columns if feed.format == "csv" else 0
-    if columns and len(layout_of(feed._replace(columns=()), path)) != columns:
+    wanted = feed.match_columns if feed.format == "csv" else 0
+    if wanted and len(layout_of(feed._replace(columns=()), path)) != wanted:
         return False
     first = next(iter(read_batches(feed, FeedFile(path))), None)
     if first is None:
