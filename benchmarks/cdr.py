@@ -89,7 +89,7 @@ def _columns(rows: np.ndarray) -> pa.RecordBatch:
 def arrow_pass(path: Path) -> tuple[int, float]:
     """Records and seconds from the file to Arrow record batches of every column of records and containers."""
     began, count = time.perf_counter(), 0
-    for batch in Scanner(cdr.PLAN, Names()).read(str(path), PLAIN, 0):
+    for batch in Scanner(Names()).read(str(path), PLAIN, 0):
         count += _columns(batch.sessions).num_rows
         _columns(batch.containers)
     return count, time.perf_counter() - began
@@ -99,7 +99,7 @@ def _sample(path: Path) -> list[bytes]:
     """The first records of a file, each for itself."""
     with path.open("rb") as file:
         octets = file.read(PEER_RECORDS * 400)
-    rows = next(iter(Scanner(cdr.PLAN, Names()).read(str(path), PLAIN, 0))).sessions[:PEER_RECORDS]
+    rows = next(iter(Scanner(Names()).read(str(path), PLAIN, 0))).sessions[:PEER_RECORDS]
     ends = rows["offset"] + rows["octets"]
     pairs = zip(rows["offset"].tolist(), ends.tolist(), strict=True)
     return [octets[first:end] for first, end in pairs if end <= len(octets)]
@@ -137,7 +137,7 @@ def peers(path: Path, most: int) -> Iterator[Figure | str]:
         yield Figure(who, len(sample), sum(map(len, sample)), best)
 
 
-def figures(archive: Archive, passes: int = 3, most: int = PEER_RECORDS) -> Iterator[Figure | str]:
+def figures(archive: Archive, passes: int = 7, most: int = PEER_RECORDS) -> Iterator[Figure | str]:
     """The kernel, file to Arrow, and the peers on one file."""
     data = np.fromfile(archive.path, np.uint8)
     for who, measure in (

@@ -7,9 +7,9 @@ A record type is declared as a table of text, one field a line:
     55 ePCQoSInformation     in    EPCQoSInformation
     19 recordExtensions      -
 
-tag, name, what it is (a leaf of LEAVES and the column that it fills; `in` another level; `each` element of a list a
-container of its own; `-` known and passed over). `compile_plan` turns all tables into a `Plan`. To add a record type:
-write its table, and name it in a `Root`.
+tag, name, what it is (a leaf of LEAVES and the column that it fills; `in` another level; `one` a container of its own;
+`each` element of a list one; `-` known and passed over). `compile_plan` turns all tables into a `Plan`. To add a
+record type: write its table, and name it in a `Root`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ class Level(NamedTuple):
 class Root(NamedTuple):
     """One record type: the outermost tag, the value of its recordType field, and which columns it cannot be without.
 
-    family: what becomes of it (`session`, `call`, `ims`, `message`).
+    family: what becomes of it (`session`, `call`, `ims`, `message`, `other`).
     """
 
     name: str
@@ -116,7 +116,7 @@ def fields(table: str) -> tuple[Field, ...]:
 class Plan(NamedTuple):
     """What the BER kernel follows.
 
-    roots: int16[2, TAGS]: record type by application or context tag, -1 none, -2 enter it, -3 pass over it
+    roots: int16[2, TAGS]: record type by application or context tag, -1 none
     levels: int16[types]: the first level of a record type
     numbers: int64[types]: the value of recordType
     needs: int16[types, 6]: slots of a record that must be filled, -1 none
@@ -139,7 +139,6 @@ class Plan(NamedTuple):
 
 
 NEEDS = 6
-ENTER_ROOT, PASS_ROOT = -2, -3
 
 
 class _Compiler:
@@ -183,6 +182,8 @@ class _Compiler:
             return PASS_STEP
         if field.what == "in":
             return self.step(ENTER, 0, self.level(field.into))
+        if field.what == "one":
+            return self.step(BEGIN, self.declared[field.into].container, self.level(field.into))
         if field.what == "each":
             return self.step(ENTER, 0, self.elements(field.into))
         return self.step(LEAVES[field.what], self.slot(field.into, target), 0)
@@ -203,17 +204,13 @@ def compile_plan(
     levels: Mapping[str, Level],
     record: np.ndarray,
     container: np.ndarray,
-    framing: Sequence[tuple[int, int, int]] = (),
 ) -> Plan:
     """The plan of some record types.
 
-    record, container: one blank row each, of 8-octet fields only. framing: (class, tag, ENTER_ROOT or PASS_ROOT) of
-    what stands around records.
+    record, container: one blank row each, of 8-octet fields only.
     """
     compiler = _Compiler(levels, record.dtype, container.dtype)
     by_tag = np.full((2, TAGS), -1, np.int16)
-    for klass, tag, what in framing:
-        by_tag[klass - 1, tag] = what
     needs = np.full((len(roots), NEEDS), -1, np.int16)
     for number, root in enumerate(roots):
         by_tag[root.klass - 1, root.tag] = number

@@ -1,25 +1,37 @@
-"""TS 32.298 records as one plan, and the files that hold them: TS 32.297 framing or none."""
+"""TS 32.298 records and TAP call events as one plan, and the files that hold them."""
 
 import numpy as np
 
-from formats import cdr_chf, cdr_cs, cdr_ims, cdr_ps
-from formats.ber import Plan, compile_plan
+from formats import cdr_chf, cdr_cs, cdr_ims, cdr_ps, tap
+from formats.ber import APPLICATION, CONTEXT, Plan, compile_plan
 from formats.cdr_rows import CONTAINER_BLANK, RECORD_BLANK
 from formats.xdr import CALL_OUTCOMES, CALL_SOURCES, DIRECTIONS, RATS, SOURCES
 
 __all__ = [
     "BY_TAG", "CALL_RANK_OF", "CALL_SOURCE_OF", "DIRECTION_OF", "FAMILIES", "FAMILY_OF", "FEED_TYPE", "IMS_OF",
     "LASTS", "LEVELS", "MESSAGES", "OUTCOME_OF", "PLAN", "RANK_OF", "RAT_OF", "ROOTS", "SOURCE_OF", "SYSTEM_OF",
+    "TAP_PLAN",
 ]  # fmt: skip
 
-ROOTS = (*cdr_ps.ROOTS, *cdr_cs.ROOTS, *cdr_ims.ROOTS, *cdr_chf.ROOTS)
-LEVELS = {**cdr_ps.LEVELS, **cdr_cs.LEVELS, **cdr_ims.LEVELS, **cdr_chf.LEVELS}
+ROOTS = (*cdr_ps.ROOTS, *cdr_cs.ROOTS, *cdr_ims.ROOTS, *cdr_chf.ROOTS, *tap.ROOTS)
+LEVELS = {**cdr_ps.LEVELS, **cdr_cs.LEVELS, **cdr_ims.LEVELS, **cdr_chf.LEVELS, **tap.LEVELS}
 
-PLAN: Plan = compile_plan(ROOTS, LEVELS, RECORD_BLANK, CONTAINER_BLANK)
+_ALL: Plan = compile_plan(ROOTS, LEVELS, RECORD_BLANK, CONTAINER_BLANK)
 
-BY_TAG = {(root.klass, root.tag): root for root in ROOTS}
 
-FAMILIES = ("session", "call", "ims", "message")
+def _of_class(klass: int) -> Plan:
+    """The plan of the record types whose outermost tag is of a class."""
+    roots = np.full_like(_ALL.roots, -1)
+    roots[klass - 1] = _ALL.roots[klass - 1]
+    return _ALL._replace(roots=roots)
+
+
+PLAN, TAP_PLAN = _of_class(CONTEXT), _of_class(APPLICATION)
+"""Records of TS 32.298, and of TAP: in a damaged file the tags of the other are noise."""
+
+BY_TAG = {(root.klass, root.tag): root for root in ROOTS if root.klass == CONTEXT}
+
+FAMILIES = ("session", "call", "ims", "message", "other")
 FAMILY_OF = np.array([*(FAMILIES.index(root.family) for root in ROOTS), FAMILIES.index("session")], np.int64)
 """int64[types]: what becomes of a record, by its type."""
 
@@ -32,6 +44,7 @@ _SOURCE = {
     "ePDGRecord": "epdg_cdr",
     "tWAGRecord": "twag_cdr",
     "chargingFunctionRecord": "chf_cdr",
+    "tapGprsCall": "tap",
 }
 _RANK = {"pgw_cdr": 0, "ggsn_cdr": 0, "chf_cdr": 0, "sgw_cdr": 1, "epdg_cdr": 1, "twag_cdr": 1, "sgsn_cdr": 2}
 
@@ -56,8 +69,10 @@ RAT_OF = _rats()
 
 # --- calls and messages ------------------------------------------------------------------------------------------
 
-_CALL_SOURCE = {"moCallRecord": "mo_cdr", "mtCallRecord": "mt_cdr", "mMTelRecord": "mmtel_cdr"}
-_DIRECTION = {"moCallRecord": "originating", "mtCallRecord": "terminating"}
+_CALL_SOURCE = {"moCallRecord": "mo_cdr", "mtCallRecord": "mt_cdr", "mMTelRecord": "mmtel_cdr",
+                "tapMobileOriginatedCall": "tap", "tapMobileTerminatedCall": "tap"}  # fmt: skip
+_DIRECTION = {"moCallRecord": "originating", "mtCallRecord": "terminating",
+              "tapMobileOriginatedCall": "originating", "tapMobileTerminatedCall": "terminating"}  # fmt: skip
 _CALL_RANK = {"moCallRecord": 0, "mtCallRecord": 0, "mMTelRecord": 0, "sCSCFRecord": 1, "pCSCFRecord": 2}
 _MESSAGES = {
     "moSMSRecord": ("sms_originating", "msc"),

@@ -6,13 +6,14 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from formats import tap
 from formats.ber import APPLICATION, CONTEXT, Root
 
-__all__ = ["BARE", "ENDLESS", "EXTRA", "FRAMED", "Framing", "recognise"]
+__all__ = ["BARE", "ENDLESS", "EXTRA", "FRAMED", "TAP", "Framing", "recognise"]
 
-BARE, FRAMED, EXTRA = range(3)
+BARE, FRAMED, EXTRA, TAP = range(4)
 """Records one after the other, filler between them; each behind a TS 32.297 CDR header; each behind a header of a
-stated length that is not read."""
+stated length that is not read; call events within the elements of a TAP file."""
 
 HEADER_OCTETS = 50  # of a file header before its two fields of variable length
 SHORTEST_HEADER, LONGEST_HEADER = 50, 8192
@@ -30,7 +31,7 @@ Roots = Mapping[tuple[int, int], Root]
 class Framing(NamedTuple):
     """How the records of a file stand in it.
 
-    kind        BARE, FRAMED, EXTRA
+    kind        BARE, FRAMED, EXTRA, TAP
     first       octet of the first record (or its header)
     extra       octets of the header before each record (EXTRA)
     cdrs, lost  records that the file header tells of, and that it says were lost before; -1 unknown
@@ -109,6 +110,15 @@ def _record_at(head: bytes, at: int, size: int, roots: Roots) -> int:
     return found[3] if own or number < 0 else 0
 
 
+def _tap_at(head: bytes, at: int, size: int) -> bool:
+    """Whether a TransferBatch begins at `at` and ends where the file ends, or another one or filler follows."""
+    found = element(head, at)
+    if found is None or head[at] != tap.FIRST_OCTETS[0] or head[found[2] : found[2] + 1] != bytes(tap.FIRST_OCTETS[1:]):
+        return False
+    end = found[3]
+    return end in (-1, size) or (end < size and head[end : end + 1] in (b"", b"\0", b"\xff", b"\x61"))
+
+
 def recognise(head: bytes, size: int, roots: Roots) -> Framing | None:
     """The framing of a file of `size` octets that begins with `head`; None where it holds no records."""
     framed = _file_header(head, size, roots)
@@ -117,6 +127,8 @@ def recognise(head: bytes, size: int, roots: Roots) -> Framing | None:
     first = next((i for i, octet in enumerate(head) if octet not in (0, 0xFF)), len(head))
     if _record_at(head, first, size, roots):
         return Framing(BARE, 0)
+    if _tap_at(head, first, size):
+        return Framing(TAP, 0)
     for extra in range(1, LONGEST_EXTRA + 1):
         end = _record_at(head, extra, size, roots)
         if end > 0 and (end == size or _record_at(head, end + extra, size, roots)):

@@ -6,7 +6,7 @@ A feed is one TOML file:
     meaning = "..."
     format = "csv"                  # csv, fixed, jsonl, parquet, arrow, orc
     table = "call"                  # the xDR table that a row becomes
-    delimiter = ","                 # csv; also quote, header, skip, encoding, columns; fixed: widths
+    delimiter = ","                 # csv; also quote, header, skip, encoding, columns, comment; fixed: widths
     nulls = ["", "NULL"]
     [match]                         # what a file of this feed has: `header` names, or a number of `columns`
     header = ["start_time", "imsi"]
@@ -17,7 +17,8 @@ A feed is one TOML file:
     [map.outcome]
     from = "disposition"
     values = { ANSWERED = "answered", BUSY = "busy" }
-    other = "failed"
+    other = "failed"                # what no value names; "" is null, left out: the value itself
+    when = { proto = "tcp" }        # null in rows in which other fields say something else
 """
 
 from typing import Any, NamedTuple
@@ -37,7 +38,8 @@ class Source(NamedTuple):
     """Where an xDR column comes from: one of `field`, `expression`, `constant`; the rest says how it is read.
 
     after: for times, a column to which this one (a duration) is added. form: for cells, `text`, `ecgi`, `cgi`, with
-    `plmn` and `area` naming the fields of the network and the area; base: of the numbers in them.
+    `plmn` and `area` naming the fields of the network and the area; base: of the numbers in them. when: fields and the
+    values that they must have.
     """
 
     field: str = ""
@@ -54,10 +56,14 @@ class Source(NamedTuple):
     area: str = ""
     base: int = 10
     required: bool = False
+    when: tuple[tuple[str, str], ...] = ()
 
 
 class Feed(NamedTuple):
-    """One feed."""
+    """One feed.
+
+    comment: what lines that are no rows begin with; of those at the start, one that goes on with `fields` names them.
+    """
 
     name: str
     meaning: str
@@ -75,6 +81,7 @@ class Feed(NamedTuple):
     match_header: tuple[str, ...] = ()
     match_columns: int = 0
     ignore: tuple[str, ...] = ()
+    comment: str = ""
 
     def sources(self) -> dict[str, Source]:
         """The map by xDR column."""
@@ -84,5 +91,6 @@ class Feed(NamedTuple):
 KEYS: dict[str, Any] = {
     "from": (str, int), "expression": str, "constant": (str, int, float, bool), "time": str, "zone": str, "unit": str,
     "values": dict, "other": str, "after": str, "form": str, "plmn": str, "area": str, "base": int, "required": bool,
+    "when": dict,
 }  # fmt: skip
 """What a [map.COLUMN] may say, and of which type."""

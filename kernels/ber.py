@@ -18,7 +18,7 @@ from kernels.wide import be64
 
 __all__ = ["DAMAGE", "new_stack", "read_header", "walk"]
 
-WHOLE, CUT, LENGTH, TAG, NESTING, END, SWALLOWED, FULL, MISSING, MISMATCH, ENDLESS = range(11)
+WHOLE, CUT, LENGTH, TAG, NESTING, END, SWALLOWED, FULL, MISSING, MISMATCH, ENDLESS, ZONELESS = range(12)
 DAMAGE = {
     CUT: "cut in the middle of an element",
     LENGTH: "an element claims more octets than its parent has",
@@ -28,6 +28,7 @@ DAMAGE = {
     SWALLOWED: "another record inside: the length of this one is wrong",
     FULL: "more containers than a record can have",
     MISSING: "no opening time, duration or cause: a field that this record cannot be without",
+    ZONELESS: "a local time whose time zone code the file does not explain",
     ENDLESS: "a duration of more than 62 days: of one record that cannot be",
     MISMATCH: "the record is longer or shorter than the header before it says",
 }

@@ -126,7 +126,7 @@ def put_cause(out, r, codes):  # type: ignore[no-untyped-def]
     if out.answer_time != _NEVER:
         out.outcome = 1
         abnormal = IMS_UNSUCCESSFUL if codes.ims[r.type] else ABNORMAL
-        out.dropped = 1 if r.cause == abnormal else 0
+        out.dropped = -1 if r.cause < 0 else 1 if r.cause == abnormal else 0
     else:
         table = 1 if codes.ims[r.type] else 0
         told = out.cause_family != codes.family_end and out.cause_family != 0 and 0 <= out.cause_code < 1024
@@ -155,12 +155,13 @@ def write_call(records, order, first, end, key, codes, window_ns, out):  # type:
     best = codes.rank[records[order[first]].type]
     for k in range(first, end):
         best = min(best, codes.rank[records[order[k]].type])
-    last = first
+    last, begins = first, False
     for k in range(first, end):
         r = records[order[k]]
         put_place(out, r, codes)
         if codes.rank[r.type] != best:
             continue
+        begins = begins or r.requested != _NEVER or r.opened != _NEVER
         out.start_time = began(r) if out.start_time == _NEVER else min(out.start_time, began(r))
         answer = milliseconds(r.answered, r.answered_ms)
         if answer != _NEVER:
@@ -173,7 +174,7 @@ def write_call(records, order, first, end, key, codes, window_ns, out):  # type:
     out.direction = codes.direction[r.type] if codes.direction[r.type] else (r.role + 1 if 0 <= r.role <= 1 else 0)
     put_cause(out, r, codes)
     if out.answer_time != _NEVER:
-        out.setup_ms = max(out.answer_time - out.start_time, 0)
+        out.setup_ms = max(out.answer_time - out.start_time, 0) if begins else -1
         out.talk_ms = max(out.end_time - out.answer_time, 0)
     out.window = out.start_time - out.start_time % window_ns
 

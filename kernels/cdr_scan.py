@@ -6,19 +6,39 @@ is refused as one stretch, from its first octet to the next one that begins a re
 
 import numpy as np
 
-from formats.ber import ENTER_ROOT, NEEDS, PASS_ROOT, TAGS
-from formats.cdr_file import BARE, FRAMED, RELEASE_EXTENDED
+from formats.ber import APPLICATION, NEEDS, TAGS
+from formats.cdr_file import EXTRA, FRAMED, RELEASE_EXTENDED, TAP
 from formats.cdr_rows import RECORD
-from kernels.ber import CUT, ENDLESS, FULL, MISMATCH, MISSING, SWALLOWED, WHOLE, digest, is_record, read_header, walk
+from formats.tap import OFFSET, OFFSET_CODE
+from formats.xdr import NEVER
+from kernels.ber import (
+    CUT,
+    ENDLESS,
+    FULL,
+    MISMATCH,
+    MISSING,
+    SWALLOWED,
+    WHOLE,
+    ZONELESS,
+    digest,
+    is_record,
+    read_header,
+    walk,
+)
+from kernels.cdr_values import integer, zone_minutes
 from kernels.jit import kernel, part
 from kernels.octets import be16
 
 __all__ = ["AT", "CONTAINERS", "DONE", "FILLER", "NO_RECORD", "RECORDS", "REJECT", "REJECTS", "STATE_WORDS", "scan"]
 
-AT, DONE, RECORDS, CONTAINERS, REJECTS, FILLER, WASTED, SEARCHING = range(8)
-STATE_WORDS = 8
+AT, DONE, RECORDS, CONTAINERS, REJECTS, FILLER, WASTED, SEARCHING, CODE, ZONES = range(10)
+CODES = 256
+STATE_WORDS = ZONES + CODES
 """Words of a scan's state: octet reached, 1 at the end, rows in use, octets of framing and filler, octets that were
-walked in vain, and whether the last stretch that was refused may grow."""
+walked in vain, whether the last stretch that was refused may grow; of TAP the time zone code that was read last and is
+not explained yet (plus 1), and by code the minutes east of UTC (plus KNOWN)."""
+KNOWN = 100_000
+
 
 NO_RECORD, SEARCH_LIMIT = 16, 17
 LONGEST_RECORD = 1 << 20
@@ -38,12 +58,14 @@ def _word(name: str) -> int:
 
 
 _TYPE, _OFFSET, _OCTETS, _DIGEST = (_word(name) for name in ("type", "offset", "octets", "digest"))
-_DURATION = _word("duration")
+_DURATION, _ZONE = _word("duration"), _word("zone")
+_OPENED, _ANSWERED = _word("opened"), _word("answered")
+_MINUTE, _NEVER = 60 * 10**9, np.int64(NEVER)
 
 
 @part
 def root_of(plan, identifier, tag):  # type: ignore[no-untyped-def]
-    """Record type of an outermost tag; -1 none, ENTER_ROOT, PASS_ROOT."""
+    """Record type of an outermost tag; -1 none."""
     klass = identifier >> 6
     if klass < 1 or klass > 2 or tag >= TAGS or not identifier & 0x20:
         return np.int64(-1)
@@ -53,10 +75,10 @@ def root_of(plan, identifier, tag):  # type: ignore[no-untyped-def]
 @part
 def header_octets(data, at, end, framing, extra):  # type: ignore[no-untyped-def]
     """Octets of the header before a record, -1 where it is cut."""
-    if framing == BARE:
-        return 0
-    if framing != FRAMED:
+    if framing == EXTRA:
         return extra if at + extra < end else -1
+    if framing != FRAMED:
+        return 0
     if at + 4 >= end:
         return -1
     return 5 if np.int64(data[at + 2]) >> 5 == RELEASE_EXTENDED else 4
@@ -84,7 +106,7 @@ def is_filler(data, at, end, framing, extra, plan):  # type: ignore[no-untyped-d
     """Whether the octet at `at` only fills up: 0x00 or 0xFF where no header begins, not even one that lies."""
     if data[at] != 0 and data[at] != 0xFF:
         return False
-    if framing == BARE or at + 1 == end:
+    if (framing != FRAMED and framing != EXTRA) or at + 1 == end:
         return True
     if plausible(data, at, end, framing, extra, plan):
         return False
@@ -172,15 +194,47 @@ def recover(data, at, begin, stop, end, framing, extra, plan, code, stopped, sta
 
 
 @part
+def note_zone(data, tag, content, length, state):  # type: ignore[no-untyped-def]
+    """Keep what time zone codes mean: a code, and the offset that follows it."""
+    if tag == OFFSET_CODE:
+        code, damage = integer(data, content, length)
+        state[CODE] = code + 1 if not damage and code < CODES else 0
+    elif tag == OFFSET and state[CODE]:
+        minutes = zone_minutes(data, content, length)
+        if abs(minutes) < 1440:
+            state[ZONES + state[CODE] - 1] = minutes + KNOWN
+        state[CODE] = 0
+
+
+@part
 def pass_over(data, at, end, plan, state):  # type: ignore[no-untyped-def]
-    """Octets of what stands around records at `at`: a batch to enter, a part of it to pass over; 0 where none is."""
+    """Octets of what stands around the call events of a TAP file at `at`: of what is constructed only its header, so
+    that its elements come next; 0 where neither is."""
     code, identifier, tag, content, length = read_header(data, at, end)
-    root = root_of(plan, identifier, tag)
-    if root == ENTER_ROOT and (code == WHOLE or content < end):
-        return content - at
-    if root == PASS_ROOT and code == WHOLE and length >= 0:
-        return content + length - at
-    return 0
+    if identifier >> 6 != APPLICATION or root_of(plan, identifier, tag) >= 0:
+        return 0
+    if identifier & 0x20:
+        return content - at if code == WHOLE or content < end else 0
+    if code != WHOLE:
+        return 0
+    note_zone(data, tag, content, length, state)
+    return content + length - at
+
+
+@part
+def to_utc(record, state):  # type: ignore[no-untyped-def]
+    """Make the local times of a call event UTC; ZONELESS where its code is not explained."""
+    code = record[_ZONE]
+    if code < 0:
+        return WHOLE
+    if code >= CODES or state[ZONES + code] == 0:
+        return ZONELESS
+    east = (state[ZONES + code] - KNOWN) * _MINUTE
+    if record[_OPENED] != _NEVER:
+        record[_OPENED] -= east
+    if record[_ANSWERED] != _NEVER:
+        record[_ANSWERED] -= east
+    return WHOLE
 
 
 @kernel
@@ -202,7 +256,7 @@ def scan(  # type: ignore[no-untyped-def]
             state[AT] += 1
             state[FILLER] += 1
             continue
-        around = pass_over(data, at, end, plan, state)
+        around = pass_over(data, at, end, plan, state) if framing == TAP else 0
         if around:
             state[AT] += around
             state[FILLER] += around
@@ -218,6 +272,8 @@ def scan(  # type: ignore[no-untyped-def]
             return
         if code == WHOLE and framing == FRAMED and stopped - begin != be16(data, at):
             code = np.int64(MISMATCH)
+        if code == WHOLE and framing == TAP:
+            code = np.int64(to_utc(records[state[RECORDS]], state))
         if code != WHOLE:
             recover(data, at, begin, stop, end, framing, extra, plan, code, stopped, state, rejects)
             continue

@@ -98,7 +98,7 @@ class Archive:
         if not self.files:
             return []
         names, batches = Names(), []
-        scanner = Scanner(cdr.PLAN, names)
+        scanner = Scanner(names)
         accounts = [_Account(file) for file in self.files]
         for source, file in enumerate(self.files):
             if file.feed is None:
@@ -191,7 +191,8 @@ class Archive:
         kinds, windows = records["type"].copy(), _moments(records) // window_ns * window_ns
         for kind in np.unique(kinds).tolist():
             name = "feed" if kind == cdr.FEED_TYPE else cdr.ROOTS[kind].name
-            for stage, chosen in (("decoded", once), ("duplicate", ~once)):
+            told = "dropped" if cdr.FAMILY_OF[kind] == cdr.FAMILIES.index("other") else "decoded"
+            for stage, chosen in ((told, once), ("duplicate", ~once)):
                 rows = np.flatnonzero(chosen & (kinds == kind))
                 if rows.size:
                     self._count(records["source"][rows], records["octets"][rows], windows[rows], accounts, stage, name)

@@ -14,7 +14,7 @@ from probe.archive_files import Batch, Names, Reject
 from probe.errors import WiregaugeError
 from probe.feed import shipped_feeds
 from probe.feed_map import Flaw, Mapper
-from probe.feed_read import FeedFile, layout_of, read_batches
+from probe.feed_read import FeedFile, layout_of, lines_before, read_batches
 
 __all__ = ["FeedSource", "find_feed", "read_feed"]
 
@@ -42,16 +42,16 @@ def _fits(feed: Feed, path: str) -> bool:
     columns = _columns_of(feed, path)
     if feed.match_header and not set(feed.match_header) <= {c.strip() for c in columns}:
         return False
-    if not feed.header and not feed.match_header:
-        if not feed.match_columns or len(layout_of(feed._replace(columns=()), path)) != feed.match_columns:
-            return False
-        opened = FeedFile(path)
-        first = next(iter(read_batches(feed, opened)), None)
-        if first is None:
-            return False
-        some = first.slice(0, 100)
-        return Mapper(feed, Names(1 << 10), SECOND).map(some).kept.size * 2 > some.num_rows
-    return bool(feed.match_header)
+    if feed.match_header:
+        return True
+    wanted = feed.match_columns if feed.format == "csv" else 0
+    if wanted and len(layout_of(feed._replace(columns=()), path)) != wanted:
+        return False
+    first = next(iter(read_batches(feed, FeedFile(path))), None)
+    if first is None:
+        return False
+    some = first.slice(0, 100)
+    return Mapper(feed, Names(1 << 10), SECOND).map(some).kept.size * 2 > some.num_rows
 
 
 def find_feed(path: str, own: Sequence[Feed] = ()) -> Feed | None:
@@ -75,6 +75,12 @@ class FeedRows(NamedTuple):
     read: int
     windows: np.ndarray
     rejects: list[Reject]
+
+
+def _events(rows: np.ndarray) -> None:
+    there = rows["end_time"] != xdr.NEVER
+    lasted = np.where(there, np.maximum(rows["end_time"] - rows["start_time"], 0), -1)
+    rows["event_ms"] = np.where(rows["event_ms"] < 0, lasted, rows["event_ms"])
 
 
 def _calls(rows: np.ndarray) -> None:
@@ -138,13 +144,15 @@ def _sessions(rows: np.ndarray) -> Batch:
 
 def read_feed(source: FeedSource, names: Names, window_ns: int) -> Iterator[FeedRows]:
     """The batches of a file of a feed. A row that lacks a column it cannot be without is refused with its line."""
-    feed, opened, line = source.feed, FeedFile(source.name), source.feed.skip + source.feed.header
+    feed, opened, line = source.feed, FeedFile(source.name), lines_before(source.feed, source.name)
     mapper = Mapper(feed, names, window_ns)
     try:
         for batch in read_batches(feed, opened):
             mapped = mapper.map(batch)
-            refused = np.setdiff1d(np.arange(batch.num_rows), mapped.kept)
-            why = {flaw.row: flaw for flaw in reversed(mapped.flaws) if flaw.row in set(refused.tolist())}
+            lost = np.ones(batch.num_rows, bool)
+            lost[mapped.kept] = False
+            refused = np.flatnonzero(lost)
+            why = {flaw.row: flaw for flaw in reversed(mapped.flaws) if lost[flaw.row]}
             rejects = [_reject(batch, row, line, why) for row in refused.tolist()]
             line += batch.num_rows
             rejects += [Reject(number, words, text.encode()) for number, words, text in opened.refused]
@@ -152,6 +160,8 @@ def read_feed(source: FeedSource, names: Names, window_ns: int) -> Iterator[Feed
             rows, records = mapped.rows, None
             if feed.table == "call":
                 _calls(rows)
+            elif feed.table == "event":
+                _events(rows)
             elif feed.table == "flow":
                 rows = _cut_flows(rows, window_ns)
             elif feed.table == "session":

@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from formats.ber import Plan
-from formats.cdr import FAMILIES, FAMILY_OF
-from formats.cdr_file import BARE, ENDLESS, Framing, Roots, recognise
+from formats.cdr import FAMILIES, FAMILY_OF, PLAN, TAP_PLAN
+from formats.cdr_file import BARE, ENDLESS, TAP, Framing, Roots, recognise
 from formats.cdr_rows import CALL_RECORD, CONTAINER, RECORD, SESSION_RECORD, VOLUME, first_words
 from kernels import cdr_scan as scanner
 from kernels.ber import DAMAGE, new_stack
@@ -140,8 +139,8 @@ class Names:
 class Scanner:
     """Reads files one after the other into the same buffers."""
 
-    def __init__(self, plan: Plan, names: Names, stretch: int = STRETCH, margin: int = MARGIN) -> None:
-        self.plan, self.names, self.stretch, self.margin = plan, names, stretch, margin
+    def __init__(self, names: Names, stretch: int = STRETCH, margin: int = MARGIN) -> None:
+        self.names, self.stretch, self.margin, self._plan = names, stretch, margin, PLAN
         self._buffer = np.empty(stretch + 2 * margin, np.uint8)
         self._stack = new_stack()
         self._records, self._containers = np.zeros(RECORDS, RECORD), np.zeros(CONTAINERS, CONTAINER)
@@ -151,7 +150,7 @@ class Scanner:
     def read(self, path: str, framing: Framing, source: int) -> Iterator[Batch]:
         """The batches of one file, in order; `trouble` says afterwards why it ended before its time, if it did."""
         stream = open_packed(path)
-        self.trouble = ""
+        self.trouble, self._plan = "", TAP_PLAN if framing.kind == TAP else PLAN
         state = np.zeros(scanner.STATE_WORDS, np.int64)
         state[scanner.AT] = framing.first
         base = held = 0
@@ -178,7 +177,7 @@ class Scanner:
         """The next rows that the kernel makes."""
         filler = int(state[scanner.FILLER])
         state[[scanner.RECORDS, scanner.CONTAINERS, scanner.REJECTS]] = 0
-        scanner.scan(self._buffer, stop, end, framing.kind, framing.extra if framing.kind != BARE else 0, self.plan,
+        scanner.scan(self._buffer, stop, end, framing.kind, framing.extra if framing.kind != BARE else 0, self._plan,
                      state, self._stack, self._records.view(np.int64).reshape(RECORDS, -1),
                      self._containers.view(np.int64).reshape(CONTAINERS, -1), self._rejects)  # fmt: skip
         rows, containers = int(state[scanner.RECORDS]), int(state[scanner.CONTAINERS])

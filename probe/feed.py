@@ -46,10 +46,11 @@ def _source(column: str, kind: str, told: Mapping[str, Any]) -> Source:
     unit = told.get("unit", "")
     if unit and unit not in units:
         raise _Flawed(f"[map.{column}] unit {unit!r}: expected {', '.join(units) or 'none'}")
-    rest = {k: v for k, v in told.items() if k not in ("from", "values", "constant")}
+    rest = {k: v for k, v in told.items() if k not in ("from", "values", "constant", "when")}
     values = tuple((str(k), str(v)) for k, v in told.get("values", {}).items())
+    when = tuple((str(k), str(v)) for k, v in told.get("when", {}).items())
     constant = str(told["constant"]) if "constant" in told else ""
-    return Source(field=str(told.get("from", "")), constant=constant, values=values, **rest)
+    return Source(field=str(told.get("from", "")), constant=constant, values=values, when=when, **rest)
 
 
 def _feed(told: Mapping[str, Any]) -> Feed:
@@ -68,11 +69,13 @@ def _feed(told: Mapping[str, Any]) -> Feed:
     if "start_time" not in told["map"]:
         raise _Flawed("[map.start_time] is missing: a row without a time counts in no window")
     known = {"name", "meaning", "format", "table", "delimiter", "quote", "header", "skip", "encoding", "columns",
-             "widths", "nulls", "match", "map", "ignore"}  # fmt: skip
+             "widths", "nulls", "match", "map", "ignore", "comment"}  # fmt: skip
     if more := set(told) - known:
         raise _Flawed(f"{sorted(more)[0]!r} is nothing that a feed says: there are {', '.join(sorted(known))}")
     match = told.get("match", {})
-    plain: dict[str, Any] = {k: told[k] for k in ("delimiter", "quote", "header", "skip", "encoding") if k in told}
+    plain: dict[str, Any] = {
+        k: told[k] for k in ("delimiter", "quote", "header", "skip", "encoding", "comment") if k in told
+    }
     lists: dict[str, Any] = {k: tuple(told[k]) for k in ("columns", "widths", "nulls", "ignore") if k in told}
     return Feed(
         told["name"], told.get("meaning", ""), told["format"], told["table"], lists.pop("columns", ()), mapped,

@@ -11,7 +11,7 @@ from formats.feed import Feed
 from probe.errors import InputError
 from probe.feed import load_feed
 from probe.feed_map import Mapper, used_fields
-from probe.feed_read import FeedFile, read_batches
+from probe.feed_read import FeedFile, lines_before, read_batches
 from probe.feed_sample import Seen, draft, look
 
 __all__ = ["feed_command"]
@@ -57,7 +57,7 @@ def sample_command(file: str) -> None:
 def _flaws(feed: Feed, opened: FeedFile) -> Iterator[str]:
     from probe.archive_files import Names
 
-    mapper, line = Mapper(feed, Names(), SECOND), feed.skip + feed.header
+    mapper, line = Mapper(feed, Names(), SECOND), lines_before(feed, opened.path)
     for batch in read_batches(feed, opened):
         for flaw in mapper.map(batch).flaws:
             yield f"line {line + flaw.row + 1}: {flaw.column}: {flaw.value!r}, expected {flaw.expected}"

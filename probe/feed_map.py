@@ -1,7 +1,6 @@
 """Rows of a feed to kernel rows of its xDR table, column by column; what cannot be read is told with its value."""
 
 import ast
-import hashlib
 import ipaddress
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 from formats import xdr
 from formats.addresses import CELL_CGI, CELL_ECGI, CELL_NCGI, NO_DIGITS
 from formats.feed import BYTES, MILLISECONDS, Feed, Source
-from kernels.feed_text import digits_of
+from kernels.feed_text import addresses_of, cells_of, digits_of, identities_of, integers_of
 from probe.archive_files import Names
 from probe.archive_rows import blank_row
 from probe.feed import feed_columns
@@ -25,6 +24,8 @@ __all__ = ["Flaw", "Mapped", "Mapper"]
 
 _NUMBER = r"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$"
 _EPOCHS = {"epoch_s": 1e9, "epoch_ms": 1e6, "epoch_us": 1e3, "epoch_ns": 1.0}
+_PLACES = {"epoch_s": 9, "epoch_ms": 6, "epoch_us": 3, "epoch_ns": 0}
+"""Decimal places that make the unit ns."""
 _TRUE, _FALSE = {"1", "true", "yes", "y", "t"}, {"0", "false", "no", "n", "f"}
 
 
@@ -88,6 +89,13 @@ def _each(array: Any, read: Callable[[str], Any], null: Any, kind: Any) -> Value
     return values[at], np.array([*known, False])[at] & there
 
 
+def _decimals(array: pa.Array) -> Values:
+    """The digits of decimals without their point, as int64: exact where a double is not."""
+    there = array.is_valid().to_numpy(zero_copy_only=False)
+    low = np.frombuffer(array.buffers()[1], np.int64)[2 * array.offset :: 2][: len(array)]
+    return np.where(there, low, 0), there
+
+
 def _time(array: Any, source: Source) -> Values:
     """ns since 1970."""
     if pa.types.is_timestamp(array.type):
@@ -96,10 +104,13 @@ def _time(array: Any, source: Source) -> Values:
         if pa.types.is_integer(array.type):
             values, there = _plain(array.cast(pa.int64()), 0, np.int64)
             return values * int(_EPOCHS[source.time]), there
-        whole = pc.match_substring_regex(_text(array), r"^\d{1,18}$")
-        if pc.all(whole).as_py():
-            values, there = _plain(_text(array).cast(pa.int64()), 0, np.int64)
+        values, there = _integers(array)
+        if values.dtype == np.int64:
             return values * int(_EPOCHS[source.time]), there
+        digits = _PLACES[source.time]
+        exact = pc.match_substring_regex(_text(array), rf"^\d{{1,{19 - digits}}}(\.\d{{0,{digits}}})?$")
+        if pc.all(exact).as_py():
+            return _decimals(_text(array).cast(pa.decimal128(38, digits)))
         values, there = _plain(_numbers(array), 0.0, np.float64)
         return np.rint(values * _EPOCHS[source.time]).astype(np.int64), there
     if source.time == "iso":
@@ -120,14 +131,66 @@ def _iso(text: str, zone: ZoneInfo) -> int:
     return (since.days * 86400 + since.seconds) * 10**9 + since.microseconds * 1000
 
 
-def _digits(array: Any) -> Values:
-    text = _text(array).fill_null("")
-    out = np.empty(len(text), np.uint64)
+def _octets(text: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets and octets of an array of strings."""
     offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
     buffer = text.buffers()[2]
     data = np.frombuffer(buffer, np.uint8) if buffer is not None and buffer.size else np.zeros(1, np.uint8)
-    digits_of(offsets, data, out)
+    return offsets, data
+
+
+def _digits(array: Any) -> Values:
+    text = _text(array).fill_null("")
+    out = np.empty(len(text), np.uint64)
+    digits_of(*_octets(text), out)
     return out, out != NO_DIGITS
+
+
+def _fast(array: Any, read: Callable[..., None], slow: Callable[[pa.Array], Values], kind: Any) -> Values:
+    """Read texts by a kernel, and by `slow` those that it cannot."""
+    text = _text(array)
+    told = text.is_valid().to_numpy(zero_copy_only=False)
+    out, good = np.empty(len(text), kind), np.empty(len(text), np.uint8)
+    read(*_octets(text.fill_null("")), out, good)
+    there = good.astype(bool) & told
+    if (rest := np.flatnonzero(told & ~there)).size:
+        values, known = slow(text.take(pa.array(rest)))
+        out[rest], there[rest] = values, known
+    return out, there
+
+
+def _integers(array: Any) -> Values:
+    """float64 or int64 of numbers: plain digits by a kernel."""
+    if not pa.types.is_string(array.type):
+        return _plain(_numbers(array), 0.0, np.float64)
+    text = _text(array)
+    told = text.is_valid().to_numpy(zero_copy_only=False)
+    out, good = np.empty(len(text), np.int64), np.empty(len(text), np.uint8)
+    integers_of(*_octets(text.fill_null("")), out, good)
+    if (good.astype(bool) | ~told).all():
+        return out, told
+    return _plain(_numbers(text), 0.0, np.float64)
+
+
+def _identities(array: Any) -> Values:
+    text = _text(array)
+    out = np.empty(len(text), np.int64)
+    identities_of(*_octets(text.fill_null("")), out)
+    return out, text.is_valid().to_numpy(zero_copy_only=False)
+
+
+def _addresses(array: Any) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Both halves of addresses: IPv4 by a kernel."""
+    text = _text(array)
+    told = text.is_valid().to_numpy(zero_copy_only=False)
+    high, low, good = np.zeros(len(text), np.uint64), np.empty(len(text), np.uint64), np.empty(len(text), np.uint8)
+    addresses_of(*_octets(text.fill_null("")), low, good)
+    there = good.astype(bool) & told
+    if (rest := np.flatnonzero(told & ~there)).size:
+        others = text.take(pa.array(rest))
+        high[rest], there[rest] = _each(others, lambda text: _ip(text)[0], 0, np.uint64)
+        low[rest], _ = _each(others, lambda text: _ip(text)[1], 0, np.uint64)
+    return (high, low), there
 
 
 def _plmn(text: str) -> int:
@@ -155,10 +218,6 @@ def _ip(text: str) -> tuple[int, int]:
     address = ipaddress.ip_address(text.strip())
     number = int(address)
     return (0, number | 0xFFFF_0000_0000) if address.version == 4 else (number >> 64, number & (1 << 64) - 1)
-
-
-def _identity(text: str) -> int:
-    return max(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1, 1)
 
 
 def _flag(text: str) -> int:
@@ -202,14 +261,17 @@ class Mapper:
             self._put(rows, column, values, there)
         rows["window"] = rows["start_time"] // self.window_ns * self.window_ns
         kept = np.flatnonzero(keep)
-        return Mapped(rows[kept], kept, flaws)
+        return Mapped(rows if kept.size == rows.size else rows[kept], kept, flaws)
 
     def _put(self, rows: np.ndarray, column: str, values: Any, there: np.ndarray) -> None:
         if self.kinds[column] == "ip":
             rows[f"{column}_hi"][there], rows[f"{column}_lo"][there] = values[0][there], values[1][there]
             return
         field = {"subscriber": "imsi", "device_tac": "imei"}.get(column, column)
-        rows[field][there] = values[there]
+        if there.all():
+            rows[field] = values
+        else:
+            rows[field][there] = values[there]
 
     def _array(self, batch: pa.RecordBatch, name: str) -> Any:
         """A source field by name, or by position from 1."""
@@ -235,6 +297,10 @@ class Mapper:
         if source.values:
             array = _translated(array, source)
         (values, there), expected = self._read(array, column, kind, source)
+        for name, wanted in source.when:
+            same = pc.equal(_text(self._array(batch, name)), wanted).fill_null(False)
+            there = there & same.to_numpy(zero_copy_only=False)
+            array = pc.if_else(same, array, pa.scalar(None, array.type))
         if source.after:
             base = rows[source.after]
             there = there & (base != xdr.NEVER)
@@ -266,22 +332,22 @@ class Mapper:
         if kind == "digits":
             return _digits(array), "digits"
         if kind in ("count", "small", "ms", "kbps"):
-            values, there = _plain(_numbers(array), 0.0, np.float64)
-            return (np.rint(values * _scale(kind, source)), there), "a number"
+            values, there = _integers(array)
+            scale = _scale(kind, source)
+            return (values if scale == 1 and values.dtype == np.int64 else np.rint(values * scale), there), "a number"
         if kind == "enum":
             words = self.declared[column].values
             return _each(array, lambda t: _word(words, t), 0, np.int64), f"one of {', '.join(words[1:])}"
         if kind == "apn":
             return _each(array, lambda text: self.names.add(text.strip()[:99]), -1, np.int64), "text"
         if kind == "cell":
-            return _each(array, _cell, 0, np.uint64), "MCC-MNC-ECI, MCC-MNC-NCI or MCC-MNC-LAC-CI"
+            slow = lambda text: _each(text, _cell, 0, np.uint64)  # noqa: E731
+            return _fast(array, cells_of, slow, np.uint64), "MCC-MNC-ECI, MCC-MNC-NCI or MCC-MNC-LAC-CI"
         if kind == "ip":
-            high, there = _each(array, lambda text: _ip(text)[0], 0, np.uint64)
-            low, _ = _each(array, lambda text: _ip(text)[1], 0, np.uint64)
-            return ((high, low), there), "an IP address"
+            return _addresses(array), "an IP address"
         if kind == "flag":
             return _each(array, _flag, -1, np.int64), "true or false"
-        return _each(array, _identity, 0, np.int64), "text"
+        return _identities(array), "text"
 
 
 def _word(words: tuple[str, ...], text: str) -> int:
@@ -302,7 +368,8 @@ def _translated(array: Any, source: Source) -> pa.Array:
     table = dict(source.values)
     codes = _text(array).dictionary_encode()
     texts = [
-        table.get(t.strip(), source.other if source.other is not None else t) for t in codes.dictionary.to_pylist()
+        table.get(t.strip(), source.other if source.other is not None else t) or None
+        for t in codes.dictionary.to_pylist()
     ]
     return pa.DictionaryArray.from_arrays(codes.indices, pa.array(texts, pa.string())).dictionary_decode()
 
@@ -334,5 +401,7 @@ def names_in(expression: str) -> Iterator[str]:
 
 def used_fields(feed: Feed) -> set[str]:
     """The source fields that a feed reads."""
-    used = [{s.field, s.plmn, s.area, *(names_in(s.expression) if s.expression else ())} for _, s in feed.map]
+    used = [
+        {s.field, s.plmn, s.area, *dict(s.when), *(names_in(s.expression) if s.expression else ())} for _, s in feed.map
+    ]
     return reduce(set.union, used, set()) - {""}

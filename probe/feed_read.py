@@ -14,7 +14,7 @@ from formats.feed import Feed
 from probe.archive_files import open_packed
 from probe.reading import Stream
 
-__all__ = ["FeedFile", "layout_of", "read_batches"]
+__all__ = ["FeedFile", "layout_of", "lines_before", "read_batches"]
 
 BLOCK = 8 << 20
 
@@ -39,8 +39,8 @@ class _File(io.RawIOBase):
 class FeedFile:
     """An open file, unpacked, and the rows of it that could not be split into fields."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, comment: str = "") -> None:
+        self.path, self.comment = path, comment
         self.refused: list[tuple[int, str, str]] = []
         self._stream = open_packed(path)
 
@@ -50,22 +50,27 @@ class FeedFile:
 
     def refuse(self, row: Any) -> str:
         """Note a line with too few or too many fields and go on."""
+        if self.comment and str(row.text).startswith(self.comment):
+            return "skip"
         words = f"{row.actual_columns} fields, expected {row.expected_columns}"
         self.refused.append((int(row.number or 0), words, str(row.text)))
         return "skip"
 
 
 def _csv(feed: Feed, opened: FeedFile) -> Iterator[pa.RecordBatch]:
-    names = list(feed.columns) if feed.columns else None
+    head, skip, names = layout_of(feed, opened.path), feed.skip, list(feed.columns) or None
+    opened.comment = feed.comment
+    if feed.comment:
+        skip, names = _comments(feed, opened.path)[0], head
+    named = bool(feed.comment) or not feed.header
     reading = pacsv.ReadOptions(
-        use_threads=False, block_size=BLOCK, skip_rows=feed.skip, encoding=feed.encoding,
-        column_names=names if not feed.header else None, autogenerate_column_names=not feed.header and names is None,
+        use_threads=False, block_size=BLOCK, skip_rows=skip, encoding=feed.encoding,
+        column_names=names if named else None, autogenerate_column_names=named and names is None,
     )  # fmt: skip
     parsing = pacsv.ParseOptions(
         delimiter=feed.delimiter, quote_char=feed.quote or False, invalid_row_handler=opened.refuse,
         newlines_in_values=bool(feed.quote),
     )  # fmt: skip
-    head = layout_of(feed, opened.path)
     converting = pacsv.ConvertOptions(
         column_types=dict.fromkeys(head, pa.string()), strings_can_be_null=True, null_values=list(feed.nulls),
         quoted_strings_can_be_null=True,
@@ -73,8 +78,27 @@ def _csv(feed: Feed, opened: FeedFile) -> Iterator[pa.RecordBatch]:
     yield from pacsv.open_csv(pa.PythonFile(opened.file(), "r"), reading, parsing, converting)
 
 
+def _comments(feed: Feed, path: str) -> tuple[int, list[str]]:
+    """How many lines of comment a text file begins with, and the names of the fields that one of them tells."""
+    count, names = 0, []
+    with FeedFile(path).file() as file:
+        while (line := file.readline(1 << 20).decode("utf-8", "replace")).startswith(feed.comment):
+            words = line[len(feed.comment) :].rstrip("\r\n").split(feed.delimiter)
+            if words[0] == "fields":
+                names = words[1:]
+            count += 1
+    return count, names
+
+
+def lines_before(feed: Feed, path: str) -> int:
+    """Lines of a file before its first row."""
+    return _comments(feed, path)[0] if feed.comment else feed.skip + feed.header
+
+
 def layout_of(feed: Feed, path: str) -> list[str]:
     """The names of a text file's fields: its header, the feed's columns, or f0, f1, ..."""
+    if feed.comment:
+        return _comments(feed, path)[1]
     if feed.columns and not feed.header:
         return list(feed.columns)
     opened = FeedFile(path)
