@@ -284,9 +284,11 @@ _NO_BEARER = (("call", ""), ("event", ""))
 _APN = Key("apn", "apn", "", "access point name, network identifier", _NO_BEARER)
 _GATEWAY = Key("gateway", "gateway", "", "control-plane address of the PGW or GGSN", _NO_BEARER)
 _QOS = Key("qos_class", "qos_class", "", "QCI or 5QI; null: not known", _NO_BEARER, number=True)
-_NO_RADIO = (("flow", ""), *_NO_BEARER)
-_SLICE = Key("slice", "slice", "", "S-NSSAI: SST, or SST-SD; null: not known, and all of 4G", _NO_RADIO)
-_CORE = Key("core_node", "core_node", "", "address of the MME or AMF; null: not known", (*_NO_RADIO, ("session", "")))
+_ONLY_BEARERS = (("flow", ""), *_NO_BEARER)
+_SLICE = Key("slice", "slice", "", "S-NSSAI: SST, or SST-SD; null: not known, and all of 4G", _ONLY_BEARERS)
+_CORE = Key(
+    "core_node", "core_node", "", "address of the MME or AMF; null: not known", (*_ONLY_BEARERS, ("session", ""))
+)
 
 FAILURES = Counter(
     "failures", "count", ("procedure",), (), "", "requests rejected or never answered",

@@ -32,7 +32,7 @@ def ask(shard, hashed, procedure, interface, m):  # type: ignore[no-untyped-def]
                 t.attempts += 1
             return row, False
         transactions.expire(shard, row, m.ts)
-    return ran_transactions.ask(shard, hashed, procedure, interface, m), True
+    return ran_transactions.ask_on(shard, hashed, procedure, interface, m), True
 
 
 @part

@@ -75,6 +75,12 @@ def find(shard, hashed):  # type: ignore[no-untyped-def]
 
 @part
 def ask(shard, hashed, procedure, m):  # type: ignore[no-untyped-def]
+    """As `ask_on`, of an S1AP or NGAP message `m`."""
+    return ask_on(shard, hashed, procedure, interface_of(np.int64(m.protocol)), m)
+
+
+@part
+def ask_on(shard, hashed, procedure, interface, m):  # type: ignore[no-untyped-def]
     """Row of the request that message `m` makes; one seen again, and not answered, is one attempt more."""
     row = find(shard, hashed)
     if row >= 0:
@@ -95,7 +101,7 @@ def ask(shard, hashed, procedure, m):  # type: ignore[no-untyped-def]
         link(shard, own.TRANSACTIONS, hashed, row)
         transactions.begin(t, m.ts)
     t = own.transactions(shard, 0)[row]
-    t.procedure, t.interface = procedure, interface_of(np.int64(m.protocol))
+    t.procedure, t.interface = procedure, interface
     t.requester_hi, t.requester_lo, t.responder_hi, t.responder_lo = m.src_hi, m.src_lo, m.dst_hi, m.dst_lo
     return row
 
