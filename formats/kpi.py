@@ -336,7 +336,7 @@ GRAINS: tuple[Grain, ...] = (
     Grain(
         "event", "one kind of event on one channel in one window",
         (Key("kind", "kind", "", "what happened"), Key("channel", "channel", "", "where")),
-        counters=tuple(counter.name for counter in EVENT_COUNTERS),
+        counters=tuple(counter.name for counter in EVENT_COUNTERS), sparse=True,
     ),
 )  # fmt: skip
 
