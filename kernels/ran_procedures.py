@@ -8,7 +8,7 @@ paging.
 
 import numpy as np
 
-from formats.ran import INITIATING, SUCCESSFUL
+from formats.ran import INITIATING, SUCCESSFUL, Kind
 from formats.ran_procedures import Op, operations
 from formats.xdr import PROCEDURES
 from kernels import gtp_context, ran_bearers, ran_contexts, ran_transactions
@@ -31,7 +31,10 @@ _, PROCEDURE, _ = operations()
 BEARER_SETUP, BEARER_MODIFY, BEARER_RELEASE = int(Op.BEARER_SETUP), int(Op.BEARER_MODIFY), int(Op.BEARER_RELEASE)
 BEARER_RELEASED, RELEASE_REQUEST = int(Op.BEARER_RELEASED), int(Op.RELEASE_REQUEST)
 CONTEXT_RELEASE = int(Op.CONTEXT_RELEASE)
+K_SETUP_RESPONSE, K_SETUP_FAILED = int(Kind.SETUP_RESPONSE), int(Kind.SETUP_FAILED)
+K_MODIFY_RESPONSE, K_MODIFY_FAILED = int(Kind.MODIFY_RESPONSE), int(Kind.MODIFY_FAILED)
 NO_BEARER = 1 << 16
+MT_ACCESS = 2  # establishment cause of a device that was paged, in both protocols
 EUTRAN, NR = ran_contexts.EUTRAN, ran_contexts.NR
 
 
@@ -55,17 +58,38 @@ def pair_key(shard, m, row, procedure, bearer):  # type: ignore[no-untyped-def]
 
 
 @part
+def all_failed(heard, m):  # type: ignore[no-untyped-def]
+    """Row of the first bearer that failed where an answer tells of no other outcome, else -1."""
+    first = np.int64(-1)
+    for k in range(m.first_bearer, m.first_bearer + m.bearer_count):
+        kind = items(heard, 0)[k].kind
+        if kind == K_SETUP_RESPONSE or kind == K_MODIFY_RESPONSE:
+            return np.int64(-1)
+        if first < 0 and (kind == K_SETUP_FAILED or kind == K_MODIFY_FAILED):
+            first = np.int64(k)
+    return first
+
+
+@part
 def pair(shard, heard, m, row, op, procedure):  # type: ignore[no-untyped-def]
     """The request, or the outcome, of the elementary procedure that `m` is part of."""
     hashed = pair_key(shard, m, row, procedure, least_bearer(heard, m, op))
     family, code = ran_transactions.told_cause(m)
     if m.pdu != INITIATING:
-        if op == CONTEXT_RELEASE:  # the command tells the cause
+        outcome = SUCCESS if m.pdu == SUCCESSFUL else FAILURE
+        if op == CONTEXT_RELEASE or op == BEARER_RELEASE:  # the command tells the cause
             family, code = ran_transactions.asked_cause(shard, hashed)
-        ran_transactions.answer(shard, hashed, m.ts, SUCCESS if m.pdu == SUCCESSFUL else FAILURE, family, code)
+        elif outcome == SUCCESS and (op == BEARER_SETUP or op == BEARER_MODIFY):
+            row_failed = all_failed(heard, m)
+            if row_failed >= 0:
+                outcome = np.int64(FAILURE)
+                family, code = ran_transactions.item_cause(m, items(heard, 0)[row_failed])
+        ran_transactions.answer(shard, hashed, m.ts, outcome, family, code)
         return
     asked = ran_transactions.ask(shard, hashed, procedure, m)
-    if op == CONTEXT_RELEASE and code >= 0:
+    if op == BEARER_RELEASE and code < 0 and m.bearer_count > 0:
+        family, code = ran_transactions.item_cause(m, items(heard, 0)[m.first_bearer])
+    if (op == CONTEXT_RELEASE or op == BEARER_RELEASE) and code >= 0:
         own.transactions(shard, 0)[asked].cause = family << 16 | code
     if row >= 0:
         ran_transactions.note(shard, asked, row)
@@ -88,7 +112,7 @@ def connect(shard, m, row):  # type: ignore[no-untyped-def]
     """Initial UE Message: a connection is asked for, and a paging may be answered by it."""
     if m.s_tmsi >= 0:
         found = ran_transactions.find(shard, page_key(m))
-        if found >= 0:
+        if found >= 0 and (m.establishment_cause < 0 or m.establishment_cause == MT_ACCESS):
             own.transactions(shard, 0)[found].cell = own.rans(shard, 0)[row].cell
             ran_transactions.answer(shard, page_key(m), m.ts, SUCCESS, 0, -1)
     ran_transactions.note(shard, ran_transactions.ask(shard, connection_key(shard, row), CONNECTION, m), row)

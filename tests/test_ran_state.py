@@ -117,7 +117,7 @@ def test_connection_data_and_release(wire: RanWire, s11: bool) -> None:
     assert (bearer["subscriber"], bearer["session_id"]) == (subscriber, session["session_id"])
     assert outcomes(run, "initial_context_setup") == [("success", NAME, None)]
     assert outcomes(run, "ue_context_release_request") == [("success", NAME, "user-inactivity")]
-    assert outcomes(run, "ue_context_release") == [("success", NAME, None)]
+    assert outcomes(run, "ue_context_release") == [("success", NAME, "user-inactivity")]
     assert [r for r in run.procedure if r["outcome"] not in ("success",)] == []
 
 
@@ -243,7 +243,7 @@ def test_release_indication_and_command(wire: RanWire) -> None:
         (7, NAME, "released", False, "normal-release"),
     ]
     assert outcomes(run, "e_rab_release_indication") == [("success", NAME, "radio-resources-not-available")]
-    assert outcomes(run, "e_rab_release") == [("success", NAME, None)]
+    assert outcomes(run, "e_rab_release") == [("success", NAME, "normal-release")]
     assert only(run.session)["end_reason"] == "drained"
 
 
@@ -398,7 +398,7 @@ def test_paging(wire: RanWire) -> None:
     page(wire, 3)
     run = wire.run()
     found = [(r["outcome"], r["attempts"], r["cell"], r["latency_ms"]) for r in of(run, "paging")]
-    assert found == [("success", 3, "208-93-7", 1005.0), ("timeout", 1, "208-93-7", None), (None, 1, "208-93-7", None)]
+    assert found == [("success", 3, NAME2, 1005.0), ("timeout", 1, None, None), (None, 1, None, None)]
     assert {r["core_node"] for r in of(run, "paging")} == {"172.16.0.1"}
 
 

@@ -43,8 +43,9 @@ def test_session_with_slice_and_5qi(wire: RanWire) -> None:
     resource = only(of(run, "pdu_session_resource_establishment"))
     assert (resource["outcome"], resource["slice"], resource["qos_class"]) == ("success", "1-abcdef", 7)
     assert (resource["interface"], resource["session_id"]) == ("n2", session["session_id"])
-    for name in ("signalling_connection", "initial_context_setup", "pdu_session_resource_setup", "ue_context_release"):
+    for name in ("signalling_connection", "initial_context_setup", "pdu_session_resource_setup"):
         assert outcomes(run, name) == [("success", NAME, None)]
+    assert outcomes(run, "ue_context_release") == [("success", NAME, "user-inactivity")]
 
 
 def test_session_set_up_with_the_context(wire: RanWire) -> None:
@@ -79,7 +80,7 @@ def test_several_sessions(wire: RanWire) -> None:
     assert sorted(stays(run)) == [
         (1, NAME, "released", False, "normal-release"), (2, NAME, "released", True, LOST_TEXT)]  # fmt: skip
     assert outcomes(run, "pdu_session_resource_notify") == [("success", NAME, LOST_TEXT)]
-    assert outcomes(run, "pdu_session_resource_release") == [("success", NAME, None)]
+    assert outcomes(run, "pdu_session_resource_release") == [("success", NAME, "normal-release")]
     assert {r["ue_ip"]: r["qos_class"] for r in run.flow} == {"10.0.0.1": 9, "10.0.0.2": 5}
 
 

@@ -139,7 +139,8 @@ def test_s1_handover(wire: RanWire, s11: bool, same_id: bool) -> None:
     execution = only(of(run, "handover_execution"))
     assert (execution["outcome"], execution["cell"], execution["latency_ms"]) == ("success", NAME, 2.0)
     assert {r["subscriber"] for r in (allocation, execution)} == {IMSI if s11 else None}
-    assert outcomes(run, "ue_context_release") == [("success", NAME, None), ("success", NAME2, None)]
+    released = [("success", NAME, "successful-handover"), ("success", NAME2, "user-inactivity")]
+    assert outcomes(run, "ue_context_release") == released
 
 
 def test_handover_out_of_sight(wire: RanWire) -> None:
