@@ -114,7 +114,7 @@ def grouped(rows: Iterator[tuple[Any, Row]]) -> dict[Any, list[Row]]:
 
 
 KNOWN_FAULTS = {
-    "procedures": ({"mixed", "nr_handover", "s1_handover", "s1_mid_start"},
+    "procedures": ({"nr_handover", "nr_idle", "s1_handover", "s1_mid_start"},
                    "handovers that are cancelled or lost: cell and cause of the release and of the execution"),
     "drops": ({"mixed", "nr_drops", "nr_handover", "s1_handover"},
               "drops after a handover that failed, and some of NR, are told with another cause or not at all"),
