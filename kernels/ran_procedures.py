@@ -76,7 +76,7 @@ def pair(shard, heard, m, row, op, procedure):  # type: ignore[no-untyped-def]
     hashed = pair_key(shard, m, row, procedure, least_bearer(heard, m, op))
     family, code = ran_transactions.told_cause(m)
     if m.pdu != INITIATING:
-        outcome = SUCCESS if m.pdu == SUCCESSFUL else FAILURE
+        outcome = np.int64(SUCCESS if m.pdu == SUCCESSFUL else FAILURE)
         if op == CONTEXT_RELEASE or op == BEARER_RELEASE:  # the command tells the cause
             family, code = ran_transactions.asked_cause(shard, hashed)
         elif outcome == SUCCESS and (op == BEARER_SETUP or op == BEARER_MODIFY):
