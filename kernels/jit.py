@@ -8,6 +8,7 @@ that compile them, and the switches that change what they compile to.
 import hashlib
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -61,7 +62,7 @@ def _compiled(function: F, **options: Any) -> F:
     """What calls `function` compiled, from Python and from kernels; the function itself without JIT."""
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return function
-    made: Any = Kernel(function, {"nogil": True, "error_model": "numpy", **options})
+    made: Any = Kernel(function, partial(numba.njit, nogil=True, error_model="numpy", **options))
     return cast(F, made)
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from functools import cached_property, update_wrapper
 from typing import Any
 
-import numba
 from numba.core import compiler, event, sigutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
@@ -103,15 +102,15 @@ class _Compiler:
 class Kernel:
     """A function of machine code. What Numba needs of it is made when it is first called: imports stay cheap."""
 
-    def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
-        """options: those of `numba.njit`."""
-        self.py_func, self._options = function, options
+    def __init__(self, function: Callable[..., Any], make: Callable[..., Any]) -> None:
+        """make: (cache=bool) -> Numba's decorator, as `kernels.jit` configures it."""
+        self.py_func, self._make = function, make
         update_wrapper(self, function)
 
     @cached_property
     def entry(self) -> Any:
         """The dispatcher through which Python calls it, cached on disk."""
-        return numba.njit(cache=True, **self._options)(self.py_func)
+        return self._make(cache=True)(self.py_func)
 
     @cached_property
     def piece(self) -> Any:
@@ -119,7 +118,7 @@ class Kernel:
 
         Constants are taken for what they are of: one overload for all integers, not one for each.
         """
-        pieces = numba.njit(**self._options)(self.py_func)
+        pieces = self._make(cache=False)(self.py_func)
         made = _Compiler(pieces)
         template: Callable[..., Any] = pieces.get_call_template
 
