@@ -124,7 +124,7 @@ def demo_command(out: Path) -> None:
     truth = _traffic(capture)
     _title(f"wiregauge run {capture / truth.files[0]} --out {kpis} --window 1m --identities clear")
     if not (terminal() or compiled_before()):
-        click.echo("(the first use compiles kernels: about a minute)")
+        click.echo("(the first use compiles kernels: two minutes or so)")
     files = [str(capture / name) for name in truth.files]
     outcome = run(files, kpis, RunOptions(window_s=MINUTE, identities=CLEAR))
     for line in summary_lines(outcome.summary):
