@@ -41,6 +41,7 @@ class Sink:
     """Writes xDR rows and the ledger under `directory`, in a thread of its own; errors come up at the next call."""
 
     def __init__(self, directory: Path, run_id: str, identities: Identities) -> None:
+        self._identities = identities
         self._names: dict[str, list[str]] = {table.name: [] for table in _TABLES}
         self.writers = {
             table.name: TableWriter(directory, table, run_id, Names(self._names[table.name], identities))
@@ -59,8 +60,7 @@ class Sink:
             self._queue.put((table, rows.copy(), apns))
 
     def _work(self) -> None:
-        flow = xdr.FLOW
-        to_arrow(flow, np.empty(0, flow.dtype), self.writers[flow.name].names)  # loads kernels while decoding begins
+        to_arrow(xdr.FLOW, np.empty(0, xdr.FLOW.dtype), Names([], self._identities))  # loads kernels meanwhile
         while (item := self._queue.get()) is not None:
             if self._error is None:
                 try:
