@@ -201,8 +201,9 @@ TMSI_UNKNOWN = 2  # looked up in vain
 
 TMSI = np.dtype([("hash", "u8"), ("imsi", "u8"), ("last_ts", "i8"), ("used", "u1")], align=True)
 
-RAN_CORE = np.dtype([("hash", "u8"), ("context", "i4"), ("used", "u1")], align=True)
-"""A UE id of the core -> the RAN context that it names."""
+RAN_CORE = np.dtype([("hash", "u8"), ("context", "i4"), ("before", "i4"), ("used", "u1")], align=True)
+"""A UE id of the core -> the RAN context that it names, and the one that it named before (the source of a handover),
+NO_ROW where there is none: until the handover is over both live under this id."""
 
 PFCP_FARS = 4
 PFCP_CHOICES = 8

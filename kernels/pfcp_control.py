@@ -36,6 +36,7 @@ from kernels import (
     sessions,
 )
 from kernels import shard as own
+from kernels.causes import abnormal
 from kernels.hashing import tunnel_hash
 from kernels.heard import fars, pdrs, pfcp_text, qers, usages
 from kernels.identities import NO_IDENTITY
@@ -246,6 +247,17 @@ def modify_request(shard, heard, m, p_row):  # type: ignore[no-untyped-def]
 
 
 @part
+def told_ahead(shard, s):  # type: ignore[no-untyped-def]
+    """(family, code) of the cause of a release that the RAN has asked for and that is under way; (0, -1) for none."""
+    for k in range(len(s.bearer)):
+        if s.bearer[k] >= 0:
+            b = own.bearers(shard, 0)[s.bearer[k]]
+            if b.ended == 0 and b.connected and b.cause >= 0:
+                return np.int64(b.cause_family), np.int64(b.cause)
+    return np.int64(0), np.int64(-1)
+
+
+@part
 def delete_request(shard, m, p_row):  # type: ignore[no-untyped-def]
     """Session Deletion Request; row of the session that it is about, or -1."""
     if p_row < 0:
@@ -257,7 +269,9 @@ def delete_request(shard, m, p_row):  # type: ignore[no-untyped-def]
         begun = s.source == PFCP_SOURCE or s.source == NGAP_SOURCE or s.source == S1AP_SOURCE
         if p.owner and begun:
             reason = ERROR_INDICATION if p.failed else DELETED
-            sessions.end_session(shard, row, m.ts, reason, 0, -1, 1 if p.failed else 0)
+            family, code = told_ahead(shard, s)
+            dropped = np.int64(1) if p.failed else abnormal(family, code)
+            sessions.end_session(shard, row, m.ts, reason, family, code, dropped)
         return row
     return identities.last_session(shard, p)
 

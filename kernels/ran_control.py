@@ -85,10 +85,13 @@ def locate(shard, row, m):  # type: ignore[no-untyped-def]
     """What `m` tells of where the device is."""
     c = own.rans(shard, 0)[row]
     c.last_ts = m.ts
+    cell = np.uint64(m.cell)
+    if cell == 0 and c.cell == 0:  # a handover asked for in a connection whose begin was not seen
+        cell = np.uint64(m.source_cell)
     if m.s_tmsi >= 0 and m.s_tmsi != c.s_tmsi:
         c.s_tmsi, c.tmsi_state = m.s_tmsi, TMSI_NEW
-    if m.cell != 0 and m.cell != c.cell:
-        c.cell = m.cell
+    if cell != 0 and cell != c.cell:
+        c.cell = cell
         ue_row = ran_contexts.ue_of(shard, c)
         if ue_row >= 0 and own.ues(shard, 0)[ue_row].serving == row:
             ran_contexts.serve(shard, row, m.ts)
@@ -155,6 +158,7 @@ def move(shard, heard, m, row):  # type: ignore[no-untyped-def]
 def switch(shard, heard, m, row):  # type: ignore[no-untyped-def]
     """Path switch: with the request the device is in the new cell, with the answer endpoints of the core may change.
 
+    Bearers of a request that fails are lost, where it was asked for (TS 32.425 §4.2.2.6).
     A device that is not known yet may be told by GTP-C before the answer.
     """
     c = own.rans(shard, 0)[row]
@@ -176,6 +180,8 @@ def switch(shard, heard, m, row):  # type: ignore[no-untyped-def]
         return
     if m.pdu == UNSUCCESSFUL:
         c.pending = 0
+        family, code = told_cause(m)
+        ran_bearers.release_all(shard, row, m.ts, family, code, np.int64(1))
         return
     ran_moves.arrive(shard, row, m.ts)
     ran_contexts.serve(shard, row, m.ts)
@@ -206,6 +212,7 @@ def ask_release(shard, m, row):  # type: ignore[no-untyped-def]
     """The RAN asks for the release of the context: its cause is that of the release to come."""
     c = own.rans(shard, 0)[row]
     c.cause_family, c.cause = told_cause(m)
+    ran_procedures.end_execution(shard, c, m.ts, FAILURE, np.int64(c.cause_family), np.int64(c.cause))
     ue_row = ran_contexts.ue_of(shard, c)
     if ue_row >= 0 and own.ues(shard, 0)[ue_row].serving == row:
         ran_bearers.tell_cause(shard, c, np.int64(c.cause_family), np.int64(c.cause))
@@ -224,8 +231,10 @@ def release(shard, m, row):  # type: ignore[no-untyped-def]
     moved = m.cause_group == 0 and m.cause == SUCCESSFUL_HANDOVER
     if moved:
         family, code = told_cause(m)
-    outcome = SUCCESS if moved else FAILURE
-    ran_procedures.end_execution(shard, c, m.ts, outcome, family, code)
+    if moved:
+        ran_procedures.end_execution(shard, c, m.ts, SUCCESS, 0, -1)
+    else:
+        ran_procedures.end_execution(shard, c, m.ts, FAILURE, family, code)
     ran_procedures.end_setup(shard, row, m, family, code)
     fail_all(shard, row, m.ts, family, code)
     ran_bearers.release_all(shard, row, m.ts, family, code, abnormal(family, code))
@@ -267,9 +276,11 @@ def allocate(shard, heard, m, row):  # type: ignore[no-untyped-def]
     if m.pdu == INITIATING:
         ran_procedures.ask_allocation(shard, m, offer(shard, heard, m))
         return
-    ue_row = ran_procedures.answer_allocation(shard, m)
+    ue_row, cell = ran_procedures.answer_allocation(shard, m)
     if row < 0 or m.pdu != SUCCESSFUL:
         return
+    if own.rans(shard, 0)[row].cell == 0:
+        own.rans(shard, 0)[row].cell = cell
     if ue_row >= 0:
         ran_contexts.join(shard, row, ue_row, m.ts)
     c = own.rans(shard, 0)[row]

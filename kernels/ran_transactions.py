@@ -142,7 +142,9 @@ def note(shard, row, context_row):  # type: ignore[no-untyped-def]
     )
     if t.imsi == ran_contexts.NO_IDENTITY:
         t.imsi = c.imsi
-    if c.cell != 0:
+    if c.cell != 0 or (
+        ue_row >= 0 and own.ues(shard, 0)[ue_row].serving != context_row and own.ues(shard, 0)[ue_row].serving >= 0
+    ):
         t.cell = c.cell
     t.rat = ran_contexts.rat_of(c)
     t.core_hi, t.core_lo = c.core_hi, c.core_lo
