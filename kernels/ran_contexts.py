@@ -96,6 +96,13 @@ def find(shard, m, by_core):  # type: ignore[no-untyped-def]
 
 
 @part
+def named_before(shard, c):  # type: ignore[no-untyped-def]
+    """Row of the context that the core's id of `c` named before it, or -1."""
+    found = core_row(shard, c.core_hash) if c.core_ue_id >= 0 else np.int64(-1)
+    return np.int64(own.ran_cores(shard, 0)[found].before) if found >= 0 else found
+
+
+@part
 def at_node(shard, row, m, ran_hi, ran_lo):  # type: ignore[no-untyped-def]
     """Whether the context in `row` (-1: none) is at the RAN node of `m`, under the id of it that `m` tells, if any."""
     if row < 0:

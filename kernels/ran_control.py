@@ -296,7 +296,11 @@ def allocate(shard, heard, m, row):  # type: ignore[no-untyped-def]
 @part
 def notify(shard, m, row):  # type: ignore[no-untyped-def]
     """Handover Notify: the device is at the target."""
-    ran_procedures.end_execution(shard, own.rans(shard, 0)[row], m.ts, SUCCESS, 0, -1)
+    c = own.rans(shard, 0)[row]
+    if not ran_procedures.end_execution(shard, c, m.ts, SUCCESS, 0, -1):
+        source = ran_contexts.named_before(shard, c)
+        if source >= 0:
+            ran_procedures.end_execution(shard, own.rans(shard, 0)[source], m.ts, SUCCESS, 0, -1)
     ran_nas.inherit(shard, row)
     ran_contexts.serve(shard, row, m.ts)
     ran_moves.arrive(shard, row, m.ts)

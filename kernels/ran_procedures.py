@@ -222,13 +222,12 @@ def execute(shard, m, row):  # type: ignore[no-untyped-def]
 
 @part
 def end_execution(shard, c, ts, outcome, family, code):  # type: ignore[no-untyped-def]
-    """The handover that is being carried out, if there is one, has its outcome."""
+    """The handover that is being carried out, if there is one, has its outcome; whether there is one."""
     for by in range(3):
-        if (
-            has_key(shard, c, by)
-            and ran_transactions.answer(shard, execution_key(c, by), ts, outcome, family, code) >= 0
-        ):
-            return
+        if has_key(shard, c, by):
+            if ran_transactions.answer(shard, execution_key(c, by), ts, outcome, family, code) >= 0:
+                return True
+    return False
 
 
 @part
