@@ -162,6 +162,53 @@ def test_drops(preset: Made) -> None:
     check(+told, true)
 
 
+def given_up(preset: Made, bearer: Row, connection: Row) -> int:
+    """When the radio side of a bearer was told to be given up: the command, or the Reset, that ended its connection."""
+    if bearer["end"] is None:
+        return preset.run.end
+    if bearer["end"] != connection["end"]:
+        return int(bearer["end"])
+    by_reset = connection["release_commanded"] == connection["end"]
+    return int(connection["release_requested" if by_reset else "release_commanded"])
+
+
+def time_true(preset: Made) -> dict[Any, list[int]]:
+    """By window and cell: the spans of bearers in it, ns."""
+    connections = {c["number"]: c for c in preset.dict["connections"]}
+    out: dict[Any, list[int]] = defaultdict(list)
+    for b in preset.dict["bearers"]:
+        c = connections[b["connection"]]
+        end = given_up(preset, b, c)
+        for cell, since, until in c["stays"]:
+            low, high = max(b["start"], since), min(end, end if until is None else until)
+            while low < high:
+                stop = min(high, preset.window(low) + preset.window_ns)
+                out[preset.window(low), cell].append(stop - low)
+                low = stop
+    return out
+
+
+OTHER_PLANE = SECOND // 2
+"""GTP-C and PFCP tell that a bearer is given up some time before S1AP and NGAP do: then it counts no longer."""
+
+
+def test_session_time(preset: Made) -> None:
+    """What retainability is divided by: connected time per window and cell, to the ns where N2 or S1 stands alone."""
+    if preset.mid_start:
+        return
+    told: Counter[Any] = Counter()
+    for row in preset.run.presence:
+        if row["connected_ms"]:
+            told[preset.window(row["start_time"]), row["cell"]] += round(row["connected_ms"] * 1e6)
+    true = time_true(preset)
+    if preset.name.endswith("_alone"):
+        check(+told, {where: sum(spans) for where, spans in true.items()})
+        return
+    assert set(+told) <= set(true)
+    for where, spans in true.items():
+        assert 0 <= sum(spans) - told[where] <= OTHER_PLANE * len(spans), where
+
+
 # --- flows -------------------------------------------------------------------------------------------------------
 
 
