@@ -231,10 +231,8 @@ def release(shard, m, row):  # type: ignore[no-untyped-def]
     moved = m.cause_group == 0 and m.cause == SUCCESSFUL_HANDOVER
     if moved:
         family, code = told_cause(m)
-    if moved:
-        ran_procedures.end_execution(shard, c, m.ts, SUCCESS, 0, -1)
-    else:
-        ran_procedures.end_execution(shard, c, m.ts, FAILURE, family, code)
+    outcome = SUCCESS if moved else FAILURE
+    ran_procedures.end_execution(shard, c, m.ts, outcome, family, code)
     ran_procedures.end_setup(shard, row, m, family, code)
     fail_all(shard, row, m.ts, family, code)
     ran_bearers.release_all(shard, row, m.ts, family, code, abnormal(family, code))
