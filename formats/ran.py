@@ -42,6 +42,10 @@ PROTOCOL = 3
 MISC = 4
 """`cause_group`: the alternatives of Cause, the same in both protocols."""
 
+ASSOCIATION_ABORTED = 0
+ASSOCIATION_SHUT_DOWN = 1
+"""`pdu` of a row that tells no message but that its association has ended."""
+
 RESET_ALL = 0
 RESET_PART = 1
 """`reset_type`."""

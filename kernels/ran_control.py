@@ -7,7 +7,8 @@ request, a handover with its Notify. The cause of a release is that of the RAN's
 
 import numpy as np
 
-from formats.ran import INITIATING, RESET_ALL, SUCCESSFUL, UNSUCCESSFUL, Kind
+from formats.ran import ASSOCIATION_ABORTED, INITIATING, RESET_ALL, SUCCESSFUL, UNSUCCESSFUL, Kind
+from formats.ran import S1AP as PROTOCOL_S1AP
 from formats.ran_procedures import LEAVES, SUCCESSFUL_HANDOVER, Op, operations
 from formats.state import TMSI_NEW
 from formats.xdr import END_REASONS, PROCEDURES
@@ -52,6 +53,8 @@ CONNECTIONS = 4096
         Kind.HANDOVER_REQUEST, Kind.ADMITTED, Kind.NOT_ADMITTED, Kind.MODIFY_INDICATION, Kind.MODIFY_REQUEST,
     )
 )  # fmt: skip
+SETUP_CODES = np.array([255, 17, 21], np.int64)
+"""By protocol: the procedure code of S1 Setup, NG Setup."""
 SETUPS = (PROCEDURES.index("s1_setup"), PROCEDURES.index("ng_setup"))
 
 
@@ -307,10 +310,19 @@ def notify(shard, m, row):  # type: ignore[no-untyped-def]
 
 @part
 def lose_context(shard, row, ts, family, code, dropped):  # type: ignore[no-untyped-def]
-    """A connection is gone without a release."""
-    fail_all(shard, row, ts, family, code)
+    """A connection is gone without a release. Of thousands at once, set-ups that find no room for a row time out."""
+    if ran_bearers.room(shard):
+        fail_all(shard, row, ts, family, code)
     ran_bearers.release_all(shard, row, ts, family, code, dropped)
     ran_contexts.forget(shard, row)
+
+
+@part
+def between(c, m):  # type: ignore[no-untyped-def]
+    """Whether context `c` is between the two nodes of `m` on an association that a set-up of `m` has replaced."""
+    if m.procedure != SETUP_CODES[m.protocol] or c.protocol != m.protocol:
+        return False
+    return c.ran_lo == m.src_lo and c.ran_hi == m.src_hi and c.core_lo == m.dst_lo and c.core_hi == m.dst_hi
 
 
 @part
@@ -321,8 +333,40 @@ def reset_all(shard, m, family, code, dropped):  # type: ignore[no-untyped-def]
     shard[RESET_AT] = max(shard[RESET_AT], m.ts) + SECOND
     for row in range(shard[own.RANS + HIGH]):
         c = own.rans(shard, 0)[row]
-        if c.used and c.association == m.association:
+        if c.used and (c.association == m.association or between(c, m)):
             lose_context(shard, row, m.ts, family, code, dropped)
+
+
+@part
+def shared(shard, association):  # type: ignore[no-untyped-def]
+    """Whether connections of NGAP between the nodes of an association also use another: then they outlive it.
+
+    Several associations may join an NG-RAN node and an AMF (TS 38.412 §7), but one an eNodeB and an MME (TS 36.412 §7).
+    """
+    mine = np.int64(-1)
+    for row in range(shard[own.RANS + HIGH]):
+        if own.rans(shard, 0)[row].used and own.rans(shard, 0)[row].association == association:
+            mine = np.int64(row)
+    if mine < 0 or own.rans(shard, 0)[mine].protocol == PROTOCOL_S1AP:
+        return False
+    a = own.rans(shard, 0)[mine]
+    for row in range(shard[own.RANS + HIGH]):
+        c = own.rans(shard, 0)[row]
+        if c.used and c.association != association and c.ran_lo == a.ran_lo and c.core_lo == a.core_lo:
+            if c.ran_hi == a.ran_hi and c.core_hi == a.core_hi and c.protocol == a.protocol:
+                return True
+    return False
+
+
+@part
+def end_association(shard, m):  # type: ignore[no-untyped-def]
+    """The SCTP association is no more, and no connection on it: aborted it drops their bearers, shut down it does not.
+
+    No cause is told. Each reads all contexts: `reset_all` limits their number.
+    """
+    if not ran_bearers.room(shard) or shard[RESET_AT] - m.ts > RESETS * SECOND or shared(shard, m.association):
+        return
+    reset_all(shard, m, np.int64(0), np.int64(-1), np.int64(m.pdu == ASSOCIATION_ABORTED))
 
 
 @part
