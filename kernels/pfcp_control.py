@@ -32,6 +32,7 @@ from kernels import (
     gtp_context,
     identities,
     pfcp_bearers,
+    pfcp_nodes,
     pfcp_sessions,
     sessions,
 )
@@ -165,8 +166,8 @@ def establish_request(shard, heard, m, interface):  # type: ignore[no-untyped-de
     p = own.pfcps(shard, 0)[p_row]
     pfcp_sessions.name_cp(shard, p_row, hashed)
     p.interface = interface
-    nodes = identities.enter(shard, identities.nodes_hash(m), m.ts)
-    own.identities(shard, 0)[nodes].interface = interface
+    p.nodes = identities.nodes_hash(m)
+    own.identities(shard, 0)[identities.enter(shard, p.nodes, m.ts)].interface = interface
     hi, lo = identities.address_of(m)
     p.gateway = 1 if (hi | lo) != _NONE else 0
     apn_row = apn.intern(shard, pfcp_text(heard, 0), m) if m.apn_length > 0 else np.int64(-1)
@@ -447,6 +448,7 @@ def refuse(shard, t, m):  # type: ignore[no-untyped-def]
 def apply(shard, heard, m):  # type: ignore[no-untyped-def]
     """Apply PFCP message `m`; returns (xdr.INTERFACES index, 1 if its session is known)."""
     interface = interface_of(shard, heard, m)
+    pfcp_nodes.hear_of_node(shard, m)
     if DIRECTION[m.type] == 1:
         return interface, request(shard, heard, m, interface)
     if DIRECTION[m.type] == 0:

@@ -234,6 +234,41 @@ def test_node_messages(wire: Pfcp) -> None:
     assert messages(run) == {("unjoined", "n4"): 8}
 
 
+def heartbeat(wire: Pfcp, node: bytes, other: bytes, started: int) -> int:
+    """A heartbeat of `node`; when."""
+    number = wire.request(node, other, 1, None, element(96, u32(2_208_988_800 + started & 0xFFFF_FFFF)))
+    at = wire.now
+    wire.pfcp(other, node, 2, None, number, element(96, u32(2_208_988_800 + 7)))
+    return at
+
+
+def test_restart_of_a_node(wire: Pfcp) -> None:
+    """What it had lost is over when it tells a later start; the same start again, or an earlier one, tells nothing."""
+    heartbeat(wire, UPF, SMF, 100)
+    heartbeat(wire, IUPF, SMF, 100)
+    wire.establish(user_id(IMSI))
+    wire.wait(1)
+    for started in (100, 90):
+        heartbeat(wire, UPF, SMF, started)
+    heartbeat(wire, IUPF, SMF, 101)  # not between these two
+    wire.wait(1)
+    at = heartbeat(wire, UPF, SMF, 5000)
+    wire.wait(5)
+    wire.up(to=Endpoint(UPF, 0x999))
+    session = only(wire.run().session)
+    assert tools.key(session, "end_reason", "dropped", "end_time") == ("peer_restart", True, at)
+
+
+def test_release_of_an_association(wire: Pfcp) -> None:
+    wire.establish(user_id(IMSI))
+    wire.wait(1)
+    number = wire.request(SMF, UPF, 9, None, element(60, b"\0" + SMF))
+    wire.pfcp(UPF, SMF, 10, None, number, cause(ACCEPTED))
+    at = wire.now
+    session = only(wire.run().session)
+    assert tools.key(session, "end_reason", "dropped", "end_time") == ("deleted", False, at)
+
+
 def test_usage_where_no_user_plane_is_seen(wire: Pfcp) -> None:
     """The volume of the first reporting rule, the last report with the answer to the deletion."""
 
