@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from formats.causes import CAUSES
+from formats.xdr import INTERFACES
 from tests import pipeline_tools as tools
 from tests.pipeline_tools import SECOND
 from tests.test_end_to_end import REQUEST_TIMEOUT, check, flow_rows_told, flow_rows_true, tuple_true
@@ -237,3 +238,22 @@ def test_ledger(preset: Made) -> None:
     true = {name: count for name, count in preset.truth.ledger.items() if count and not name.startswith("in")}
     check(dict(total), true)
     assert sum(total.values()) == preset.truth.ledger["in"] == preset.run.packets
+
+
+MESSAGES = {"s1mme": "s1ap", "n2": "ngap", "n4": "pfcp"}
+
+
+def test_messages_in_the_ledger(preset: Made) -> None:
+    """Every message is joined to a session or not, each once, by its interface.
+
+    Those of set-ups, pagings and connections without a session are not; of S1 and N2 as many are as rows tell of.
+    """
+    told = {name: preset.run.accounts.total("messages")[:, INTERFACES.index(name)] for name in MESSAGES}
+    true: Counter[str] = Counter()
+    for kind, count in preset.truth.messages.items():
+        true[kind.split("-")[0]] += count
+    assert {name: told[name].sum() for name in MESSAGES} == {name: true[kind] for name, kind in MESSAGES.items()}
+    for name in MESSAGES:
+        about = {row["start_time"] for row in preset.run.procedure if row["interface"] == name and row["session_id"]}
+        assert (told[name][1] > 0) == (true[MESSAGES[name]] > 0)
+        assert told[name][1] >= len(about)
