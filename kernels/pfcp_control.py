@@ -358,6 +358,25 @@ def apply_request(shard, heard, m, p_row, interface):  # type: ignore[no-untyped
 
 
 @part
+def apply_kept(shard, m, asked, row):  # type: ignore[no-untyped-def]
+    """The answer to an establishment, captured before request `m`: accepted or refused, and the user plane's SEID.
+
+    The endpoints that such an answer told are not kept.
+    """
+    t = own.transactions(shard, 0)[asked]
+    outcome = exchanges.kept_outcome(t)
+    if outcome != 0 and m.type == SESSION_ESTABLISHMENT_REQUEST:
+        p_row = pfcp_sessions.find(shard, pfcp_sessions.given_hash(m))
+        if outcome == SUCCESS and p_row >= 0:
+            pfcp_sessions.name_up(shard, p_row, t.core_hi)
+            if row >= 0:
+                pfcp_bearers.establish(shard, row, t, m.ts)
+        elif outcome == FAILURE and row >= 0 and own.sessions(shard, 0)[row].source == PFCP_SOURCE:
+            sessions.discard_session(shard, row, m.ts)
+    exchanges.write_kept(shard, asked)
+
+
+@part
 def request(shard, heard, m, interface):  # type: ignore[no-untyped-def]
     """A request, new or seen again; 1 if its session is known."""
     asked, fresh = exchanges.ask(shard, key(m, True), np.int64(PROCEDURE[m.type]), interface, m)
@@ -368,6 +387,7 @@ def request(shard, heard, m, interface):  # type: ignore[no-untyped-def]
             add_usage(shard, heard, m, own.pfcps(shard, 0)[p_row])
         row = apply_request(shard, heard, m, p_row, interface)
         note(shard, own.transactions(shard, 0)[asked], m, row)
+        apply_kept(shard, m, asked, row)
     return np.int64(own.transactions(shard, 0)[asked].session_id != 0)
 
 
@@ -424,15 +444,19 @@ def response(shard, heard, m):  # type: ignore[no-untyped-def]
     """An answer: to a request that waits, else to none; 1 if its session is known."""
     asked = exchanges.waiting(shard, key(m, False), m.ts)
     p_row = pfcp_sessions.addressed(shard, m)
+    outcome = FAILURE if m.cause >= 64 or PROCEDURE[m.type] == 0 else SUCCESS
+    family = FAMILY if m.cause >= 0 else 0
     if asked < 0:
+        kept = exchanges.keep(shard, key(m, False), np.int64(0), np.int64(N4), m, outcome, family, np.int64(m.cause))
+        if kept >= 0:
+            own.transactions(shard, 0)[kept].core_hi = pfcp_sessions.given_hash(m)
         return np.int64(p_row >= 0 and identities.session_of(shard, own.pfcps(shard, 0)[p_row]) >= 0)
     t = own.transactions(shard, 0)[asked]
     if p_row < 0 and t.session >= 0 and t.procedure == ESTABLISHMENT:  # refused: an answer without SEID
         refuse(shard, t, m)
     elif p_row >= 0:
         apply_answer(shard, heard, m, p_row, t)
-    outcome = FAILURE if m.cause >= 64 or PROCEDURE[m.type] == 0 else SUCCESS
-    exchanges.answer(shard, asked, m.ts, outcome, FAMILY if m.cause >= 0 else 0, np.int64(m.cause))
+    exchanges.answer(shard, asked, m.ts, outcome, family, np.int64(m.cause))
     return np.int64(t.session_id != 0)
 
 

@@ -85,11 +85,12 @@ def ask_on(shard, hashed, procedure, interface, m):  # type: ignore[no-untyped-d
     row = find(shard, hashed)
     if row >= 0:
         t = own.transactions(shard, 0)[row]
-        if t.answered == 0 and not transactions.expired(shard, t, m.ts):
+        if t.answered == 0 and t.answer_first == 0 and not transactions.expired(shard, t, m.ts):
             t.attempts += 1
             return row
         transactions.expire(shard, row, m.ts)
         transactions.begin(t, m.ts)
+        t.answer_first = 0
     else:
         row = take(shard, own.TRANSACTIONS)
         if row < 0:

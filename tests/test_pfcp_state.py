@@ -220,6 +220,27 @@ def test_refused_and_unanswered(wire: Pfcp) -> None:
     assert found == [("failure", 64, 1), ("timeout", None, 2), ("timeout", None, 1)]
 
 
+@pytest.mark.parametrize("code", [ACCEPTED, REJECTED])
+def test_an_answer_captured_before_its_request(wire: Pfcp, code: int) -> None:
+    """The session is there or not as the answer told; the user plane's SEID, which only the answer tells, ends it."""
+    asked = (
+        f_seid(SMF, 11) + pdr(1, CORE, ue=UE, far=1) + pdr(2, ACCESS, UPF_U, UE) + far(1, ACCESS, GNB_U) + user_id(IMSI)
+    )
+    wire.pfcp(UPF, SMF, 51, 11, 1, cause(code), f_seid(UPF, 21) if code == ACCEPTED else b"")
+    wire.pfcp(SMF, UPF, 50, 0, 1, asked)
+    wire.wait(1)
+    wire.number = 1
+    wire.up()
+    wire.delete()
+    run = wire.run()
+    row = of(run, "pfcp_session_establishment")[0]
+    outcome = "success" if code == ACCEPTED else "failure"
+    assert tools.key(row, "outcome", "latency_ms", "subscriber") == (outcome, 0.0, IMSI)
+    assert [s["end_reason"] for s in run.session if s["packets_up"] == 0 or code == ACCEPTED] == (
+        ["deleted"] if code == ACCEPTED else []
+    )
+
+
 def test_node_messages(wire: Pfcp) -> None:
     for kind in (5, 1, 9):
         number = wire.request(SMF, UPF, kind, None, element(60, b"\0" + SMF))
