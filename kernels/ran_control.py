@@ -362,9 +362,12 @@ def shared(shard, association):  # type: ignore[no-untyped-def]
 def end_association(shard, m):  # type: ignore[no-untyped-def]
     """The SCTP association is no more, and no connection on it: aborted it drops their bearers, shut down it does not.
 
-    No cause is told. Each reads all contexts: `reset_all` limits their number.
+    No cause is told. Each reads all contexts: their number is limited as that of resets.
     """
-    if not ran_bearers.room(shard) or shard[RESET_AT] - m.ts > RESETS * SECOND or shared(shard, m.association):
+    if not ran_bearers.room(shard) or shard[RESET_AT] - m.ts > RESETS * SECOND:
+        return
+    if shared(shard, m.association):
+        shard[RESET_AT] = max(shard[RESET_AT], m.ts) + SECOND
         return
     reset_all(shard, m, np.int64(0), np.int64(-1), np.int64(m.pdu == ASSOCIATION_ABORTED))
 
