@@ -32,8 +32,9 @@ def table(about: Row, rows: list[Row]) -> str:
         "| part | who | form | packets | seconds | CPU s | Mpps | ns/packet | peak MiB | of it no file's | note |"
     ]
     lines += ["| --- | --- | --- | --: | --: | --: | --: | --: | --: | --: | --- |"]
-    lines += [_figures(row) for row in rows if row["part"] != "cdr"]
+    lines += [_figures(row) for row in rows if row["part"] not in ("cdr", "signalling")]
     lines += _archive_lines([row for row in rows if row["part"] == "cdr"])
+    lines += _signalling_lines([row for row in rows if row["part"] == "signalling"])
     lines += ["", "| target | measured | wanted | |", "| --- | --: | --: | --- |"]
     return "\n".join([*lines, *(target.line() for target in targets(rows))])
 
@@ -54,6 +55,31 @@ def _archive_lines(rows: list[Row]) -> list[str]:
                  _cell(row, "peak_rss", ",.0f", 1 << 20)]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return head + lines
+
+
+def _signalling_lines(rows: list[Row]) -> list[str]:
+    """Messages a second, a line for each protocol."""
+    if not rows:
+        return []
+    lines = ["", "| protocol | octets a message | wiregauge, /s | pycrate, /s | tshark, /s |"]
+    lines.append("| --- | --: | --: | --: | --: |")
+    for protocol in dict.fromkeys(row["form"] for row in rows):
+        of = {row["who"]: row for row in rows if row["form"] == protocol}
+        first = next(iter(of.values()))
+        cells = [protocol, format(first["bytes"] / first["records"], ".0f")]
+        cells += [_cell(of.get(who, {}), "records_s", ",.0f") for who in ("wiregauge", "pycrate", "tshark")]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def signalling_targets(rows: list[Row]) -> Iterator[Target]:
+    """What was promised of messages of signalling."""
+    speed = {(row["form"], row["who"]): row["records_s"] for row in rows if row["part"] == "signalling"}
+    for protocol in dict.fromkeys(protocol for protocol, _ in speed):
+        ours = speed.get((protocol, "wiregauge"))
+        if "SCTP" not in protocol:
+            yield Target(f"{protocol} messages / pycrate", ratio(ours, speed.get((protocol, "pycrate"))), 300)
+        yield Target(f"{protocol} messages / tshark", ratio(ours, speed.get((protocol, "tshark"))), 50)
 
 
 def archive_targets(rows: list[Row]) -> Iterator[Target]:
@@ -114,6 +140,7 @@ def targets(rows: list[Row]) -> Iterator[Target]:
         seconds = next((row["seconds"] for row in rows if row["part"] == "start" and row["who"] == who), None)
         yield Target(f"start: {who}", seconds, bound, True, "s")
     yield from archive_targets(rows)
+    yield from signalling_targets(rows)
 
 
 def rate(rows: list[Row], who: str, form: str) -> float | None:

@@ -2,7 +2,8 @@
 
     python -m benchmarks.run [--smoke] [--no-record] [--headers FILE] [--full FILE] [--only PART,...] [--scales 1,4,16]
 
-Parts: machine, peers, kernels, command, memory, start, cdr. Rows go to benchmarks/results/, one JSON object a line.
+Parts: machine, peers, kernels, command, memory, start, cdr, signalling. Rows go to
+benchmarks/results/, one JSON object a line.
 """
 
 import argparse
@@ -15,14 +16,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cdr, child, machine, peers, traffic
+from benchmarks import cdr, child, machine, peers, signalling, traffic
 from benchmarks.kernels import measure_kernels
 from benchmarks.report import table
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
 RESULTS = HERE / "results"
-PARTS = ("machine", "peers", "kernels", "command", "memory", "start", "cdr")
+PARTS = ("machine", "peers", "kernels", "command", "memory", "start", "cdr", "signalling")
 WIREGAUGE = [sys.executable, "-c", "from probe.cli import main; main()"]
 FULL_SIZE = traffic.Size(4_000_000, 300_000, 50_000)
 SMOKE_SIZE = traffic.Size(40_000, 3_000, 500)
@@ -203,6 +204,17 @@ def measure_cdr(bench: Bench) -> None:
             bench.add("cdr", f"file to Arrow {scale}x", "pgw", records=count, bytes=larger.octets, seconds=seconds)
 
 
+def measure_signalling(bench: Bench) -> None:
+    """Messages a second of each protocol: the decoders, pycrate and tshark."""
+    for figure in signalling.figures(bench.smoke):
+        if isinstance(figure, str):
+            say(f"left out: {figure}")
+        else:
+            say(f"{figure.who}, {figure.protocol}: {figure.messages / figure.seconds:,.0f} messages/s")
+            bench.add("signalling", figure.who, figure.protocol, records=figure.messages, bytes=figure.octets,
+                      seconds=figure.seconds, note=figure.note)  # fmt: skip
+
+
 def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scales: list[int]) -> None:
     """All the parts that were asked for, in order."""
     files = {}
@@ -216,6 +228,7 @@ def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scale
         "memory": lambda: measure_memory(bench, scales),
         "start": lambda: measure_start(bench),
         "cdr": lambda: measure_cdr(bench),
+        "signalling": lambda: measure_signalling(bench),
     }
     for part in parts:
         say(f"== {part}")
