@@ -133,6 +133,12 @@ class Shard:
         for array in (array for pool in self._pools for array in pool):
             array.view(np.uint8)[::PAGE] = 0
 
+    @property
+    def octets(self) -> int:
+        """Memory of all tables, when all of their rows are in use."""
+        outs = (self.flow, self.session, self.presence, self.procedure, self.apn_text, self.assembly_data)
+        return sum(array.nbytes for pool in self._pools for array in pool) + sum(array.nbytes for array in outs)
+
     def apns(self) -> list[str]:
         """The access point names met so far, by their row."""
         rows = self.apn_text[: self.words[APNS]]
