@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,9 @@ from probe.live_probe import Live, LiveOptions, Status
 from probe.packet_socket import PacketRing, RingOptions
 from probe.run import check_out, grains_option, processors
 from probe.status_file import write_status
+
+if TYPE_CHECKING:
+    from probe.metrics import Metrics
 
 __all__ = ["live_command"]
 
@@ -102,6 +105,9 @@ def _closing(status: Status) -> Iterator[str]:
 )
 @click.option("--promiscuous/--not-promiscuous", default=True, help="Packets for other hosts too.  [default: yes]")
 @click.option("--hardware-time", is_flag=True, help="Stamps of the network card (it must keep UTC).")
+@click.option("--metrics", metavar="[HOST:]PORT", help="Serve Prometheus metrics there; on the loopback without HOST.")
+@click.option("--snapshot", type=DURATION, default="1m", show_default=True,
+              help="How often the state of sessions is kept, for the next start.")  # fmt: skip
 @click.option("--for", "seconds", type=DURATION, default=None, help="Stop after this time  [default: never]")
 @config_option
 def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, **rest: Any) -> None:
@@ -119,7 +125,14 @@ def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, *
         raise UsageError("an interface is named twice.")
     limits = Limits(flows=rest["max_flows"], sessions=rest["max_sessions"])
     options = LiveOptions(
-        rest["window"], rest["workers"], by, None, limits, rest["max_rows"], float(rest["seconds"] or 0)
+        rest["window"],
+        rest["workers"],
+        by,
+        None,
+        limits,
+        rest["max_rows"],
+        float(rest["seconds"] or 0),
+        rest["snapshot"],
     )
     identities = Identities.from_option(rest["identities"], rest["identity_key"])
     ring = RingOptions(
@@ -136,7 +149,14 @@ def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, *
         def open_rings() -> list[PacketRing]:
             return [PacketRing(name, ring, index) for index, name in enumerate(interfaces)]
 
-        live = Live(open_rings, out, identities, options, _tell, lambda status: write_status(out, status))
+        metrics = _metrics(rest["metrics"])
+
+        def each_second(status: Status) -> None:
+            write_status(out, status)
+            if metrics:
+                metrics.update(status)
+
+        live = Live(open_rings, out, identities, options, _tell, each_second)
         names = ", ".join(interfaces)
         _tell(f"listening on {names}; {live.memory >> 20:,} MiB for tables and rings; stop with Ctrl-C or SIGTERM.")
         with _stopped_by_signals(live):
@@ -144,6 +164,14 @@ def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, *
     for line in _closing(live.status()):
         click.echo(line)
     click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out}")
+
+
+def _metrics(address: str | None) -> "Metrics | None":
+    if not address:
+        return None
+    from probe.metrics import Metrics
+
+    return Metrics(address)
 
 
 def _compiled(expression: str | None) -> list[tuple[int, int, int, int]]:

@@ -8,6 +8,7 @@ with the kernel. Rows that come later (a time-out, a session that ends) go to fu
 are computed again when the next window closes.
 """
 
+import contextlib
 import os
 import threading
 import time
@@ -16,8 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from formats.kpi import Catalogue
+from kernels import shard as own
 from kernels.shard import LATENESS, WATERMARK, Limits
 from kernels.table import CAPACITY, LIVE
+from probe import snapshot
 from probe.accounts import Accounts
 from probe.errors import WiregaugeError
 from probe.identity import Identities
@@ -50,6 +53,7 @@ class LiveOptions(NamedTuple):
     limits: Limits = Limits()
     room: int = 1 << 20
     seconds: float = 0
+    snapshot_s: float = 60
 
 
 class Status(NamedTuple):
@@ -69,8 +73,10 @@ class Status(NamedTuple):
     waiting: int
     windows: int
     cpu_s: float
+    cpu: dict[str, float]
     memory: int
     trouble: str
+    running: bool
     interfaces: dict[str, tuple[int, int, bool]]
     """by name: packets, dropped, whether it is up"""
 
@@ -79,6 +85,18 @@ def resident() -> int:
     """Octets of memory of this process now."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def threads_cpu() -> dict[str, float]:
+    """Processor seconds of each thread of this process, by its name; those of one name together."""
+    names = {thread.native_id: thread.name for thread in threading.enumerate()}
+    ticks, seconds = os.sysconf("SC_CLK_TCK"), dict[str, float]()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # it has just ended
+            fields = (task / "stat").read_text().rpartition(")")[2].split()
+            name = names.get(int(task.name), "other")
+            seconds[name] = seconds.get(name, 0.0) + (int(fields[11]) + int(fields[12])) / ticks
+    return seconds
 
 
 class _Health:
@@ -110,6 +128,7 @@ class Live:
         self.sink = LiveSink(out, run_id, identities, self.window_ns, options.room)
         self.pipeline = Pipeline(self.window_ns, self.sink.put, options.workers, options.limits)
         self.pipeline.warm()
+        self._resume()
         self.rings = open_rings()
         self.stream = Rings(self.rings)
         self.kpis = _KpiThread(self._compute, self.window_ns)
@@ -119,7 +138,37 @@ class Live:
         self._losses: list[LedgerEntry] = []
         self._stopping = threading.Event()
         self._told = ""
+        self._ended = False
         self._down: set[str] = set()
+        self._keeper: threading.Thread | None = None
+        self._keep_at = time.monotonic() + options.snapshot_s
+
+    def _resume(self) -> None:
+        """Go on with the sessions of the probe that wrote here before."""
+        shards = [worker.shard for worker in self.pipeline.workers]
+        found = snapshot.read(self.out, shards)
+        if isinstance(found, str):
+            if found != snapshot.NONE:
+                self.tell(f"sessions of an earlier start are not taken over: {found}")
+            return
+        snapshot.load(shards, found, time.time_ns())
+        sessions = int(shards[0].words[own.SESSIONS + LIVE])
+        age_s = (time.time_ns() - found.time_ns) / 1e9
+        self.tell(f"going on with {sessions:,} sessions of a snapshot {age_s:,.0f} s old.")
+
+    def _keep(self, ended: bool = False) -> None:
+        """Copy the tables now, write them in a thread: a minute is enough for that."""
+        copy = snapshot.take([worker.shard for worker in self.pipeline.workers], ended)
+        self._keeper = threading.Thread(target=self._write_snapshot, args=(copy,), name="snapshot", daemon=True)
+        self._keeper.start()
+
+    def _await_keeper(self) -> None:
+        if self._keeper:
+            self._keeper.join()
+
+    def _write_snapshot(self, copy: snapshot.Snapshot) -> None:
+        with contextlib.suppress(OSError):  # a full disk is told of by the rows
+            snapshot.write(self.out, copy)
 
     @property
     def memory(self) -> int:
@@ -172,6 +221,9 @@ class Live:
         if before > self.closed:
             self._close(before)
         self._notice()
+        if time.monotonic() >= self._keep_at and not (self._keeper and self._keeper.is_alive()):
+            self._keep()
+            self._keep_at = time.monotonic() + self.options.snapshot_s
         self.each_second(self.status())
 
     def _lateness(self) -> int:
@@ -249,6 +301,8 @@ class Live:
         while (batch := self.stream.batch()) is not None:
             self._take(batch)
         self._count()
+        self._await_keeper()
+        self._keep(ended=True)
         self.pipeline.finish()
         self.pipeline.close()
         self._close(1 << 62)
@@ -256,8 +310,10 @@ class Live:
             self.sink.close()
         finally:
             self.kpis.close()
+            self._await_keeper()
             for ring in self.rings:
                 ring.close()
+        self._ended = True
         self.each_second(self.status())
 
     # --- how it fares ---------------------------------------------------------------------------------------------
@@ -281,8 +337,10 @@ class Live:
             waiting=self.sink.waiting + sum(writer.waiting for writer in self.sink.writers.values()),
             windows=self.windows,
             cpu_s=time.process_time(),
+            cpu=threads_cpu(),
             memory=resident(),
             trouble=self.sink.trouble or self.kpis.trouble,
+            running=not self._ended,
             interfaces={name: (s.packets - s.dropped, s.dropped, name not in self._down) for name, s in stats.items()},
         )
 

@@ -11,6 +11,7 @@ Nothing is copied, and no library stands between. Needs CAP_NET_RAW.
 
 import array
 import contextlib
+import errno
 import fcntl
 import mmap
 import select
@@ -80,7 +81,7 @@ def _program(instructions: Sequence[Instruction]) -> tuple[bytes, array.array]:
 def _cannot(interface: str, problem: OSError) -> InputError:
     if isinstance(problem, PermissionError):
         words, remedy = "capturing is not permitted", "Run it as root, or give it CAP_NET_RAW."
-    elif problem.errno in (19, 6):  # ENODEV, ENXIO
+    elif problem.errno in (None, errno.ENODEV, errno.ENXIO):  # none: of if_nametoindex
         names = ", ".join(name for _, name in socket.if_nameindex())
         words, remedy = "there is no such interface", f"There are {names}."
     else:

@@ -19,7 +19,7 @@ from probe.packet_socket import PacketRing, RingBlock
 __all__ = ["Rings"]
 
 MILLISECOND = 10**6
-SLACK_MS = 20  # on top of a block's retirement: until the kernel's timer has run and we have looked
+SLACK_MS = 80  # on top of a block's retirement: until the kernel's timer has run on a busy machine
 
 
 class Rings:
@@ -42,8 +42,9 @@ class Rings:
         """What has come in, in order of time; None for nothing."""
         if len(self.rings) == 1:
             return self._passed_on(self.rings[0])
+        now = time.time_ns()  # before they are looked at: what comes meanwhile is later
         blocks = [(ring, block) for ring in self.rings if (block := ring.read()) is not None]
-        horizon = min(self._reached(ring, dict(blocks)) for ring in self.rings)
+        horizon = min(self._reached(ring, dict(blocks), now) for ring in self.rings)
         pieces = [self.waiting, *((block.data, block.records) for _, block in blocks)]
         data, records = _joined(pieces)
         for ring, block in blocks:
@@ -63,12 +64,12 @@ class Rings:
             self.last = int(block.records["ts"][-1])
         return Batch(block.data, block.records, lambda: ring.release(block))
 
-    def _reached(self, ring: PacketRing, blocks: dict[PacketRing, RingBlock]) -> int:
+    def _reached(self, ring: PacketRing, blocks: dict[PacketRing, RingBlock], now: int) -> int:
         """The time before which this ring will bring nothing more."""
         block = blocks.get(ring)
         if block is not None and len(block.records):
             return int(block.records["ts"].max())
-        return time.time_ns() - (ring.options.retire_ms + SLACK_MS) * MILLISECOND
+        return now - (ring.options.retire_ms + SLACK_MS) * MILLISECOND
 
 
 def _joined(pieces: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

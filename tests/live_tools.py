@@ -21,6 +21,7 @@ from probe.packet_socket import PacketRing, RingOptions
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-c", "from probe.cli import main; main()"]
 PATIENCE_S = 120
+COMPILING_S = 900
 
 
 def why_not() -> str:
@@ -91,7 +92,7 @@ class Probe:
         (out / ".status.json").unlink(missing_ok=True)
         named = [word for name in interfaces for word in ("--interface", name)]
         self.process = place.start(*COMMAND, "live", *named, "--out", str(out), "--identities", "clear", *options)
-        self.until(lambda status: True)
+        self.until(lambda status: True, COMPILING_S)
 
     def status(self) -> dict[str, Any] | None:
         """What it said last of itself."""
