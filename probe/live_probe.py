@@ -39,7 +39,7 @@ __all__ = ["Live", "LiveOptions", "Status"]
 SECOND = 10**9
 LOOK_EVERY_S = 1.0
 WAIT_S = 0.05
-SILENCE_S = 1.0  # so much behind now is the clock kept on a silent link
+SILENCE_S = 5.0  # so much behind now is the clock kept on a silent link
 RING_LOSS = "kernel_ring"
 
 
@@ -298,7 +298,7 @@ class Live:
 
     def _finish(self) -> None:
         """Drain: everything that is alive is written as `drained`, and every window gets its KPIs."""
-        while (batch := self.stream.batch()) is not None:
+        while (batch := self.stream.batch(last=True)) is not None:
             self._take(batch)
         self._count()
         self._await_keeper()

@@ -38,8 +38,8 @@ class Rings:
         if any(event & select.POLLERR for _, event in self._poll.poll(int(seconds * 1000))):
             time.sleep(seconds)  # a vanished interface is always ready
 
-    def batch(self) -> Batch | None:
-        """What has come in, in order of time; None for nothing."""
+    def batch(self, last: bool = False) -> Batch | None:
+        """What has come in, in order of time; None for nothing. `last`: nothing waits for what may come yet."""
         if len(self.rings) == 1:
             return self._passed_on(self.rings[0])
         now = time.time_ns()  # before they are looked at: what comes meanwhile is later
@@ -49,7 +49,7 @@ class Rings:
         data, records = _joined(pieces)
         for ring, block in blocks:
             ring.release(block)
-        cut = int(np.searchsorted(records["ts"], horizon, side="right"))
+        cut = len(records) if last else int(np.searchsorted(records["ts"], horizon, side="right"))
         self.waiting = (data, records[cut:])
         if not cut:
             return None
