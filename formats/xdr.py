@@ -423,7 +423,7 @@ HEALTH = Table(
     "how one interface of a live probe fared in one window, or in the part of it that the probe ran",
     (
         Column("window_start", "time", "", "start of the window"),
-        Column("time", "time", "", "when this was written"),
+        Column("written_time", "time", "", "when this was written"),
         Column("source", "derived", "", "interface"),
         Column("packets", "count", "", "packets that were read"),
         Column("dropped", "count", "", "packets that the kernel dropped because the ring was full"),

@@ -128,6 +128,8 @@ class Live:
         self.sink = LiveSink(out, run_id, identities, self.window_ns, options.room)
         self.pipeline = Pipeline(self.window_ns, self.sink.put, options.workers, options.limits)
         self.pipeline.warm()
+        for worker in self.pipeline.workers:
+            worker.shard.touch()  # all of its memory now, none later
         self._resume()
         self.rings = open_rings()
         self.stream = Rings(self.rings)

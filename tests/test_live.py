@@ -20,9 +20,9 @@ import pytest
 from click.testing import CliRunner
 
 from probe.run import run_command
-from tests.live_tools import COMMAND, PATIENCE_S, Namespace, Probe, recording, why_not
 from tests.test_invariance import pcap, read_packets
 from tools.scenario import PRESETS, RADIO_PRESETS, generate
+from tools.wire import COMMAND, PATIENCE_S, Namespace, Probe, recording, why_not
 
 WHY_NOT = why_not()
 pytestmark = [
@@ -239,7 +239,9 @@ def test_the_join_holds_across_a_restart(
     read_again(tmp_path / "part0.pcap", before, "--window", "1h")
     read_again(tmp_path / "whole.pcap", whole, "--window", "1h")
     expected = ledger(whole, "joined") - ledger(before, "joined")
-    late = 0.05 * expected  # packets of tunnels that had just been taken down, which are not waited for across a restart
+    late = (
+        0.05 * expected
+    )  # packets of tunnels that had just been taken down, which are not waited for across a restart
     assert 100 < expected - late <= second["joined"] <= expected
 
 

@@ -1,6 +1,6 @@
 """Network namespaces with a pair of interfaces, the probe and the replay tool in them, and what they say.
 
-python -m tests.live_tools record IF FILE      packets of an interface to a pcap file of nanoseconds, until SIGTERM
+python -m tools.wire record IF FILE      packets of an interface to a pcap file of nanoseconds, until SIGTERM
 """
 
 import json
@@ -133,7 +133,7 @@ class Probe:
 def recording(place: Namespace, path: Path, interface: str = "b0") -> Iterator[None]:
     """Meanwhile the packets of an interface are kept in a file, with the same stamps."""
     path.unlink(missing_ok=True)
-    process = place.start(sys.executable, "-m", "tests.live_tools", "record", interface, str(path))
+    process = place.start(sys.executable, "-m", "tools.wire", "record", interface, str(path))
     while not path.exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
