@@ -426,7 +426,7 @@ HEALTH = Table(
         Column("written_time", "time", "", "when this was written"),
         Column("source", "derived", "", "interface"),
         Column("packets", "count", "", "packets that were read"),
-        Column("dropped", "count", "", "packets that the kernel dropped because the ring was full"),
+        Column("packets_dropped", "count", "", "packets that the kernel dropped because the ring was full"),
         Column("ring_fill_pct", "pct", "%", "the fullest that the ring was seen"),
         Column("lag_ms", "ms", "ms", "the longest from a packet's time to its being read"),
         Column("table_fill_pct", "pct", "%", "fill of the fullest table of the probe's state"),

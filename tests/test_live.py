@@ -201,7 +201,7 @@ def test_a_ring_too_small_loses_but_counts(wire: Namespace, captures_of: dict[st
     assert balanced(tmp_path / "live") == packets
     assert ledger(tmp_path / "live", "dropped") == status["dropped"]
     health = ds.dataset(tmp_path / "live" / "probe_health").to_table().to_pylist()
-    assert sum(row["dropped"] for row in health) == status["dropped"]
+    assert sum(row["packets_dropped"] for row in health) == status["dropped"]
 
 
 def test_windows_close_on_a_silent_link(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
