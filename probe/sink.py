@@ -11,7 +11,7 @@ import numpy as np
 
 from formats import xdr
 from probe.identity import Identities
-from probe.tables import Names, ledger_table, to_arrow
+from probe.tables import Names, plain_table, to_arrow
 from probe.writer import TableWriter
 
 __all__ = ["LedgerEntry", "Sink"]
@@ -22,7 +22,7 @@ WAITING = 16
 WRITERS = 4
 """Tables that are finished at a time."""
 
-_TABLES = tuple(table for table in xdr.TABLES if table is not xdr.LEDGER)
+_TABLES = tuple(table for table in xdr.TABLES if table not in xdr.PLAIN_TABLES)
 
 
 class LedgerEntry(NamedTuple):
@@ -90,7 +90,7 @@ class Sink:
         for entry in ledger:
             by_window.setdefault(entry.window_start, []).append(entry)
         for window, entries in sorted(by_window.items()):
-            self.ledger.write_table(ledger_table(entries), window)
+            self.ledger.write_table(plain_table(xdr.LEDGER, entries), window)
         self.ledger.close()
 
     def abort(self) -> None:
