@@ -84,9 +84,9 @@ def write_part(path: Path, table: pa.Table) -> None:
 
 
 def _by_window(rows: np.ndarray, times: np.ndarray, windows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """A copy of the rows of each window, moved once: many windows are open where records span hours."""
+    """The rows of each window, moved once: many windows are open where records span hours."""
     if windows.size == 1:
-        yield int(windows[0]), rows.copy()
+        yield int(windows[0]), rows
         return
     at = np.searchsorted(windows, times).astype(np.uint16 if windows.size <= 1 << 16 else np.int64)
     counts = np.bincount(at, minlength=windows.size)
@@ -118,7 +118,7 @@ class TableWriter:
         self._written: set[Path] = set()
 
     def write(self, rows: np.ndarray) -> None:
-        """Take kernel rows (copied) of any windows; full parts are written at once."""
+        """Take kernel rows of any windows; they are kept until a part is full, and must not change before."""
         for first in range(0, rows.size, self.rows_per_part):
             self._take(rows[first : first + self.rows_per_part])
 
@@ -127,9 +127,6 @@ class TableWriter:
             self.flush()
         times = np.ascontiguousarray(rows["window"])
         windows = np.unique(times)
-        if rows.size == self.rows_per_part and windows.size == 1:  # a full part: no need to keep a copy
-            self._write_rows(rows, int(windows[0]))
-            return
         for window, mine in _by_window(rows, times, windows):
             self._waiting.setdefault(window, []).append(mine)
         self._rows_waiting += rows.size
