@@ -24,6 +24,7 @@ from probe.archive_files import Names, Scanner, is_packed, recognise_file
 from probe.archive_rejects import Rejects
 from probe.archive_rows import Put, keys_of_calls, unlike, write_calls, write_messages, write_sessions
 from probe.archive_store import HELD, Collected, Store, parts_for
+from probe.feed_copies import MOST, Copies
 from probe.finding import STDIN, Refusal
 from probe.sink import LedgerEntry
 
@@ -47,7 +48,7 @@ class _Account:
     def __init__(self, file: ArchiveFile, number: int, folder: Path) -> None:
         self.name, self.measured = file.name, file.feed is None
         self.cells: dict[tuple[int, str, str], list[int]] = defaultdict(lambda: [0, 0])
-        self.octets = self.rows = 0
+        self.octets = 0
         self.rejects = Rejects(file.name, number, folder, "octet" if self.measured else "line")
 
     def add(self, window: int, stage: str, reason: str, records: int, octets: int) -> None:
@@ -93,6 +94,8 @@ class Archive:
         self.problems: list[str] = []
         self.span: tuple[int, int] | None = None
         self._windows: set[int] = set()
+        several = sum(file.feed is not None for file in self.files) > 1
+        self._copies = Copies() if several else None
 
     def run(self, put: Put, window_ns: int, out: Path, run_id: str) -> list[LedgerEntry]:
         """Read all files, write their rows through `put`, refused octets under `out`; the ledger of it."""
@@ -112,6 +115,8 @@ class Archive:
             store.close()
             for account in accounts:
                 account.rejects.abort()
+        if self._copies and self._copies.full:
+            self.problems.append(f"rows that stand in several files of feeds: looked for in the first {MOST:,} only")
         if names.full:
             self.problems.append("more than 65,536 distinct names (access points, reasons): the rest are null")
         self.span = (min(self._windows), max(self._windows) + window_ns) if self._windows else None
@@ -168,20 +173,23 @@ class Archive:
     ) -> None:
         """Write the rows of a feed; those of its sessions are records that come back to be put together."""
         assert file.feed is not None
-        counted = self._counted(put)
-        for some in read_feed(FeedSource(file.name, file.feed), names, window_ns):
+        counted, trouble = self._counted(put), ""
+        for some in read_feed(FeedSource(file.name, file.feed), names, window_ns, self._copies, source):
             account.rejects.add(some.rejects)
+            trouble = trouble or some.trouble
             if some.records is not None:
                 some.records.sessions["source"] = source
-                some.records.sessions["offset"] += account.rows
-                account.rows += some.read
                 store.add(some.records)
                 continue
-            self.records["decoded"] += some.read
-            counted(file.feed.table, some.rows, names.texts())
-            windows, counts = np.unique(some.windows, return_counts=True)
-            for window, count in zip(windows.tolist(), counts.tolist(), strict=True):
-                account.add(window, "decoded", file.feed.name, count, 0)
+            if some.rows.size:
+                counted(file.feed.table, some.rows, names.texts())
+            for stage, of_rows in (("decoded", some.windows), ("duplicate", some.again)):
+                self.records[stage] += of_rows.size
+                windows, counts = np.unique(of_rows, return_counts=True)
+                for window, count in zip(windows.tolist(), counts.tolist(), strict=True):
+                    account.add(window, stage, file.feed.name, count, 0)
+        if trouble:
+            self.problems.append(f"{file.name}: damaged: {trouble}")
 
     def _write(
         self, collected: Collected, accounts: Sequence[_Account], window_ns: int, names: Names, put: Put

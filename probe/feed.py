@@ -18,6 +18,13 @@ _EXTRA = {"subscriber": "digits", "device_tac": "digits"}
 """Derived columns that a feed fills: with the IMSI and the IMEI."""
 
 
+_NOT_OF_RECORDS = {
+    "cell_first", "cell_last", "source", "end_reason", "ue_ipv6", "setup_ms", "dropped", "packets_up", "packets_down",
+    "slice",
+}  # fmt: skip
+"""Columns of a session that its records do not carry: found when they are put together, or not at all."""
+
+
 def feed_columns(table: str) -> dict[str, str]:
     """The columns that a feed for `table` can fill, and their kinds."""
     declared = next(t for t in xdr.TABLES if t.name == table)
@@ -25,7 +32,7 @@ def feed_columns(table: str) -> dict[str, str]:
     kinds |= {name: kind for name, kind in _EXTRA.items() if any(c.name == name for c in declared.columns)}
     if table == "session":
         kinds["cell"] = "cell"
-        kinds = {n: k for n, k in kinds.items() if n not in ("cell_first", "cell_last", "source", "end_reason")}
+        kinds = {name: kind for name, kind in kinds.items() if name not in _NOT_OF_RECORDS}
     return kinds
 
 

@@ -14,13 +14,16 @@ import pyarrow.compute as pc
 
 from formats import xdr
 from formats.addresses import CELL_CGI, CELL_ECGI, CELL_NCGI, NO_DIGITS
+from formats.cdr import FEED_TYPE
+from formats.cdr_rows import CONTAINER_BLANK, RECORD_BLANK, SERVICE, SESSION_RECORD, VOLUME, first_words
 from formats.feed import BYTES, MILLISECONDS, Feed, Source
+from kernels.feed_rows import fill_rows, finish_sessions
 from kernels.feed_text import addresses_of, cells_of, digits_of, identities_of, integers_of
 from probe.archive_files import Names
 from probe.archive_rows import blank_row
 from probe.feed import feed_columns
 
-__all__ = ["Flaw", "Mapped", "Mapper"]
+__all__ = ["Flaw", "Mapped", "Mapper", "repeated"]
 
 _NUMBER = r"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$"
 _EPOCHS = {"epoch_s": 1e9, "epoch_ms": 1e6, "epoch_us": 1e3, "epoch_ns": 1.0}
@@ -38,12 +41,21 @@ class Flaw(NamedTuple):
     expected: str
 
 
+_OF_RECORDS = {
+    "start_time": "opened", "end_time": "started", "ue_ip": "ue", "session_id": "charging_id", "cause_code": "cause",
+    "bytes_up": "up", "bytes_down": "down",
+}  # fmt: skip
+"""Rows of sessions are records that are put together: where the columns of a feed stand in a SESSION_RECORD."""
+
+
 class Mapped(NamedTuple):
-    """Rows of a batch that are whole, which rows of the batch they are, and what could not be read."""
+    """Rows of a batch (of sessions: SESSION_RECORD) that are whole, which rows of the batch they are, and what could not be read."""
 
     rows: np.ndarray
     kept: np.ndarray
     flaws: list[Flaw]
+    volumes: np.ndarray | None = None
+    """of sessions the container of each"""
 
 
 Values = tuple[np.ndarray, np.ndarray]
@@ -59,8 +71,18 @@ def _text(array: Any) -> pa.Array:
     return array if pa.types.is_string(array.type) else array.cast(pa.string())
 
 
+def _told(array: Any) -> np.ndarray:
+    """bool[n]: where an array has a value."""
+    if not array.null_count:
+        return np.ones(len(array), bool)
+    told: np.ndarray = array.is_valid().to_numpy(zero_copy_only=False)
+    return told
+
+
 def _plain(array: pa.Array, null: Any, kind: Any) -> Values:
-    there = array.is_valid().to_numpy(zero_copy_only=False)
+    there = _told(array)
+    if not array.null_count:
+        return array.to_numpy(zero_copy_only=False).astype(kind, copy=False), there
     return array.fill_null(null).to_numpy(zero_copy_only=False).astype(kind, copy=False), there
 
 
@@ -91,7 +113,7 @@ def _each(array: Any, read: Callable[[str], Any], null: Any, kind: Any) -> Value
 
 def _decimals(array: pa.Array) -> Values:
     """The digits of decimals without their point, as int64: exact where a double is not."""
-    there = array.is_valid().to_numpy(zero_copy_only=False)
+    there = _told(array)
     low = np.frombuffer(array.buffers()[1], np.int64)[2 * array.offset :: 2][: len(array)]
     return np.where(there, low, 0), there
 
@@ -132,7 +154,9 @@ def _iso(text: str, zone: ZoneInfo) -> int:
 
 
 def _octets(text: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets and octets of an array of strings."""
+    """Offsets and octets of an array of strings; null is empty."""
+    if text.null_count:
+        text = text.fill_null("")
     offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
     buffer = text.buffers()[2]
     data = np.frombuffer(buffer, np.uint8) if buffer is not None and buffer.size else np.zeros(1, np.uint8)
@@ -140,7 +164,7 @@ def _octets(text: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _digits(array: Any) -> Values:
-    text = _text(array).fill_null("")
+    text = _text(array)
     out = np.empty(len(text), np.uint64)
     digits_of(*_octets(text), out)
     return out, out != NO_DIGITS
@@ -149,9 +173,9 @@ def _digits(array: Any) -> Values:
 def _fast(array: Any, read: Callable[..., None], slow: Callable[[pa.Array], Values], kind: Any) -> Values:
     """Read texts by a kernel, and by `slow` those that it cannot."""
     text = _text(array)
-    told = text.is_valid().to_numpy(zero_copy_only=False)
+    told = _told(text)
     out, good = np.empty(len(text), kind), np.empty(len(text), np.uint8)
-    read(*_octets(text.fill_null("")), out, good)
+    read(*_octets(text), out, good)
     there = good.astype(bool) & told
     if (rest := np.flatnonzero(told & ~there)).size:
         values, known = slow(text.take(pa.array(rest)))
@@ -164,27 +188,35 @@ def _integers(array: Any) -> Values:
     if not pa.types.is_string(array.type):
         return _plain(_numbers(array), 0.0, np.float64)
     text = _text(array)
-    told = text.is_valid().to_numpy(zero_copy_only=False)
+    told = _told(text)
     out, good = np.empty(len(text), np.int64), np.empty(len(text), np.uint8)
-    integers_of(*_octets(text.fill_null("")), out, good)
+    integers_of(*_octets(text), out, good)
     if (good.astype(bool) | ~told).all():
         return out, told
     return _plain(_numbers(text), 0.0, np.float64)
 
 
+def _based(array: Any, base: int) -> Values:
+    """int64 of whole numbers to a base."""
+    if base == 10 and pa.types.is_string(array.type):
+        values, there = _integers(array)
+        return values.astype(np.int64), there & (values == np.trunc(values))
+    return _each(array, lambda text: int(text, base), 0, np.int64)
+
+
 def _identities(array: Any) -> Values:
     text = _text(array)
     out = np.empty(len(text), np.int64)
-    identities_of(*_octets(text.fill_null("")), out)
-    return out, text.is_valid().to_numpy(zero_copy_only=False)
+    identities_of(*_octets(text), out)
+    return out, _told(text)
 
 
 def _addresses(array: Any) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
     """Both halves of addresses: IPv4 by a kernel."""
     text = _text(array)
-    told = text.is_valid().to_numpy(zero_copy_only=False)
+    told = _told(text)
     high, low, good = np.zeros(len(text), np.uint64), np.empty(len(text), np.uint64), np.empty(len(text), np.uint8)
-    addresses_of(*_octets(text.fill_null("")), low, good)
+    addresses_of(*_octets(text), low, good)
     there = good.astype(bool) & told
     if (rest := np.flatnonzero(told & ~there)).size:
         others = text.take(pa.array(rest))
@@ -229,6 +261,61 @@ def _flag(text: str) -> int:
     raise ValueError(text)
 
 
+def repeated(row: np.ndarray, count: int) -> np.ndarray:
+    """`row` (one structured row) `count` times, copied a word at a time."""
+    octets = row.dtype.itemsize
+    word = np.int64 if octets % 8 == 0 else np.uint8
+    rows = np.empty((count, octets // np.dtype(word).itemsize), word)
+    rows[:] = row.view(word)
+    return rows.reshape(-1).view(row.dtype)
+
+
+class _Records:
+    """Columns of SESSION_RECORD on their way to rows."""
+
+    dtype = SESSION_RECORD
+    blank = first_words(RECORD_BLANK, SESSION_RECORD)
+
+    def __init__(self, count: int, fields: int) -> None:
+        self.size = count
+        self._places: list[int] = []
+        self._columns = np.empty((fields, count), np.int64)
+
+    def __getitem__(self, field: str) -> np.ndarray:
+        """A column that was put before."""
+        place = self.dtype.names.index(field)
+        if place not in self._places:
+            return np.full(self.size, self.blank[field][0])
+        return self._columns[self._places.index(place)]
+
+    def put(self, field: str, values: np.ndarray, there: np.ndarray) -> None:
+        """Take a column, null where it is not there."""
+        column = self._columns[len(self._places)]
+        column[:] = values.view(np.int64) if values.dtype == np.uint64 else values
+        if not there.all():
+            column[~there] = self.blank[field].view(np.int64)[0]
+        self._places.append(self.dtype.names.index(field))
+
+    def rows(self, kept: np.ndarray) -> "Sessions":
+        """The rows that are kept, whole."""
+        used = len(self._places)
+        columns = self._columns[:used] if kept.size == self.size else self._columns[:used, kept]
+        columns = np.ascontiguousarray(columns)
+        words = np.empty((kept.size, len(self.dtype)), np.int64)
+        fill_rows(self.blank.view(np.int64), np.array(self._places, np.int64), columns, words)
+        rows, volumes = words.reshape(-1).view(self.dtype), np.empty(kept.size, VOLUME)
+        blank = first_words(CONTAINER_BLANK, VOLUME).view(np.recarray)
+        finish_sessions(columns, FEED_TYPE, SERVICE, blank, rows.view(np.recarray), volumes.view(np.recarray))
+        return Sessions(rows, volumes)
+
+
+class Sessions(NamedTuple):
+    """SESSION_RECORD[n] and the one container of each, VOLUME[n]: partial ones are put together, volumes laid out."""
+
+    records: np.ndarray
+    volumes: np.ndarray
+
+
 class Mapper:
     """Maps the batches of one feed; names of access points and the like go to a table of the run."""
 
@@ -237,41 +324,46 @@ class Mapper:
         self.table = next(t for t in xdr.TABLES if t.name == feed.table)
         self.kinds = feed_columns(feed.table)
         self.declared = {c.name: c for c in self.table.columns}
-        extra = [("cell", "u8")] if feed.table == "session" else []
-        self.blank = np.zeros(1, np.dtype(self.table.dtype.descr + extra)) if extra else blank_row(self.table)
-        if extra:
-            for name in self.table.dtype.names or ():
-                self.blank[name] = blank_row(self.table)[name]
+        self.fields = {"subscriber": "imsi", "device_tac": "imei"}
+        self.blank = blank_row(self.table)
+        if feed.table == "session":
+            self.fields |= _OF_RECORDS
 
     def map(self, batch: pa.RecordBatch) -> Mapped:
         """Kernel rows of a batch."""
-        rows, flaws = self.blank.repeat(batch.num_rows), []
-        keep = np.ones(batch.num_rows, bool)
+        keep, flaws = np.ones(batch.num_rows, bool), []
+        session = self.feed.table == "session"
+        rows: Any = _Records(batch.num_rows, 2 * len(self.feed.map)) if session else repeated(self.blank, batch.num_rows)
         for column, source in self.feed.map:
             values, there, text, expected = self._column(batch, column, source, rows)
-            if text is not None:
-                told = text.is_valid().to_numpy(zero_copy_only=False)
-                for row in np.flatnonzero(told & ~there)[:1000].tolist():
-                    flaws.append(Flaw(row, column, str(text[row].as_py()), expected))
-            if source.required or column == "start_time":
-                if text is not None:
-                    for row in np.flatnonzero(~told)[:1000].tolist():
-                        flaws.append(Flaw(row, column, "", expected))
+            required = source.required or column == "start_time"
+            if text is not None and not there.all():
+                told = _told(text)
+                wrong = told & ~there if not required else ~there
+                for row in np.flatnonzero(wrong)[:1000].tolist():
+                    flaws.append(Flaw(row, column, str(text[row].as_py()) if told[row] else "", expected))
+            if required:
                 keep &= there
             self._put(rows, column, values, there)
-        rows["window"] = rows["start_time"] // self.window_ns * self.window_ns
         kept = np.flatnonzero(keep)
+        if isinstance(rows, _Records):
+            sessions = rows.rows(kept)
+            return Mapped(sessions.records, kept, flaws, sessions.volumes)
+        rows["window"] = rows["start_time"] // self.window_ns * self.window_ns
         return Mapped(rows if kept.size == rows.size else rows[kept], kept, flaws)
 
-    def _put(self, rows: np.ndarray, column: str, values: Any, there: np.ndarray) -> None:
+    def _put(self, rows: Any, column: str, values: Any, there: np.ndarray) -> None:
+        field = self.fields.get(column, column)
+        parts = [(field, values)]
         if self.kinds[column] == "ip":
-            rows[f"{column}_hi"][there], rows[f"{column}_lo"][there] = values[0][there], values[1][there]
-            return
-        field = {"subscriber": "imsi", "device_tac": "imei"}.get(column, column)
-        if there.all():
-            rows[field] = values
-        else:
-            rows[field][there] = values[there]
+            parts = [(f"{field}_hi", values[0]), (f"{field}_lo", values[1])]
+        for name, each in parts:
+            if isinstance(rows, _Records):
+                rows.put(name, each, there)
+            elif there.all():
+                rows[name] = each
+            else:
+                rows[name][there] = each[there]
 
     def _array(self, batch: pa.RecordBatch, name: str) -> Any:
         """A source field by name, or by position from 1."""
@@ -290,37 +382,38 @@ class Mapper:
             return np.rint(numbers * _scale(kind, source)), there, None, "a number"
         if source.constant:
             array = pa.repeat(pa.scalar(source.constant), batch.num_rows)
-        elif kind == "cell" and source.form != "text":
-            array = self._cell_parts(batch, source)
         else:
             array = self._array(batch, source.field)
         if source.values:
             array = _translated(array, source)
-        (values, there), expected = self._read(array, column, kind, source)
+        if kind == "cell" and source.form != "text":
+            (values, there), expected = self._cell_parts(batch, source), f"a cell as {source.form}"
+        else:
+            (values, there), expected = self._read(array, column, kind, source)
         for name, wanted in source.when:
             same = pc.equal(_text(self._array(batch, name)), wanted).fill_null(False)
             there = there & same.to_numpy(zero_copy_only=False)
             array = pc.if_else(same, array, pa.scalar(None, array.type))
         if source.after:
-            base = rows[source.after]
+            base = rows[self.fields.get(source.after, source.after)]
             there = there & (base != xdr.NEVER)
             values = base + values
         return values, there, (_text(array) if not pa.types.is_timestamp(array.type) else array), expected
 
-    def _cell_parts(self, batch: pa.RecordBatch, source: Source) -> pa.Array:
-        """MCC-MNC-ECI or MCC-MNC-LAC-CI of several fields."""
-        names = [source.plmn, *([source.area] if source.form == "cgi" else []), source.field]
-        parts = [_text(self._array(batch, name)) for name in names]
-        if source.base != 10:
-            base = source.base
-            for place in range(1, len(parts)):
-                values, there = _each(parts[place], lambda text: int(text, base), 0, np.int64)
-                parts[place] = pa.array(values, mask=~there).cast(pa.string())
-        plmn = pc.replace_substring(parts[0], "-", "")
-        network = pc.binary_join_element_wise(
-            pc.utf8_slice_codeunits(plmn, 0, 3), pc.utf8_slice_codeunits(plmn, 3), "-"
-        )
-        return pc.binary_join_element_wise(network, *parts[1:], "-")
+    def _cell_parts(self, batch: pa.RecordBatch, source: Source) -> Values:
+        """Coded cells of fields for the network, the area (where the form has one) and the cell."""
+        network, there = _each(self._array(batch, source.plmn), _plmn, 0, np.uint64)
+        number, known = _based(self._array(batch, source.field), source.base)
+        there = there & known & (number >= 0)
+        if source.form == "cgi":
+            area, told = _based(self._array(batch, source.area), source.base)
+            there &= told & (area >= 0) & (area < 1 << 16) & (number < 1 << 16)
+            kind = np.full(number.size, CELL_CGI, np.uint64)
+            number = area << 16 | number
+        else:
+            there &= number < 1 << 36
+            kind = np.where(number < 1 << 28, CELL_ECGI, CELL_NCGI).astype(np.uint64)
+        return kind << np.uint64(60) | network << np.uint64(36) | number.astype(np.uint64), there
 
     def _read(self, array: Any, column: str, kind: str, source: Source) -> tuple[Any, str]:
         if kind == "time":

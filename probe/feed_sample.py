@@ -108,7 +108,8 @@ def look(path: str) -> tuple[Feed, list[Seen]]:
     """The layout of a file, and its fields by its first rows."""
     feed = _layout(path)
     names = layout_of(feed, path) if feed.format == "csv" else []
-    first = next(iter(read_batches(feed, FeedFile(path))), None)
+    rows = next(iter(read_batches(feed, FeedFile(path))), None)
+    first = rows.batch if rows is not None else None
     batch = first.slice(0, 5000) if first is not None else pa.RecordBatch.from_pylist([])
     taken: set[str] = set()
     return feed, [_seen(name, batch.column(i).to_pylist(), taken) for i, name in enumerate(names or batch.schema.names)]
