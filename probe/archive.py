@@ -28,7 +28,7 @@ from probe.feed_copies import MOST, Copies
 from probe.finding import STDIN, Refusal
 from probe.sink import LedgerEntry
 
-__all__ = ["Archive", "ArchiveFile", "archive_lines", "claim"]
+__all__ = ["Archive", "ArchiveFile", "archive_lines", "claim", "counted_twice"]
 
 PACKED = 8
 """Octets that one octet of a packed file is thought to be."""
@@ -93,7 +93,7 @@ class Archive:
         self.octets = self.unknown = self.unreadable = 0
         self.problems: list[str] = []
         self.span: tuple[int, int] | None = None
-        self._windows: set[int] = set()
+        self.windows: set[int] = set()
         several = sum(file.feed is not None for file in self.files) > 1
         self._copies = Copies() if several else None
 
@@ -119,7 +119,7 @@ class Archive:
             self.problems.append(f"rows that stand in several files of feeds: looked for in the first {MOST:,} only")
         if names.full:
             self.problems.append("more than 65,536 distinct names (access points, reasons): the rest are null")
-        self.span = (min(self._windows), max(self._windows) + window_ns) if self._windows else None
+        self.span = (min(self.windows), max(self.windows) + window_ns) if self.windows else None
         return [entry for account in accounts for entry in account.entries()]
 
     def _size(self) -> int:
@@ -163,7 +163,7 @@ class Archive:
         """`put` that notes the windows of the rows."""
 
         def counted(table: str, rows: np.ndarray, texts: list[str]) -> None:
-            self._windows.update(np.unique(rows["window"]).tolist())
+            self.windows.update(np.unique(rows["window"]).tolist())
             put(table, rows, texts)
 
         return counted
@@ -255,11 +255,28 @@ class Archive:
             self.problems.append(f"{account.name}: {rejects.where} {offset:,}: {reason}{others}; see {out}/rejects")
 
 
+_OTHER_BATCHES = {
+    b"\x61": "a batch of TD.35 (NRTRDE) or the like, no TAP 3",
+    b"\x62": "a TAP 3 notification: it says that there was nothing to charge",
+    b"\x7f\x84\x16": "a RAP return batch (TD.32)",
+    b"\x7f\x84\x17": "a RAP acknowledgement (TD.32)",
+}
+"""By the first octets: application tags 1, 2, 534, 535."""
+
+
 def _no_archive(refusal: Refusal) -> Refusal:
-    """What is neither a capture nor records: of text, what to do about it."""
-    if not refusal.reason.startswith("text"):
-        return refusal
-    words = f"{refusal.reason}, and no feed fits it: see `wiregauge feed sample`"
+    """What is neither a capture nor records: which kind of file it is, of text what to do about it."""
+    words = refusal.reason
+    if words.startswith("text"):
+        words = f"{words}, and no feed fits it: see `wiregauge feed sample`"
+    elif words.startswith("no capture") and os.path.isfile(refusal.source):
+        try:
+            with open(refusal.source, "rb") as file:
+                head = file.read(4)
+        except OSError:
+            return refusal
+        told = [each for octets, each in _OTHER_BATCHES.items() if head.startswith(octets)]
+        words = told[0] if told else f"{words}; nor does a charging record begin there"
     return Refusal(refusal.source, words)
 
 
@@ -298,3 +315,19 @@ def archive_lines(archive: Archive) -> list[str]:
     if archive.unknown or archive.unreadable:
         lines.append(f"  fields passed over: {archive.unknown:,} unknown, {archive.unreadable:,} unreadable")
     return lines
+
+
+def counted_twice(archive: Archive, windows: set[int]) -> list[str]:
+    """What to say where captures and records tell of the same time.
+
+    The rule: each source is believed, and what two tell of is not matched, since nothing that both have names a session
+    beyond doubt. So octets, sessions and time that both saw count twice.
+    """
+    both = sorted(archive.windows & windows)
+    if not both:
+        return []
+    first, last = (np.datetime64(at, "ns").astype("datetime64[m]") for at in (both[0], both[-1]))
+    return [
+        f"captures and charging records both tell of {len(both):,} windows ({first}Z to {last}Z): traffic that is in both "
+        "counts twice. Run them into folders of their own to compare them."
+    ]

@@ -1,5 +1,6 @@
 """Files of text and columns in a run: which feed they are of, and their rows as xDR rows."""
 
+import csv
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -39,15 +40,19 @@ def _columns_of(feed: Feed, path: str) -> list[str]:
     return [] if first is None else list(first.batch.schema.names)
 
 
+def _begins_json(path: str) -> bool:
+    with FeedFile(path).file() as file:
+        return file.read(1 << 10).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+
+
 def _fits(feed: Feed, path: str) -> bool:
     """Whether a file looks as the feed says, and its first rows can be read."""
-    columns = _columns_of(feed, path)
-    if feed.match_header and not set(feed.match_header) <= {c.strip() for c in columns}:
+    if feed.format == "jsonl" and not _begins_json(path):
         return False
     if feed.match_header:
-        return True
-    wanted = feed.match_columns if feed.format == "csv" else 0
-    if wanted and len(layout_of(feed._replace(columns=()), path)) != wanted:
+        return set(feed.match_header) <= {c.strip() for c in _columns_of(feed, path)}
+    wanted = feed.match_columns if feed.format == "csv" else ()
+    if wanted and len(layout_of(feed._replace(columns=()), path)) not in wanted:
         return False
     first = next(iter(read_batches(feed, FeedFile(path))), None)
     if first is None:
@@ -64,7 +69,7 @@ def find_feed(path: str, own: Sequence[Feed] = ()) -> Feed | None:
         try:
             if _fits(feed, path):
                 return feed
-        except (OSError, pa.ArrowInvalid, UnicodeDecodeError, StopIteration):
+        except (OSError, pa.ArrowInvalid, UnicodeDecodeError, StopIteration, csv.Error):
             continue
     return None
 

@@ -60,6 +60,14 @@ def _source(column: str, kind: str, told: Mapping[str, Any]) -> Source:
     return Source(field=str(told.get("from", "")), constant=constant, values=values, when=when, **rest)
 
 
+def _counts(told: Any) -> tuple[int, ...]:
+    """A number of columns or several, in order."""
+    counts = (told,) if isinstance(told, int) else tuple(told)
+    if not all(isinstance(count, int) for count in counts):
+        raise _Flawed(f"[match] columns is {told!r}: expected a number or a list of numbers")
+    return tuple(sorted(counts))
+
+
 def _feed(told: Mapping[str, Any]) -> Feed:
     for key in ("name", "format", "table", "map"):
         if key not in told:
@@ -86,7 +94,7 @@ def _feed(told: Mapping[str, Any]) -> Feed:
     lists: dict[str, Any] = {k: tuple(told[k]) for k in ("columns", "widths", "nulls", "ignore") if k in told}
     return Feed(
         told["name"], told.get("meaning", ""), told["format"], told["table"], lists.pop("columns", ()), mapped,
-        match_header=tuple(match.get("header", ())), match_columns=match.get("columns", 0), **plain, **lists,
+        match_header=tuple(match.get("header", ())), match_columns=_counts(match.get("columns", ())), **plain, **lists,
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Files of text and columns as Arrow record batches of strings (text) or of what they hold (columns)."""
 
+import csv
 import io
 import queue
 import threading
@@ -8,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 import pyarrow.json as pajson
 import pyarrow.parquet as pq
 
@@ -82,10 +82,11 @@ def lines_before(feed: Feed, path: str) -> int:
 
 
 def layout_of(feed: Feed, path: str) -> list[str]:
-    """The names of a text file's fields: its header, the feed's columns, or f0, f1, ..."""
+    """The names of a text file's fields: its header, the feed's columns (of which a file may lack the last), or f0, f1,
+    ..."""
     if feed.comment:
         return _comments(feed, path)[1]
-    if feed.columns and not feed.header:
+    if feed.columns and not feed.header and len(feed.match_columns) < 2:
         return list(feed.columns)
     opened = FeedFile(path)
     with opened.file() as file:
@@ -93,13 +94,13 @@ def layout_of(feed: Feed, path: str) -> list[str]:
             file.readline(1 << 20)
         line = file.readline(1 << 20)
     text = line.decode("utf-8" if feed.encoding == "utf8" else feed.encoding, "replace").rstrip("\r\n")
-    options = pacsv.ParseOptions(delimiter=feed.delimiter, quote_char=feed.quote or False)
     if not text:
         return []
-    reading = pacsv.ReadOptions(autogenerate_column_names=True)
-    strings = pacsv.ConvertOptions(column_types={f"f{i}": pa.string() for i in range(4096)})
-    row = pacsv.read_csv(io.BytesIO(text.encode() + b"\n"), reading, options, strings)
-    return [str(c[0]) for c in row.columns] if feed.header else row.column_names
+    quoting = csv.QUOTE_MINIMAL if feed.quote else csv.QUOTE_NONE
+    row = next(csv.reader([text], delimiter=feed.delimiter, quotechar=feed.quote or None, quoting=quoting))
+    if feed.header:
+        return row
+    return list(feed.columns[: len(row)]) if feed.columns else [f"f{i}" for i in range(len(row))]
 
 
 def _fixed(feed: Feed, opened: FeedFile) -> Iterator[Rows]:
