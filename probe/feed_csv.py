@@ -1,11 +1,12 @@
 """Delimited text as Arrow record batches, block by block of whole lines, so that damage stays where it is.
 
-pyarrow's reader splits a block into fields. Where it refuses one, the block is read again in halves until the lines
-that are to blame stand alone; and where a quote that is never closed swallows lines, each of them is tried alone. So
-a good line is read whatever stands before it.
+pyarrow's reader splits a block into fields. Where it refuses one, or finds fewer rows than there are lines, the lines
+are looked at one by one: one that has not the fields that it should have, is no UTF-8 or opens a quote that no line
+after it closes well is refused alone, and the rest is split. So a good line is read whatever stands before it.
 """
 
 import codecs
+import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
@@ -40,15 +41,14 @@ class Rows(NamedTuple):
     """lines of the file before the first row"""
     gaps: Sequence[int] = ()
     """numbers of lines among them that are no rows, in order"""
-    octets: bytes = b""
-    """the lines, where they are text"""
+    texts: "bytes | Sequence[bytes]" = b""
+    """of text: each row as it stands in the file, or the lines that they are"""
 
     def raw(self, row: int) -> bytes:
-        """The octets of a row as they stand in the file; its fields between tabs where lines do not tell rows."""
-        lines = self.octets.splitlines()
-        at = self.line(row) - self.before - 1
-        if at < len(lines) and len(lines) == self.batch.num_rows + len(self.gaps):
-            return lines[at]
+        """The octets of a row as they stand in the file; its fields between tabs where it is of columns."""
+        texts = self.texts.split(b"\n") if isinstance(self.texts, bytes) else self.texts
+        if len(texts) >= self.batch.num_rows:
+            return texts[row].rstrip(b"\r\n")
         fields = self.batch.slice(row, 1).to_pylist()[0].values()
         return "\t".join("" if v is None else str(v) for v in fields).encode()
 
@@ -90,8 +90,8 @@ def blocks(file: BinaryIO, encoding: str = "utf8", quote: str = "") -> Iterator[
             got, first = got.removeprefix(codecs.BOM_UTF8), False
         held += got
         end = held.rfind(b"\n") + 1
-        if mark and mark in held and held.count(mark, 0, end) % 2 and len(held) < BLOCK + LONGEST_ROW:
-            end = _even(held, mark, end)
+        if mark and mark in held and held.count(mark, 0, end) % 2:
+            end = _even(held, mark, end) or (end if len(held) >= BLOCK + LONGEST_ROW else 0)
         if end:
             yield held[:end]
             held = held[end:]
@@ -100,12 +100,15 @@ def blocks(file: BinaryIO, encoding: str = "utf8", quote: str = "") -> Iterator[
 
 
 def _even(held: bytes, mark: bytes, end: int) -> int:
-    """The last line end before `end` at which every quote is closed; `end` where there is none near."""
-    at, open_ = end, True
-    while open_ and (line := held.rfind(b"\n", 0, at - 1) + 1) and end - line < LONGEST_ROW:
-        open_ ^= held.count(mark, line, at) % 2 == 1
+    """The last line end before `end` at which every quote is closed, 0 for none near."""
+    at = end
+    while end - at < LONGEST_ROW:
+        line = held.rfind(b"\n", 0, at - 1) + 1
+        odd = held.count(mark, line, at) % 2
         at = line
-    return end if open_ else at
+        if odd or not at:
+            return at
+    return 0
 
 
 def salvage(
@@ -135,61 +138,91 @@ class _Reader:
     """Splits blocks into the fields of a feed."""
 
     def __init__(self, feed: Feed, names: Sequence[str], refused: list[Line]) -> None:
-        self._names, self._comment, self._refused = list(names), feed.comment, refused
-        self._odd: list[tuple[int, str, str]] = []
+        self._names, self._refused = list(names), refused
+        self._comment, self._quote, self._delimiter = feed.comment.encode(), feed.quote.encode(), feed.delimiter.encode()
+        quoting = csv.QUOTE_MINIMAL if feed.quote else csv.QUOTE_NONE
+        self._strict: dict[str, Any] = {
+            "delimiter": feed.delimiter, "quotechar": feed.quote or None, "quoting": quoting, "strict": True,
+        }  # fmt: skip
         self._reading = pacsv.ReadOptions(use_threads=False, block_size=BLOCK + LONGEST_ROW + 1, column_names=names)
-        self._quote = feed.quote.encode()
-        self._plain = pacsv.ParseOptions(
-            delimiter=feed.delimiter, quote_char=False, double_quote=False, invalid_row_handler=self._note
+        self._plain = pacsv.ParseOptions(delimiter=feed.delimiter, quote_char=False, double_quote=False)
+        self._quoted = pacsv.ParseOptions(
+            delimiter=feed.delimiter, quote_char=feed.quote or False, newlines_in_values=True
         )
-        self._parsing = pacsv.ParseOptions(
-            delimiter=feed.delimiter, quote_char=feed.quote or False, newlines_in_values=True,
-            invalid_row_handler=self._note,
-        )  # fmt: skip
         self._converting = pacsv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=list(feed.nulls),
             quoted_strings_can_be_null=True,
         )  # fmt: skip
 
-    def _note(self, row: Any) -> str:
-        words = f"{row.actual_columns} fields, expected {row.expected_columns}"
-        self._odd.append((int(row.number or 1), words, str(row.text)))
-        return "skip"
-
     def _parse(self, block: bytes) -> pa.Table:
-        self._odd.clear()
-        if block.isspace():
+        if not block or block.isspace():
             return pa.table([pa.array([], pa.string())] * len(self._names), self._names)
-        parsing = self._parsing if self._quote and self._quote in block else self._plain
+        parsing = self._quoted if self._quote and self._quote in block else self._plain
         return pacsv.read_csv(io.BytesIO(block), self._reading, parsing, self._converting)
 
-    def read(self, block: bytes, first: int) -> Iterator[Rows]:
-        """The rows of a block whose first line has number `first`."""
+    def read(self, block: bytes, first: int, lines: int) -> Iterator[Rows]:
+        """The rows of a block of some lines, of which the first has number `first`."""
+        gaps: list[int] = []
+        texts: Any = block
         try:
-            runs = [(first, self._parse(block), list(self._odd), block)]
+            table = self._parse(block)
+            whole = table.num_rows == lines
         except pa.ArrowInvalid:
-            made = salvage(block.splitlines(True), first, self._parse, self._refused)
-            runs = [(number, table, list(self._odd), b"") for number, table in made]
-        for number, table, odd, octets in runs:
-            gaps = [number + row - 1 for row, _, _ in odd]
-            if table.num_rows:
-                yield Rows(table.combine_chunks().to_batches()[0], number - 1, gaps, octets)
-            for gap, (_, words, text) in zip(gaps, odd, strict=True):
-                yield from self._again(gap, words, text)
+            whole = False
+        if not whole:
+            texts, gaps = self._sorted_out(block, first)
+            made = list(salvage(texts, 0, self._parse, []))
+            table = pa.concat_tables([each for _, each in made]) if made else self._parse(b"")
+        if table.num_rows:
+            yield Rows(table.combine_chunks().to_batches()[0], first - 1, gaps, texts)
 
-    def _again(self, number: int, words: str, text: str) -> Iterator[Rows]:
-        """The lines of a row that has not the fields that it should have: one by one, where they are several."""
-        if self._comment and text.startswith(self._comment):
-            return
-        lines = text.encode().splitlines(True)
-        if len(lines) < 2:
-            self._refused.append(Line(number, words, text.encode()))
-            return
-        for at, line in enumerate(lines, number):
-            for _, table in salvage([line], at, self._parse, self._refused):
-                self._refused.extend(Line(at, why, line.rstrip(b"\r\n")) for _, why, _ in self._odd)
-                if table.num_rows:
-                    yield Rows(table.to_batches()[0], at - 1)
+    def _sorted_out(self, block: bytes, first: int) -> tuple[list[bytes], list[int]]:
+        """Rows that are whole, each of one line or more, and the numbers of the lines with which none begins."""
+        lines = block.split(b"\n")
+        rows, gaps, at = [], [], 0
+        while at < len(lines):
+            line = lines[at]
+            if not line.strip(b"\r") or (self._comment and line.startswith(self._comment)):
+                gaps.append(first + at)
+                at += 1
+                continue
+            end, why = self._row_end(lines, at)
+            if why:
+                self._refused.append(Line(first + at, why, line.rstrip(b"\r")))
+                gaps.append(first + at)
+            else:
+                rows.append(b"\n".join(lines[at:end]) + b"\n")
+                gaps += range(first + at + 1, first + end)
+            at = end
+        return rows, gaps
+
+    def _row_end(self, lines: list[bytes], at: int) -> tuple[int, str]:
+        """The line after the row that begins with lines[at], and why it is none: then only that line is passed over."""
+        end, row = at + 1, lines[at]
+        if self._quote and row.count(self._quote) % 2:
+            octets = len(row)
+            while end < len(lines) and octets < LONGEST_ROW and not lines[end].count(self._quote) % 2:
+                octets += len(lines[end])
+                end += 1
+            end = min(end + 1, len(lines))
+            row = b"\n".join(lines[at:end])
+        why = self._flaw(row)
+        return (at + 1, why) if why else (end, "")
+
+    def _flaw(self, row: bytes) -> str:
+        """What is wrong with a row, nothing where it is whole."""
+        try:
+            text = row.decode()
+        except UnicodeDecodeError as problem:
+            return f"no UTF-8: octet {problem.start + 1} of the line is {row[problem.start]:02x}"
+        count = row.count(self._delimiter) + 1
+        if self._quote and self._quote in row:
+            try:
+                fields = list(csv.reader(io.StringIO(text.rstrip("\r"), newline=""), **self._strict))
+            except csv.Error as problem:
+                return f"quotes that do not match: {problem}"
+            count = len(fields[0]) if len(fields) == 1 else 0
+        return "" if count == len(self._names) else f"{count or 'several rows of'} fields, expected {len(self._names)}"
 
 
 def csv_batches(feed: Feed, file: BinaryIO, names: Sequence[str], skip: int, refused: list[Line]) -> Iterator[Rows]:
@@ -202,5 +235,7 @@ def csv_batches(feed: Feed, file: BinaryIO, names: Sequence[str], skip: int, ref
         while skip and block:
             _, _, block = block.partition(b"\n")
             skip, line = skip - 1, line + 1
-        yield from reader.read(block, line)
-        line += lines_in(block)
+        if block:
+            lines = lines_in(block) + (not block.endswith(b"\n"))
+            yield from reader.read(block, line, lines)
+            line += lines

@@ -131,7 +131,7 @@ def _json(feed: Feed, opened: FeedFile) -> Iterator[Rows]:
             made = [(number, table, b"") for number, table in runs]
         for number, table, octets in made:
             if table.num_rows:
-                yield Rows(table.combine_chunks().to_batches()[0], number - 1, octets=octets)
+                yield Rows(table.combine_chunks().to_batches()[0], number - 1, texts=octets)
         line += lines_in(block)
 
 
