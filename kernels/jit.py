@@ -2,7 +2,7 @@
 
 Numba's own disk cache checks only the file that a function stands in: a changed helper in another file leaves stale
 machine code behind. So the machine code of an entry lies in a folder that is named by a digest of every source that
-its module imports, the versions that compile it, and the switches that change what it compiles to.
+its file imports, the versions that compile it, and the switches that change what it compiles to.
 """
 
 import hashlib
@@ -24,11 +24,13 @@ __all__ = ["cache_folder", "compiled_before", "inlined", "kernel", "part"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-IMPORT = re.compile(rb"^\s*(?:from|import) (formats|kernels)(?:\.(\w+))?(?: import (\([^)]*\)|[^\n]*))?", re.MULTILINE)
+IMPORT = re.compile(
+    rb"^\s*(?:from|import) (formats|kernels|benchmarks|tools)(?:\.(\w+))?(?: import (\([^)]*\)|[^\n]*))?", re.MULTILINE
+)
 
 
 class _Source(NamedTuple):
-    """A file's content, digested, and the files of these two packages that it imports."""
+    """A file's content, digested, and the files of ours that it imports."""
 
     digest: bytes
     imports: tuple[Path, ...]
@@ -44,11 +46,11 @@ def _source(path: Path) -> _Source:
     return _Source(hashlib.blake2b(text).digest(), tuple(sorted(p for p in found if p.is_file())))
 
 
-def _sources(module: str) -> list[Path]:
-    """The files that the machine code of a module of `kernels` is made of: its own, and all that it imports."""
+def _sources(file: Path) -> list[Path]:
+    """The files that the machine code of a file's functions is made of: its own, and all that it imports."""
     here = Path(__file__).resolve()
     seen = {here, here.with_name("pieces.py")}
-    waiting = [here.parent.parent / (module.replace(".", "/") + ".py")]
+    waiting = [file]
     while waiting:
         path = waiting.pop()
         if path not in seen:
@@ -57,9 +59,9 @@ def _sources(module: str) -> list[Path]:
     return sorted(seen)
 
 
-def _digest(module: str) -> str:
+def _digest(file: Path) -> str:
     digest = hashlib.blake2b(digest_size=10)
-    for path in _sources(module):
+    for path in _sources(file):
         digest.update(path.name.encode() + b"\0" + _source(path).digest)
     switches = [numba.__version__, llvmlite.__version__, np.__version__]
     switches += [f"{name}={os.environ.get(name, '')}" for name in ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_CPU_NAME")]
@@ -67,15 +69,15 @@ def _digest(module: str) -> str:
     return digest.hexdigest()
 
 
-def cache_folder(module: str) -> Path:
-    """The folder that holds the machine code of a module ("kernels.update") made of exactly these sources."""
+def cache_folder(file: Path) -> Path:
+    """The folder that holds the machine code of the functions of a file, made of exactly these sources."""
     base = os.environ.get("WIREGAUGE_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(base) / "wiregauge" / "kernels" / f"{module.rpartition('.')[2]}-{_digest(module)}"
+    return Path(base) / "wiregauge" / "kernels" / f"{file.stem}-{_digest(file)}"
 
 
-def compiled_before(module: str) -> bool:
-    """Whether an earlier start left machine code of this module (False: first use compiles)."""
-    folder = cache_folder(module)
+def compiled_before(name: str) -> bool:
+    """Whether an earlier start left machine code of kernels/`name`.py (False: first use compiles)."""
+    folder = cache_folder(Path(__file__).resolve().with_name(f"{name}.py"))
     return folder.is_dir() and any(folder.rglob("*.nbi"))
 
 
@@ -84,10 +86,10 @@ numba.config.LOOP_VECTORIZE = 0  # type: ignore[attr-defined]
 numba.config.SLP_VECTORIZE = 0  # type: ignore[attr-defined]
 
 
-def _decorator(module: str, *, cache: bool, **options: Any) -> Any:
-    """Numba's decorator for a function of this module."""
+def _decorator(file: Path, *, cache: bool, **options: Any) -> Any:
+    """Numba's decorator for a function of this file."""
     if cache:
-        numba.config.CACHE_DIR = str(cache_folder(module))  # type: ignore[attr-defined]
+        numba.config.CACHE_DIR = str(cache_folder(file))  # type: ignore[attr-defined]
     return numba.njit(nogil=True, error_model="numpy", cache=cache, **options)
 
 
@@ -95,7 +97,7 @@ def _compiled(function: F, **options: Any) -> F:
     """What calls `function` compiled, from Python and from kernels; the function itself without JIT."""
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return function
-    made: Any = Kernel(function, partial(_decorator, function.__module__, **options))
+    made: Any = Kernel(function, partial(_decorator, Path(function.__code__.co_filename), **options))
     return cast(F, made)
 
 
