@@ -127,9 +127,7 @@ class Archive:
         sizes = [(os.path.getsize(f.name), f.name) for f in self.files if os.path.exists(f.name)]
         return sum(size * (PACKED if is_packed(name) else 1) for size, name in sizes)
 
-    def _read_all(
-        self, store: Store, accounts: Sequence[_Account], names: Names, window_ns: int, put: Put
-    ) -> None:
+    def _read_all(self, store: Store, accounts: Sequence[_Account], names: Names, window_ns: int, put: Put) -> None:
         """Read one file after the other; what can be written at once is."""
         scanner = Scanner(names)
         for source, (file, account) in enumerate(zip(self.files, accounts, strict=True)):
@@ -328,6 +326,6 @@ def counted_twice(archive: Archive, windows: set[int]) -> list[str]:
         return []
     first, last = (np.datetime64(at, "ns").astype("datetime64[m]") for at in (both[0], both[-1]))
     return [
-        f"captures and charging records both tell of {len(both):,} windows ({first}Z to {last}Z): traffic that is in both "
-        "counts twice. Run them into folders of their own to compare them."
+        f"captures and charging records both tell of {len(both):,} windows ({first}Z to {last}Z): traffic that is in "
+        "both counts twice. Run them into folders of their own to compare them."
     ]

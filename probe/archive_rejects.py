@@ -1,7 +1,7 @@
-"""What was refused of an archive: written as it comes, behind one another, and beside it where each stretch was and why.
+"""What was refused of an archive: written as it comes, and beside it where each stretch was and why.
 
-    DIR/rejects/<run>/<number>-<file>.raw    the octets
-    DIR/rejects/<run>/<number>-<file>.tsv    file, octet (of a feed: line), octets, where in the .raw, reason
+DIR/rejects/<run>/<number>-<file>.raw    the octets
+DIR/rejects/<run>/<number>-<file>.tsv    file, octet (of a feed: line), octets, where in the .raw, reason
 """
 
 import os

@@ -136,7 +136,7 @@ class Store:
     def _write(self, *tables: np.ndarray) -> tuple[int, int, int]:
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix=".records.", dir=self._folder, buffering=0)
+                self._file = tempfile.TemporaryFile(prefix=".records.", dir=self._folder, buffering=0)  # noqa: SIM115
             at = []
             for rows in tables:
                 at.append(self._file.seek(0, os.SEEK_END))
@@ -150,4 +150,5 @@ class Store:
         for at, first, dtype in zip(chunk.at, chunk.first, _DTYPES, strict=True):
             self._file.seek(at + int(first[part]) * dtype.itemsize)
             tables.append(np.fromfile(self._file, dtype, int(first[part + 1] - first[part])))
-        return Batch(*tables, rejects=[], filler=0)
+        sessions, containers, others = tables
+        return Batch(sessions, containers, others, [], 0)

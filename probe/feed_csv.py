@@ -17,7 +17,7 @@ import pyarrow.csv as pacsv
 
 from formats.feed import Feed
 
-__all__ = ["Line", "Rows", "blocks", "csv_batches", "lines_in", "salvage"]
+__all__ = ["Line", "Rows", "blocks", "csv_batches", "lines_in", "quoting", "salvage"]
 
 BLOCK = 2 << 20
 LONGEST_ROW = 1 << 20
@@ -114,7 +114,7 @@ def _even(held: bytes, mark: bytes, end: int) -> int:
 def salvage(
     lines: Sequence[bytes], first: int, parse: Callable[[bytes], Any], refused: list[Line]
 ) -> Iterator[tuple[int, Any]]:
-    """(number of its first line, what `parse` makes) of runs of lines; those that it raises ArrowInvalid for are refused.
+    """(number of its first line, what `parse` makes) of runs of lines; where it raises ArrowInvalid, a line is refused.
 
     first: the number of the first line.
     """
@@ -134,16 +134,23 @@ def salvage(
         yield first + low, made
 
 
+def quoting(feed: Feed) -> dict[str, Any]:
+    """How Python's `csv.reader` is told to split a line of a feed."""
+    how = csv.QUOTE_MINIMAL if feed.quote else csv.QUOTE_NONE
+    return {"delimiter": feed.delimiter, "quotechar": feed.quote or None, "quoting": how}
+
+
 class _Reader:
     """Splits blocks into the fields of a feed."""
 
     def __init__(self, feed: Feed, names: Sequence[str], refused: list[Line]) -> None:
         self._names, self._refused = list(names), refused
-        self._comment, self._quote, self._delimiter = feed.comment.encode(), feed.quote.encode(), feed.delimiter.encode()
-        quoting = csv.QUOTE_MINIMAL if feed.quote else csv.QUOTE_NONE
-        self._strict: dict[str, Any] = {
-            "delimiter": feed.delimiter, "quotechar": feed.quote or None, "quoting": quoting, "strict": True,
-        }  # fmt: skip
+        self._comment, self._quote, self._delimiter = (
+            feed.comment.encode(),
+            feed.quote.encode(),
+            feed.delimiter.encode(),
+        )
+        self._strict = quoting(feed) | {"strict": True}
         self._reading = pacsv.ReadOptions(use_threads=False, block_size=BLOCK + LONGEST_ROW + 1, column_names=names)
         self._plain = pacsv.ParseOptions(delimiter=feed.delimiter, quote_char=False, double_quote=False)
         self._quoted = pacsv.ParseOptions(

@@ -49,7 +49,7 @@ _OF_RECORDS = {
 
 
 class Mapped(NamedTuple):
-    """Rows of a batch (of sessions: SESSION_RECORD) that are whole, which rows of the batch they are, and what could not be read."""
+    """Rows of a batch that are whole (of sessions SESSION_RECORD), which rows they are, and what could not be read."""
 
     rows: np.ndarray
     kept: np.ndarray
@@ -273,7 +273,7 @@ def repeated(row: np.ndarray, count: int) -> np.ndarray:
 class _Records:
     """Columns of SESSION_RECORD on their way to rows."""
 
-    dtype = SESSION_RECORD
+    names = SESSION_RECORD.names or ()
     blank = first_words(RECORD_BLANK, SESSION_RECORD)
 
     def __init__(self, count: int, fields: int) -> None:
@@ -283,7 +283,7 @@ class _Records:
 
     def __getitem__(self, field: str) -> np.ndarray:
         """A column that was put before."""
-        place = self.dtype.names.index(field)
+        place = self.names.index(field)
         if place not in self._places:
             return np.full(self.size, self.blank[field][0])
         return self._columns[self._places.index(place)]
@@ -294,16 +294,16 @@ class _Records:
         column[:] = values.view(np.int64) if values.dtype == np.uint64 else values
         if not there.all():
             column[~there] = self.blank[field].view(np.int64)[0]
-        self._places.append(self.dtype.names.index(field))
+        self._places.append(self.names.index(field))
 
     def rows(self, kept: np.ndarray) -> "Sessions":
         """The rows that are kept, whole."""
         used = len(self._places)
         columns = self._columns[:used] if kept.size == self.size else self._columns[:used, kept]
         columns = np.ascontiguousarray(columns)
-        words = np.empty((kept.size, len(self.dtype)), np.int64)
+        words = np.empty((kept.size, len(self.names)), np.int64)
         fill_rows(self.blank.view(np.int64), np.array(self._places, np.int64), columns, words)
-        rows, volumes = words.reshape(-1).view(self.dtype), np.empty(kept.size, VOLUME)
+        rows, volumes = words.reshape(-1).view(SESSION_RECORD), np.empty(kept.size, VOLUME)
         blank = first_words(CONTAINER_BLANK, VOLUME).view(np.recarray)
         finish_sessions(columns, FEED_TYPE, SERVICE, blank, rows.view(np.recarray), volumes.view(np.recarray))
         return Sessions(rows, volumes)
@@ -333,7 +333,8 @@ class Mapper:
         """Kernel rows of a batch."""
         keep, flaws = np.ones(batch.num_rows, bool), []
         session = self.feed.table == "session"
-        rows: Any = _Records(batch.num_rows, 2 * len(self.feed.map)) if session else repeated(self.blank, batch.num_rows)
+        count = batch.num_rows
+        rows: Any = _Records(count, 2 * len(self.feed.map)) if session else repeated(self.blank, count)
         for column, source in self.feed.map:
             values, there, text, expected = self._column(batch, column, source, rows)
             required = source.required or column == "start_time"

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from formats.feed import Feed
 from probe.archive_files import open_packed
-from probe.feed_csv import Line, Rows, blocks, csv_batches, lines_in, salvage
+from probe.feed_csv import Line, Rows, blocks, csv_batches, lines_in, quoting, salvage
 from probe.reading import Stream
 
 __all__ = ["FeedFile", "layout_of", "lines_before", "read_ahead", "read_batches"]
@@ -96,8 +96,7 @@ def layout_of(feed: Feed, path: str) -> list[str]:
     text = line.decode("utf-8" if feed.encoding == "utf8" else feed.encoding, "replace").rstrip("\r\n")
     if not text:
         return []
-    quoting = csv.QUOTE_MINIMAL if feed.quote else csv.QUOTE_NONE
-    row = next(csv.reader([text], delimiter=feed.delimiter, quotechar=feed.quote or None, quoting=quoting))
+    row = next(csv.reader([text], **quoting(feed)))
     if feed.header:
         return row
     return list(feed.columns[: len(row)]) if feed.columns else [f"f{i}" for i in range(len(row))]

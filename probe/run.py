@@ -278,8 +278,8 @@ def run_command(
 ) -> None:
     """Turn captures and archived charging records into xDR and KPI tables.
 
-    SOURCE is any mix of files, folders, globs and - for stdin: pcap and pcapng, charging records (TS 32.298, TAP 3), text
-    and columns that a feed describes; also packed by gzip, zstd, bzip2 or xz.
+    SOURCE is any mix of files, folders, globs and - for stdin: pcap and pcapng, charging records (TS 32.298, TAP 3),
+    text and columns that a feed describes; also packed by gzip, zstd, bzip2 or xz.
 
     \b
     Example:

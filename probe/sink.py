@@ -59,8 +59,12 @@ class Sink:
             self._queue.put((table, rows.copy(), apns))
 
     def _work(self) -> None:
-        flow = xdr.FLOW
-        to_arrow(flow, np.empty(0, flow.dtype), self.writers[flow.name].names)  # loads kernels while decoding begins
+        try:  # a thread that has died would leave `put` waiting for ever
+            names = self.writers["flow"].names
+            assert names is not None
+            to_arrow(xdr.FLOW, np.empty(0, xdr.FLOW.dtype), names)  # loads its kernels while decoding begins
+        except BaseException as error:
+            self._error = error
         while (item := self._queue.get()) is not None:
             if self._error is None:
                 try:

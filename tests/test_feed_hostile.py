@@ -1,4 +1,4 @@
-"""Text that is damaged: what is good is read, what is not is told with its line, and nothing is lost without a count."""
+"""Text that is damaged: what is good is read, what is not is told with its line, nothing is lost without a count."""
 
 import gzip
 import random
@@ -28,7 +28,8 @@ TWO = Feed("two", "", "csv", "event", ("a", "b"), (), header=False)
 
 def gn(number: int) -> str:
     at = 1_795_287_600_000 + 1000 * number
-    return f"{at}|{at + 60_000}|20893{number:010d}|3512340000000101|internet|6|{1000 + number}|20893|10.0.0.1|100.64.0.7|{number}|5|0|{number + 1}"
+    who, where = f"20893{number:010d}|3512340000000101|internet", f"6|{1000 + number}|20893|10.0.0.1|100.64.0.7"
+    return f"{at}|{at + 60_000}|{who}|{where}|{number}|5|0|{number + 1}"
 
 
 def table(out: Path, name: str) -> list[dict]:
