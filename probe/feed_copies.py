@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kernels.feed_text import count_copies, put_digests
+from probe.feed_values import octets
 
 __all__ = ["MOST", "Copies", "digests"]
 
@@ -32,11 +33,7 @@ def digests(batch: pa.RecordBatch) -> np.ndarray:
     """int64[n]: of all fields of each row, never 0."""
     out = np.ones(batch.num_rows, np.int64)
     for column in batch.columns:
-        text = _texts(column)
-        offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
-        octets = text.buffers()[2]
-        data = np.frombuffer(octets, np.uint8) if octets is not None and octets.size else np.zeros(1, np.uint8)
-        put_digests(offsets, data, out)
+        put_digests(*octets(_texts(column)), out)
     return out
 
 
