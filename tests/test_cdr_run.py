@@ -191,3 +191,13 @@ def test_voice_kpis(out: Path, truth: Told) -> None:
 def test_what_no_record_tells_is_null(out: Path) -> None:
     assert query(out, "SELECT DISTINCT slice FROM {session}") == [(None,)]
     assert query(out, "SELECT DISTINCT slice, core_node FROM {presence}") == [(None, None)]
+
+
+def test_captures_of_the_same_time_are_told() -> None:
+    from probe.archive import Archive, counted_twice
+
+    archive = Archive([])
+    archive.windows = {0, 900 * 10**9}
+    assert counted_twice(archive, {1800 * 10**9}) == []
+    (note,) = counted_twice(archive, {900 * 10**9})
+    assert "both tell of 1 windows (1970-01-01T00:15Z" in note
