@@ -82,7 +82,8 @@ def _columns(rows: np.ndarray) -> pa.RecordBatch:
     """Every column of rows of 8-octet words as an Arrow array; the words are turned once."""
     fields = rows.dtype.fields or {}
     words = np.ascontiguousarray(rows.view(np.int64).reshape(rows.size, len(fields)).T)
-    arrays = [pa.array(line.view(kind[0])) for line, kind in zip(words, fields.values(), strict=True)]
+    types = [pa.from_numpy_dtype(kind[0]) for kind in fields.values()]
+    arrays = [pa.Array.from_buffers(t, rows.size, [None, pa.py_buffer(w)]) for t, w in zip(types, words, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, list(fields))
 
 

@@ -91,6 +91,8 @@ def archive_targets(rows: list[Row]) -> Iterator[Target]:
     yield Target("PGW-CDRs, file to Arrow", speed["file to Arrow"] / 1e3 if arrow else None, 400, unit="k/s")
     for peer in ("pycrate", "asn1tools"):
         yield Target(f"file to Arrow / {peer}", ratio(speed.get("file to Arrow"), speed.get(peer)), 200)
+    own = speed.get("pyarrow CSV, types found")
+    yield Target("text by a feed / pyarrow CSV", ratio(speed.get("text by a feed"), own), 0.8)
     scales = sorted((int(who.split()[-1][:-1]), value) for who, value in speed.items() if who.endswith("x"))
     if scales:
         yield Target(f"rate at {scales[-1][0]}x / at 1x", ratio(scales[-1][1], scales[0][1]), 0.9)

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cdr, child, live, machine, peers, signalling, traffic
+from benchmarks import cdr, child, live, machine, peers, signalling, text, traffic
 from benchmarks.kernels import measure_kernels
 from benchmarks.report import table
 
@@ -202,6 +202,9 @@ def measure_cdr(bench: Bench) -> None:
             larger = cdr.make(archive.path, records, scale)
             count, seconds = min((cdr.arrow_pass(larger.path) for _ in range(2)), key=lambda result: result[1])
             bench.add("cdr", f"file to Arrow {scale}x", "pgw", records=count, bytes=larger.octets, seconds=seconds)
+        text.make(Path(folder) / "gn.txt", 5_000 if bench.smoke else 400_000)
+        for figure in text.figures(Path(folder) / "gn.txt"):
+            bench.add("cdr", figure.who, "text", records=figure.records, bytes=figure.octets, seconds=figure.seconds)
 
 
 def measure_signalling(bench: Bench) -> None:

@@ -8,7 +8,7 @@ A feed is one TOML file:
     table = "call"                  # the xDR table that a row becomes
     delimiter = ","                 # csv; also quote, header, skip, encoding, columns, comment; fixed: widths
     nulls = ["", "NULL"]
-    [match]                         # what a file of this feed has: `header` names, or a number of `columns`
+    [match]                         # what its files have: `header` names, or a number of `columns` (or several)
     header = ["start_time", "imsi"]
     [map.start_time]
     from = "start"                  # name of a source field, or its position from 1; or `expression`, or `constant`
@@ -79,7 +79,7 @@ class Feed(NamedTuple):
     widths: tuple[int, ...] = ()
     nulls: tuple[str, ...] = ("",)
     match_header: tuple[str, ...] = ()
-    match_columns: int = 0
+    match_columns: tuple[int, ...] = ()
     ignore: tuple[str, ...] = ()
     comment: str = ""
 

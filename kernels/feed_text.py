@@ -9,14 +9,20 @@ import numpy as np
 from formats.addresses import CELL_CGI, CELL_ECGI, CELL_NCGI
 from kernels.ber import digest
 from kernels.cdr_values import text_ipv4, word_digits
+from kernels.hashing import fold
 from kernels.jit import kernel, part
 from kernels.location import cell_code
 
-__all__ = ["addresses_of", "cells_of", "digits_of", "identities_of", "integers_of"]
+__all__ = [
+    "addresses_of", "cells_of", "count_copies", "digits_of", "identities_of", "integers_of", "put_digests",
+]  # fmt: skip
 
 _NOWHERE = np.uint64(0)
 _CGI, _ECGI, _NCGI = np.int64(CELL_CGI), np.int64(CELL_ECGI), np.int64(CELL_NCGI)
 _MOST_DIGITS = 18
+_U8 = np.uint64
+_SEED = np.uint64(0x9E37_79B9_7F4A_7C15)
+_SIGN = np.uint64(0x7FFF_FFFF_FFFF_FFFF)
 
 
 @kernel
@@ -102,3 +108,38 @@ def cells_of(offsets, data, out, out_good):  # type: ignore[no-untyped-def]
     for i in range(len(out)):
         out[i] = cell_of(data, np.int64(offsets[i]), np.int64(offsets[i + 1]))
         out_good[i] = 1 if out[i] != _NOWHERE else 0
+
+
+@kernel
+def put_digests(offsets, data, out):  # type: ignore[no-untyped-def]
+    """out: int64[n] of a row so far; that of its next text is put into it."""
+    for i in range(len(out)):
+        value = fold(_U8(out[i]) ^ _U8(digest(data, offsets[i], offsets[i + 1])), _SEED) & _SIGN
+        out[i] = np.int64(max(value, _U8(1)))
+
+
+@kernel
+def count_copies(digests, number, keys, counts, used, out_copy):  # type: ignore[no-untyped-def]
+    """Mark rows of file `number` that an earlier file has as often; rows that were looked at.
+
+    digests: int64[n]; keys: int64[2^k], 0 free; counts: int32[2^k, 3], the file of the last such row, how many that
+    file has so far, and the most that any file before it has; used: int64[1], at most half of the slots;
+    out_copy: uint8[n].
+    """
+    mask = len(keys) - 1
+    for i in range(len(digests)):
+        slot = digests[i] & mask
+        while keys[slot] != 0 and keys[slot] != digests[i]:
+            slot = (slot + 1) & mask
+        if keys[slot] == 0:
+            if 2 * used[0] >= len(keys):
+                return i
+            keys[slot] = digests[i]
+            counts[slot, 0] = number
+            used[0] += 1
+        if counts[slot, 0] != number:
+            counts[slot, 2] = max(counts[slot, 2], counts[slot, 1])
+            counts[slot, 0], counts[slot, 1] = number, 0
+        counts[slot, 1] += 1
+        out_copy[i] = 1 if counts[slot, 1] <= counts[slot, 2] else 0
+    return len(digests)

@@ -44,9 +44,9 @@ class Accounts:
         shard.ledger[:used] = np.zeros(1, shard.ledger.dtype)
         shard.words[LEDGER_USED] = shard.words[LAST_LEDGER] = 0
 
-    def windows(self) -> int:
-        """How many windows saw packets."""
-        return len({window for _, window in self._rows})
+    def windows(self) -> set[int]:
+        """The windows that saw packets, by their start in ns."""
+        return {window for _, window in self._rows}
 
     def entries(self, sources: Sequence[Source]) -> Iterable[LedgerEntry]:
         """Ledger rows of the run. Loss that a capture tells of is in its first window, refused state in the last."""

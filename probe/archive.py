@@ -20,16 +20,18 @@ from formats.cdr_file import BARE, Framing
 from formats.feed import Feed
 from formats.xdr import NEVER
 from probe.archive_feed import FeedSource, find_feed, read_feed
-from probe.archive_files import Batch, Names, Reject, Scanner, recognise_file
-from probe.archive_rows import Collected, Put, collect, unlike, write_calls, write_messages, write_sessions
+from probe.archive_files import Names, Scanner, is_packed, recognise_file
+from probe.archive_rejects import Rejects
+from probe.archive_rows import Put, keys_of_calls, unlike, write_calls, write_messages, write_sessions
+from probe.archive_store import HELD, Collected, Store, parts_for
+from probe.feed_copies import MOST, Copies
 from probe.finding import STDIN, Refusal
 from probe.sink import LedgerEntry
-from probe.writer import cannot_write
 
-__all__ = ["Archive", "ArchiveFile", "archive_lines", "claim"]
+__all__ = ["Archive", "ArchiveFile", "archive_lines", "claim", "counted_twice"]
 
-TOLD = 1000
-"""Refused stretches of a file that have a ledger row of their own; the rest are added up by reason."""
+PACKED = 8
+"""Octets that one octet of a packed file is thought to be."""
 
 
 class ArchiveFile(NamedTuple):
@@ -43,11 +45,11 @@ class ArchiveFile(NamedTuple):
 class _Account:
     """Records and octets of one file by window, stage and reason; of a feed the octets of a row are not known."""
 
-    def __init__(self, file: ArchiveFile) -> None:
+    def __init__(self, file: ArchiveFile, number: int, folder: Path) -> None:
         self.name, self.measured = file.name, file.feed is None
         self.cells: dict[tuple[int, str, str], list[int]] = defaultdict(lambda: [0, 0])
-        self.octets = self.rows = 0
-        self.rejects: list[Reject] = []
+        self.octets = 0
+        self.rejects = Rejects(file.name, number, folder, "octet" if self.measured else "line")
 
     def add(self, window: int, stage: str, reason: str, records: int, octets: int) -> None:
         """Count some records."""
@@ -91,77 +93,101 @@ class Archive:
         self.octets = self.unknown = self.unreadable = 0
         self.problems: list[str] = []
         self.span: tuple[int, int] | None = None
-        self._windows: set[int] = set()
+        self.windows: set[int] = set()
+        several = sum(file.feed is not None for file in self.files) > 1
+        self._copies = Copies() if several else None
 
     def run(self, put: Put, window_ns: int, out: Path, run_id: str) -> list[LedgerEntry]:
         """Read all files, write their rows through `put`, refused octets under `out`; the ledger of it."""
         if not self.files:
             return []
-        names, batches = Names(), []
-        scanner = Scanner(names)
-        accounts = [_Account(file) for file in self.files]
-        for source, file in enumerate(self.files):
-            if file.feed is None:
-                batches += self._read(scanner, file, source, accounts[source])
-            else:
-                batches += self._read_feed(file, source, accounts[source], window_ns, names, put)
-        self._write(collect(batches), accounts, window_ns, names, put)
-        for source, account in enumerate(accounts):
-            self._tell_rejects(account, source, out, run_id)
-        self.span = (min(self._windows), max(self._windows) + window_ns) if self._windows else None
+        names = Names()
+        folder = out / "rejects" / run_id
+        accounts = [_Account(file, number, folder) for number, file in enumerate(self.files)]
+        store = Store(out, lambda records: keys_of_calls(records, names), parts_for(self._size()), HELD)
+        try:
+            self._read_all(store, accounts, names, window_ns, put)
+            for collected in store.parts():
+                self._write(collected, accounts, window_ns, names, put)
+            for account in accounts:
+                self._tell_rejects(account, out)
+        finally:
+            store.close()
+            for account in accounts:
+                account.rejects.abort()
+        if self._copies and self._copies.full:
+            self.problems.append(f"rows that stand in several files of feeds: looked for in the first {MOST:,} only")
+        if names.full:
+            self.problems.append("more than 65,536 distinct names (access points, reasons): the rest are null")
+        self.span = (min(self.windows), max(self.windows) + window_ns) if self.windows else None
         return [entry for account in accounts for entry in account.entries()]
 
-    def _read(self, scanner: Scanner, file: ArchiveFile, source: int, account: _Account) -> list[Batch]:
-        batches = []
+    def _size(self) -> int:
+        """About how many octets there are to read."""
+        sizes = [(os.path.getsize(f.name), f.name) for f in self.files if os.path.exists(f.name)]
+        return sum(size * (PACKED if is_packed(name) else 1) for size, name in sizes)
+
+    def _read_all(self, store: Store, accounts: Sequence[_Account], names: Names, window_ns: int, put: Put) -> None:
+        """Read one file after the other; what can be written at once is."""
+        scanner = Scanner(names)
+        for source, (file, account) in enumerate(zip(self.files, accounts, strict=True)):
+            if file.feed is None:
+                self._read(scanner, file, source, account, store)
+            else:
+                self._read_feed(file, source, account, window_ns, names, put, store)
+
+    def _read(self, scanner: Scanner, file: ArchiveFile, source: int, account: _Account, store: Store) -> None:
+        found = 0
         try:
             for batch in scanner.read(file.name, file.framing, source):
                 account.octets += batch.filler
-                account.rejects += batch.rejects
-                batches.append(batch._replace(rejects=[]))
+                account.rejects.add(batch.rejects)
+                found += batch.sessions.size + batch.others.size + len(batch.rejects)
+                self.unknown += batch.unknown
+                self.unreadable += batch.unreadable
+                store.add(batch._replace(rejects=[]))
         except OSError as error:
             self.problems.append(f"{file.name}: can no longer be read: {error.strerror}")
         if scanner.trouble:
             self.problems.append(f"{file.name}: damaged: {scanner.trouble}")
         account.octets += file.framing.first
-        found = sum(batch.sessions.size + batch.others.size for batch in batches) + len(account.rejects)
-        self.unknown += sum(batch.unknown for batch in batches)
-        self.unreadable += sum(batch.unreadable for batch in batches)
         if file.framing.cdrs >= 0 and file.framing.cdrs != found:
             self.problems.append(f"{file.name}: its header tells of {file.framing.cdrs:,} records, found {found:,}")
         if file.framing.lost:
             lost = "some" if file.framing.lost < 0 else f"{file.framing.lost:,}"
             self.problems.append(f"{file.name}: its header says that {lost} records were lost before it was written")
-        return batches
 
     def _counted(self, put: Put) -> Put:
         """`put` that notes the windows of the rows."""
 
         def counted(table: str, rows: np.ndarray, texts: list[str]) -> None:
-            self._windows.update(np.unique(rows["window"]).tolist())
+            self.windows.update(np.unique(rows["window"]).tolist())
             put(table, rows, texts)
 
         return counted
 
     def _read_feed(
-        self, file: ArchiveFile, source: int, account: _Account, window_ns: int, names: Names, put: Put
-    ) -> list[Batch]:
+        self, file: ArchiveFile, source: int, account: _Account, window_ns: int, names: Names, put: Put, store: Store
+    ) -> None:
         """Write the rows of a feed; those of its sessions are records that come back to be put together."""
         assert file.feed is not None
-        batches, counted = [], self._counted(put)
-        for some in read_feed(FeedSource(file.name, file.feed), names, window_ns):
-            account.rejects += some.rejects
+        counted, trouble = self._counted(put), ""
+        for some in read_feed(FeedSource(file.name, file.feed), names, window_ns, self._copies, source):
+            account.rejects.add(some.rejects)
+            trouble = trouble or some.trouble
             if some.records is not None:
                 some.records.sessions["source"] = source
-                some.records.sessions["offset"] += account.rows
-                account.rows += some.read
-                batches.append(some.records)
+                store.add(some.records)
                 continue
-            self.records["decoded"] += some.read
-            counted(file.feed.table, some.rows, names.texts())
-            windows, counts = np.unique(some.windows, return_counts=True)
-            for window, count in zip(windows.tolist(), counts.tolist(), strict=True):
-                account.add(window, "decoded", file.feed.name, count, 0)
-        return batches
+            if some.rows.size:
+                counted(file.feed.table, some.rows, names.texts())
+            for stage, of_rows in (("decoded", some.windows), ("duplicate", some.again)):
+                self.records[stage] += of_rows.size
+                windows, counts = np.unique(of_rows, return_counts=True)
+                for window, count in zip(windows.tolist(), counts.tolist(), strict=True):
+                    account.add(window, stage, file.feed.name, count, 0)
+        if trouble:
+            self.problems.append(f"{file.name}: damaged: {trouble}")
 
     def _write(
         self, collected: Collected, accounts: Sequence[_Account], window_ns: int, names: Names, put: Put
@@ -210,52 +236,45 @@ class Archive:
             source, window = divmod(pair, times.size)
             accounts[source].add(int(times[window]), stage, reason, count, size)
 
-    def _tell_rejects(self, account: _Account, source: int, out: Path, run_id: str) -> None:
+    def _tell_rejects(self, account: _Account, out: Path) -> None:
         """Account for the refused stretches of a file, and keep them."""
         window = min((window for window, _, _ in account.cells), default=0)
-        where = "octet" if account.measured else "line"
+        rejects = account.rejects
         if account.measured:
             account.add(window, "decoded", "framing", 0, account.octets)
-        self.octets += account.octets
-        for number, reject in enumerate(account.rejects):
-            reason = f"{where} {reject.offset}: {reject.reason}" if number < TOLD else reject.reason.split(" (octet")[0]
-            account.add(window, "rejected", reason, 1, len(reject.data))
-            self.octets += len(reject.data)
-        self.records["rejected"] += len(account.rejects)
-        if account.rejects:
-            first, more = account.rejects[0], len(account.rejects) - 1
-            others = f", and {more:,} more" if more else ""
-            self.problems.append(f"{account.name}: {where} {first.offset:,}: {first.reason}{others}; see {out}/rejects")
-            _keep(account, source, out / "rejects" / run_id)
+        for reason, count, octets in rejects.reasons():
+            account.add(window, "rejected", reason, count, octets)
+        self.octets += account.octets + rejects.octets
+        self.records["rejected"] += rejects.count
+        rejects.close()
+        if rejects.first is not None:
+            offset, reason, _ = rejects.first
+            others = f", and {rejects.count - 1:,} more" if rejects.count > 1 else ""
+            self.problems.append(f"{account.name}: {rejects.where} {offset:,}: {reason}{others}; see {out}/rejects")
 
 
-def _keep(account: _Account, source: int, folder: Path) -> None:
-    """Write the refused octets of a file behind one another, and beside them where each stretch was and why."""
-    stem = f"{source}-{os.path.basename(account.name)}"
-    lines, at = ["file\toctet\toctets\tat\treason"], 0
-    for reject in account.rejects:
-        lines.append(f"{account.name}\t{reject.offset}\t{len(reject.data)}\t{at}\t{reject.reason}")
-        at += len(reject.data)
-    _write_whole(folder / f"{stem}.raw", b"".join(reject.data for reject in account.rejects))
-    _write_whole(folder / f"{stem}.tsv", ("\n".join(lines) + "\n").encode())
-
-
-def _write_whole(path: Path, octets: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(octets)
-        os.replace(unfinished, path)
-    except OSError as problem:
-        unfinished.unlink(missing_ok=True)
-        raise cannot_write(path, problem) from problem
+_OTHER_BATCHES = {
+    b"\x61": "a batch of TD.35 (NRTRDE) or the like, no TAP 3",
+    b"\x62": "a TAP 3 notification: it says that there was nothing to charge",
+    b"\x7f\x84\x16": "a RAP return batch (TD.32)",
+    b"\x7f\x84\x17": "a RAP acknowledgement (TD.32)",
+}
+"""By the first octets: application tags 1, 2, 534, 535."""
 
 
 def _no_archive(refusal: Refusal) -> Refusal:
-    """What is neither a capture nor records: of text, what to do about it."""
-    if not refusal.reason.startswith("text"):
-        return refusal
-    words = f"{refusal.reason}, and no feed fits it: see `wiregauge feed sample`"
+    """What is neither a capture nor records: which kind of file it is, of text what to do about it."""
+    words = refusal.reason
+    if words.startswith("text"):
+        words = f"{words}, and no feed fits it: see `wiregauge feed sample`"
+    elif words.startswith("no capture") and os.path.isfile(refusal.source):
+        try:
+            with open(refusal.source, "rb") as file:
+                head = file.read(4)
+        except OSError:
+            return refusal
+        told = [each for octets, each in _OTHER_BATCHES.items() if head.startswith(octets)]
+        words = told[0] if told else f"{words}; nor does a charging record begin there"
     return Refusal(refusal.source, words)
 
 
@@ -294,3 +313,19 @@ def archive_lines(archive: Archive) -> list[str]:
     if archive.unknown or archive.unreadable:
         lines.append(f"  fields passed over: {archive.unknown:,} unknown, {archive.unreadable:,} unreadable")
     return lines
+
+
+def counted_twice(archive: Archive, windows: set[int]) -> list[str]:
+    """What to say where captures and records tell of the same time.
+
+    The rule: each source is believed, and what two tell of is not matched, since nothing that both have names a session
+    beyond doubt. So octets, sessions and time that both saw count twice.
+    """
+    both = sorted(archive.windows & windows)
+    if not both:
+        return []
+    first, last = (np.datetime64(at, "ns").astype("datetime64[m]") for at in (both[0], both[-1]))
+    return [
+        f"captures and charging records both tell of {len(both):,} windows ({first}Z to {last}Z): traffic that is in "
+        "both counts twice. Run them into folders of their own to compare them."
+    ]

@@ -1,24 +1,27 @@
 """Files of text and columns in a run: which feed they are of, and their rows as xDR rows."""
 
+import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from formats import cdr, xdr
-from formats.cdr_rows import CALL_RECORD, CONTAINER_BLANK, RECORD_BLANK, SERVICE, SESSION_RECORD, VOLUME, first_words
+from formats import xdr
+from formats.cdr_rows import CALL_RECORD
 from formats.feed import Feed
 from probe.archive_files import Batch, Names, Reject
-from probe.errors import WiregaugeError
 from probe.feed import shipped_feeds
-from probe.feed_map import Flaw, Mapper
-from probe.feed_read import FeedFile, layout_of, lines_before, read_batches
+from probe.feed_copies import Copies
+from probe.feed_csv import Rows
+from probe.feed_map import Mapped, Mapper
+from probe.feed_read import FeedFile, layout_of, read_ahead, read_batches
 
 __all__ = ["FeedSource", "find_feed", "read_feed"]
 
-SECOND, MILLISECOND = 10**9, 10**6
+SECOND = 10**9
+_NONE = np.empty(0, np.int64)
 LONGEST_FLOW = 1 << 12
 """Windows that one flow row of a feed may span; a longer one stands in the window of its start."""
 
@@ -34,23 +37,27 @@ def _columns_of(feed: Feed, path: str) -> list[str]:
     if feed.format in ("csv", "fixed"):
         return layout_of(feed, path)
     first = next(iter(read_batches(feed, FeedFile(path))), None)
-    return [] if first is None else list(first.schema.names)
+    return [] if first is None else list(first.batch.schema.names)
+
+
+def _begins_json(path: str) -> bool:
+    with FeedFile(path).file() as file:
+        return file.read(1 << 10).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
 def _fits(feed: Feed, path: str) -> bool:
     """Whether a file looks as the feed says, and its first rows can be read."""
-    columns = _columns_of(feed, path)
-    if feed.match_header and not set(feed.match_header) <= {c.strip() for c in columns}:
+    if feed.format == "jsonl" and not _begins_json(path):
         return False
     if feed.match_header:
-        return True
-    wanted = feed.match_columns if feed.format == "csv" else 0
-    if wanted and len(layout_of(feed._replace(columns=()), path)) != wanted:
+        return set(feed.match_header) <= {c.strip() for c in _columns_of(feed, path)}
+    wanted = feed.match_columns if feed.format == "csv" else ()
+    if wanted and len(layout_of(feed._replace(columns=()), path)) not in wanted:
         return False
     first = next(iter(read_batches(feed, FeedFile(path))), None)
     if first is None:
         return False
-    some = first.slice(0, 100)
+    some = first.batch.slice(0, 100)
     return Mapper(feed, Names(1 << 10), SECOND).map(some).kept.size * 2 > some.num_rows
 
 
@@ -62,7 +69,7 @@ def find_feed(path: str, own: Sequence[Feed] = ()) -> Feed | None:
         try:
             if _fits(feed, path):
                 return feed
-        except (OSError, pa.ArrowInvalid, UnicodeDecodeError, StopIteration):
+        except (OSError, pa.ArrowInvalid, UnicodeDecodeError, StopIteration, csv.Error):
             continue
     return None
 
@@ -74,7 +81,12 @@ class FeedRows(NamedTuple):
     records: Batch | None
     read: int
     windows: np.ndarray
+    """int64[n]: of each row that counts, before it was cut"""
+    again: np.ndarray
+    """int64[m]: of each that another file has too"""
     rejects: list[Reject]
+    trouble: str = ""
+    """why the file ended before its time"""
 
 
 def _events(rows: np.ndarray) -> None:
@@ -120,62 +132,56 @@ def _cut_flows(rows: np.ndarray, window_ns: int) -> np.ndarray:
     return out
 
 
-def _sessions(rows: np.ndarray) -> Batch:
-    """Session rows as records of one container each, so that partial ones are put together and volumes laid out."""
-    records = first_words(RECORD_BLANK, SESSION_RECORD).repeat(rows.size)
-    containers = first_words(CONTAINER_BLANK, VOLUME).repeat(rows.size)
-    end = np.where(rows["end_time"] == xdr.NEVER, rows["start_time"], np.maximum(rows["end_time"], rows["start_time"]))
-    records["type"], records["opened"] = cdr.FEED_TYPE, rows["start_time"]
-    records["duration"] = (end - rows["start_time"]) // SECOND
-    records["ended_ms"] = (end - rows["start_time"]) % SECOND // MILLISECOND
-    for name in ("imsi", "imei", "apn", "cell", "gateway_hi", "gateway_lo", "qos_class"):
-        records[name] = rows[name]
-    records["rat"] = np.where(rows["rat"] == 0, -1, rows["rat"].astype(np.int64))
-    records["ue_hi"], records["ue_lo"] = rows["ue_ip_hi"], rows["ue_ip_lo"]
-    records["charging_id"] = np.where(rows["session_id"] == 0, -1, rows["session_id"])
-    records["cause"] = rows["cause_code"]
-    records["digest"] = np.arange(1, rows.size + 1)
-    records["first"], records["containers"] = np.arange(rows.size), 1
-    containers["kind"] = SERVICE
-    containers["first"], containers["last"], containers["time"] = rows["start_time"], end, end
-    containers["up"], containers["down"] = rows["bytes_up"], rows["bytes_down"]
-    return Batch(records, containers, np.empty(0, CALL_RECORD), [], 0)
+_FINISH: dict[str, Callable[[np.ndarray], None]] = {"call": _calls, "event": _events}
 
 
-def read_feed(source: FeedSource, names: Names, window_ns: int) -> Iterator[FeedRows]:
-    """The batches of a file of a feed. A row that lacks a column it cannot be without is refused with its line."""
-    feed, opened, line = source.feed, FeedFile(source.name), lines_before(source.feed, source.name)
-    mapper = Mapper(feed, names, window_ns)
+def _refused(mapped: Mapped, rows: Rows) -> list[Reject]:
+    """The rows that lack what they cannot be without."""
+    if mapped.kept.size == rows.batch.num_rows:
+        return []
+    lost = np.ones(rows.batch.num_rows, bool)
+    lost[mapped.kept] = False
+    why = {flaw.row: flaw for flaw in reversed(mapped.flaws) if lost[flaw.row]}
+    out = []
+    for row in np.flatnonzero(lost).tolist():
+        flaw, words = why.get(row), "a field that it cannot be without is empty"
+        if flaw is not None:
+            words = f"{flaw.column}: {flaw.value!r}, expected {flaw.expected}"
+        out.append(Reject(rows.line(row), words, rows.raw(row)))
+    return out
+
+
+def read_feed(
+    source: FeedSource, names: Names, window_ns: int, copies: Copies | None = None, number: int = 0
+) -> Iterator[FeedRows]:
+    """The batches of a file of a feed. A row that lacks a column it cannot be without is refused with its line.
+
+    copies: where rows of several files are compared (of sessions their records are); number: of this file.
+    """
+    feed, opened = source.feed, FeedFile(source.name)
+    mapper, line = Mapper(feed, names, window_ns), 0
     try:
-        for batch in read_batches(feed, opened):
-            mapped = mapper.map(batch)
-            lost = np.ones(batch.num_rows, bool)
-            lost[mapped.kept] = False
-            refused = np.flatnonzero(lost)
-            why = {flaw.row: flaw for flaw in reversed(mapped.flaws) if lost[flaw.row]}
-            rejects = [_reject(batch, row, line, why) for row in refused.tolist()]
-            line += batch.num_rows
-            rejects += [Reject(number, words, text.encode()) for number, words, text in opened.refused]
-            opened.refused.clear()
-            rows, records = mapped.rows, None
-            if feed.table == "call":
-                _calls(rows)
-            elif feed.table == "event":
-                _events(rows)
+        for rows, refused in read_ahead(feed, opened):
+            told = [Reject(*each) for each in refused]
+            if rows is None:
+                yield FeedRows(np.empty(0, mapper.table.dtype), None, 0, _NONE, _NONE, told, opened.trouble)
+                return
+            mapped, line = mapper.map(rows.batch), rows.before + rows.batch.num_rows
+            rejects = [*_refused(mapped, rows), *told]
+            if mapped.volumes is not None:
+                records = Batch(mapped.rows, mapped.volumes, np.empty(0, CALL_RECORD), [], 0)
+                yield FeedRows(mapped.rows, records, mapped.kept.size, _NONE, _NONE, rejects)
+                continue
+            again = copies.mark(rows.batch, number)[mapped.kept] if copies else np.zeros(mapped.kept.size, bool)
+            once = mapped.rows[~again] if again.any() else mapped.rows
+            windows = mapped.rows["window"][~again], mapped.rows["window"][again]
+            if feed.table in _FINISH:
+                _FINISH[feed.table](once)
             elif feed.table == "flow":
-                rows = _cut_flows(rows, window_ns)
-            elif feed.table == "session":
-                records = _sessions(rows)
-            yield FeedRows(rows, records, mapped.kept.size, mapped.rows["window"], rejects)
-    except (pa.ArrowInvalid, pa.ArrowException) as problem:
+                once = _cut_flows(once, window_ns)
+            yield FeedRows(once, None, mapped.kept.size, *windows, rejects)
+    except pa.ArrowException as problem:
         words = " ".join(str(problem).split())[:200]
-        raise WiregaugeError(f"{source.name}: after line {line:,}: {words}.\nSee `wiregauge feed check`.") from problem
-
-
-def _reject(batch: pa.RecordBatch, row: int, line: int, why: dict[int, Flaw]) -> Reject:
-    flaw = why.get(row)
-    words = "a field that it cannot be without is empty"
-    if flaw is not None:
-        words = f"{flaw.column}: {flaw.value!r}, expected {flaw.expected}"
-    text = "\t".join("" if v is None else str(v) for v in batch.slice(row, 1).to_pylist()[0].values())
-    return Reject(line + row + 1, words, text.encode())
+        yield FeedRows(
+            np.empty(0, mapper.table.dtype), None, 0, _NONE, _NONE, [], f"cannot be read after row {line:,}: {words}"
+        )

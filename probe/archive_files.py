@@ -20,7 +20,7 @@ from kernels.ber import DAMAGE, new_stack
 from kernels.cdr_finish import NAME_OCTETS, finish
 from probe.reading import GzipStream, Raw, Stream, ZstdStream, _Packed, open_stream
 
-__all__ = ["Batch", "Names", "Reject", "Scanner", "open_packed", "recognise_file"]
+__all__ = ["Batch", "Names", "Reject", "Scanner", "is_packed", "open_packed", "recognise_file"]
 
 STRETCH = 8 << 20
 MARGIN = scanner.LONGEST_RECORD
@@ -75,6 +75,15 @@ def size_of(stream: Stream) -> int:
     return ENDLESS if packed or getattr(stream, "size", None) is None else int(stream.size)  # type: ignore[attr-defined]
 
 
+def is_packed(path: str) -> bool:
+    """Whether a file is gzip, zstd, bzip2 or xz."""
+    stream = open_packed(path)
+    try:
+        return size_of(stream) == ENDLESS
+    finally:
+        stream.close()
+
+
 def recognise_file(path: str, roots: Roots) -> Framing | None:
     """How the charging records in a file are framed; None where it holds none."""
     stream = open_packed(path)
@@ -117,23 +126,31 @@ class Names:
         self.octets = np.zeros((capacity, NAME_OCTETS + 1), np.uint8)
         self.slots = np.full(4 * capacity, -1, np.int32)
         self.used = np.zeros(1, np.int64)
+        self._added: dict[str, int] = {}
+        self._texts: list[str] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether there was room for no more names; one that found none is null."""
+        return int(self.used[0]) == len(self.octets)
 
     def add(self, text: str) -> int:
-        """The number of a name that no record tells, -1 for the empty one."""
-        known = self.texts()
-        if not text:
-            return -1
-        if text not in known:
-            octets = text.encode()
-            self.octets[self.used[0], : 1 + len(octets)] = [len(octets), *octets]
-            self.used[0] += 1  # not in `slots`: a record with the same name has a number of its own
-            return len(known)
-        return known.index(text)
+        """The number of a name that no record tells, -1 for the empty one and where there is no room."""
+        number = self._added.get(text, -1)
+        if number >= 0 or not text or self.full:
+            return number
+        octets = text.encode()[:NAME_OCTETS]
+        number = int(self.used[0])
+        self.octets[number, : 1 + len(octets)] = [len(octets), *octets]
+        self.used[0] += 1  # not in `slots`: a record with the same name has a number of its own
+        self._added[text] = number
+        return number
 
     def texts(self) -> list[str]:
         """All names so far, by number."""
-        rows = self.octets[: self.used[0]]
-        return [row[1 : 1 + row[0]].tobytes().decode("utf-8", "replace").lower() for row in rows]
+        for row in self.octets[len(self._texts) : self.used[0]]:
+            self._texts.append(row[1 : 1 + row[0]].tobytes().decode("utf-8", "replace").lower())
+        return list(self._texts)
 
 
 class Scanner:

@@ -4,18 +4,16 @@ Rows go to kernels as record arrays, so that the same code runs interpreted.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from formats import cdr, xdr
 from formats.addresses import NO_DIGITS
-from formats.cdr_rows import CALL_RECORD, SESSION_RECORD, VOLUME
 from kernels import cdr_calls, cdr_sessions, cdr_spread
-from probe.archive_files import Batch, Names
+from probe.archive_files import Names
 from probe.tables import distinct
 
-__all__ = ["Collected", "Put", "blank_row", "collect", "unlike", "write_calls", "write_messages", "write_sessions"]
+__all__ = ["Put", "blank_row", "keys_of_calls", "unlike", "write_calls", "write_messages", "write_sessions"]
 
 Put = Callable[[str, np.ndarray, list[str]], None]
 ROWS_AT_ONCE = 1 << 15
@@ -35,30 +33,6 @@ def blank_row(table: xdr.Table) -> np.ndarray:
     for name, code in table.hidden:
         row[name] = NO_DIGITS if code == "u8" else 0
     return row
-
-
-class Collected(NamedTuple):
-    """Records of a run: those of sessions with their containers, and all others."""
-
-    sessions: np.ndarray
-    containers: np.ndarray
-    others: np.ndarray
-
-
-def collect(batches: list[Batch]) -> Collected:
-    """All batches as one; `first` points into the whole. Takes the batches, so that no row is held twice."""
-    sizes = np.array([(b.sessions.size, b.containers.size, b.others.size) for b in batches], np.int64).reshape(-1, 3)
-    whole = Collected(*(np.empty(n, d) for n, d in zip(sizes.sum(axis=0), (SESSION_RECORD, VOLUME, CALL_RECORD),
-                                                       strict=True)))  # fmt: skip
-    at = np.zeros(3, np.int64)
-    batches.reverse()
-    for size in sizes:
-        batch = batches.pop()
-        batch.sessions["first"] += at[1]
-        for into, rows, first in zip(whole, batch[:3], at, strict=True):
-            into[first : first + rows.size] = rows
-        at += size
-    return whole
 
 
 def unlike(records: np.ndarray) -> np.ndarray:
@@ -130,12 +104,18 @@ def _call_codes(names: Names) -> cdr_calls.CallCodes:
     )  # fmt: skip
 
 
+def keys_of_calls(records: np.ndarray, names: Names) -> np.ndarray:
+    """uint64[n]: the call that each CALL_RECORD tells of."""
+    keys = np.empty(records.size, np.uint64)
+    cdr_calls.call_keys(records.view(np.recarray), _call_codes(names), keys)
+    return keys
+
+
 def write_calls(records: np.ndarray, window_ns: int, names: Names, put: Put) -> None:
     """Write `call` rows of CALL_RECORD[n] of the families `call` and `ims`; other requests of the IMS are no calls."""
-    invite = names.add("invite")
-    kept = records.view(np.recarray)[
-        (records["method"] < 0) | (records["method"] == invite) | (cdr.IMS_OF[records["type"]] == 0)
-    ]
+    invites = [number for number, text in enumerate(names.texts()) if text == "invite"]
+    call = (records["method"] < 0) | np.isin(records["method"], invites) | (cdr.IMS_OF[records["type"]] == 0)
+    kept = records.view(np.recarray)[call]
     codes, keys, out = _call_codes(names), np.empty(kept.size, np.uint64), np.recarray(kept.size, xdr.CALL.dtype)
     cdr_calls.call_keys(kept, codes, keys)
     order = np.argsort(keys, kind="stable")

@@ -18,6 +18,13 @@ _EXTRA = {"subscriber": "digits", "device_tac": "digits"}
 """Derived columns that a feed fills: with the IMSI and the IMEI."""
 
 
+_NOT_OF_RECORDS = {
+    "cell_first", "cell_last", "source", "end_reason", "ue_ipv6", "setup_ms", "dropped", "packets_up", "packets_down",
+    "slice",
+}  # fmt: skip
+"""Columns of a session that its records do not carry: found when they are put together, or not at all."""
+
+
 def feed_columns(table: str) -> dict[str, str]:
     """The columns that a feed for `table` can fill, and their kinds."""
     declared = next(t for t in xdr.TABLES if t.name == table)
@@ -25,7 +32,7 @@ def feed_columns(table: str) -> dict[str, str]:
     kinds |= {name: kind for name, kind in _EXTRA.items() if any(c.name == name for c in declared.columns)}
     if table == "session":
         kinds["cell"] = "cell"
-        kinds = {n: k for n, k in kinds.items() if n not in ("cell_first", "cell_last", "source", "end_reason")}
+        kinds = {name: kind for name, kind in kinds.items() if name not in _NOT_OF_RECORDS}
     return kinds
 
 
@@ -51,6 +58,14 @@ def _source(column: str, kind: str, told: Mapping[str, Any]) -> Source:
     when = tuple((str(k), str(v)) for k, v in told.get("when", {}).items())
     constant = str(told["constant"]) if "constant" in told else ""
     return Source(field=str(told.get("from", "")), constant=constant, values=values, when=when, **rest)
+
+
+def _counts(told: Any) -> tuple[int, ...]:
+    """A number of columns or several, in order."""
+    counts = (told,) if isinstance(told, int) else tuple(told)
+    if not all(isinstance(count, int) for count in counts):
+        raise _Flawed(f"[match] columns is {told!r}: expected a number or a list of numbers")
+    return tuple(sorted(counts))
 
 
 def _feed(told: Mapping[str, Any]) -> Feed:
@@ -79,7 +94,7 @@ def _feed(told: Mapping[str, Any]) -> Feed:
     lists: dict[str, Any] = {k: tuple(told[k]) for k in ("columns", "widths", "nulls", "ignore") if k in told}
     return Feed(
         told["name"], told.get("meaning", ""), told["format"], told["table"], lists.pop("columns", ()), mapped,
-        match_header=tuple(match.get("header", ())), match_columns=match.get("columns", 0), **plain, **lists,
+        match_header=tuple(match.get("header", ())), match_columns=_counts(match.get("columns", ())), **plain, **lists,
     )  # fmt: skip
 
 

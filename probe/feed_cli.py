@@ -11,7 +11,7 @@ from formats.feed import Feed
 from probe.errors import InputError
 from probe.feed import load_feed
 from probe.feed_map import Mapper, used_fields
-from probe.feed_read import FeedFile, lines_before, read_batches
+from probe.feed_read import FeedFile, read_batches
 from probe.feed_sample import Seen, draft, look
 
 __all__ = ["feed_command"]
@@ -57,14 +57,13 @@ def sample_command(file: str) -> None:
 def _flaws(feed: Feed, opened: FeedFile) -> Iterator[str]:
     from probe.archive_files import Names
 
-    mapper, line = Mapper(feed, Names(), SECOND), lines_before(feed, opened.path)
-    for batch in read_batches(feed, opened):
-        for flaw in mapper.map(batch).flaws:
-            yield f"line {line + flaw.row + 1}: {flaw.column}: {flaw.value!r}, expected {flaw.expected}"
-        line += batch.num_rows
-        for number, words, _ in opened.refused:
-            yield f"line {number}: {words}"
+    mapper = Mapper(feed, Names(), SECOND)
+    for rows in read_batches(feed, opened):
+        for flaw in mapper.map(rows.batch).flaws:
+            yield f"line {rows.line(flaw.row)}: {flaw.column}: {flaw.value!r}, expected {flaw.expected}"
+        yield from (f"line {each.number}: {each.reason}" for each in opened.refused)
         opened.refused.clear()
+    yield from (f"line {each.number}: {each.reason}" for each in opened.refused)
 
 
 @feed_command.command("check")
@@ -80,7 +79,7 @@ def check_command(feed: str, file: str) -> None:
     told, opened = load_feed(feed), FeedFile(file)
     try:
         first = next(iter(read_batches(told, opened)), None)
-        fields = set(first.schema.names) if first is not None else set()
+        fields = set(first.batch.schema.names) if first is not None else set()
         missing = [f for f in sorted(used_fields(told)) if f not in fields and not f.isdigit()]
         for name in missing:
             click.echo(f"field {name!r}: the file has none")

@@ -1,22 +1,27 @@
 """Files of text and columns as Arrow record batches of strings (text) or of what they hold (columns)."""
 
+import csv
 import io
-from collections.abc import Callable, Iterator
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 import pyarrow.json as pajson
 import pyarrow.parquet as pq
 
 from formats.feed import Feed
 from probe.archive_files import open_packed
+from probe.feed_csv import Line, Rows, blocks, csv_batches, lines_in, quoting, salvage
 from probe.reading import Stream
 
-__all__ = ["FeedFile", "layout_of", "lines_before", "read_batches"]
+__all__ = ["FeedFile", "layout_of", "lines_before", "read_ahead", "read_batches"]
 
-BLOCK = 8 << 20
+
+AHEAD = 2
+"""Batches that are read before they are asked for."""
 
 
 class _File(io.RawIOBase):
@@ -37,45 +42,26 @@ class _File(io.RawIOBase):
 
 
 class FeedFile:
-    """An open file, unpacked, and the rows of it that could not be split into fields."""
+    """An open file, unpacked, and the lines of it that could not be read."""
 
-    def __init__(self, path: str, comment: str = "") -> None:
-        self.path, self.comment = path, comment
-        self.refused: list[tuple[int, str, str]] = []
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.refused: list[Line] = []
         self._stream = open_packed(path)
+
+    @property
+    def trouble(self) -> str:
+        """Why the file ended before its time, if it did."""
+        return self._stream.trouble
 
     def file(self) -> io.BufferedReader:
         """The octets."""
         return io.BufferedReader(_File(self._stream), 1 << 20)
 
-    def refuse(self, row: Any) -> str:
-        """Note a line with too few or too many fields and go on."""
-        if self.comment and str(row.text).startswith(self.comment):
-            return "skip"
-        words = f"{row.actual_columns} fields, expected {row.expected_columns}"
-        self.refused.append((int(row.number or 0), words, str(row.text)))
-        return "skip"
 
-
-def _csv(feed: Feed, opened: FeedFile) -> Iterator[pa.RecordBatch]:
-    head, skip, names = layout_of(feed, opened.path), feed.skip, list(feed.columns) or None
-    opened.comment = feed.comment
-    if feed.comment:
-        skip, names = _comments(feed, opened.path)[0], head
-    named = bool(feed.comment) or not feed.header
-    reading = pacsv.ReadOptions(
-        use_threads=False, block_size=BLOCK, skip_rows=skip, encoding=feed.encoding,
-        column_names=names if named else None, autogenerate_column_names=named and names is None,
-    )  # fmt: skip
-    parsing = pacsv.ParseOptions(
-        delimiter=feed.delimiter, quote_char=feed.quote or False, invalid_row_handler=opened.refuse,
-        newlines_in_values=bool(feed.quote),
-    )  # fmt: skip
-    converting = pacsv.ConvertOptions(
-        column_types=dict.fromkeys(head, pa.string()), strings_can_be_null=True, null_values=list(feed.nulls),
-        quoted_strings_can_be_null=True,
-    )  # fmt: skip
-    yield from pacsv.open_csv(pa.PythonFile(opened.file(), "r"), reading, parsing, converting)
+def _csv(feed: Feed, opened: FeedFile) -> Iterator[Rows]:
+    names = layout_of(feed, opened.path)
+    return csv_batches(feed, opened.file(), names, lines_before(feed, opened.path), opened.refused)
 
 
 def _comments(feed: Feed, path: str) -> tuple[int, list[str]]:
@@ -96,10 +82,11 @@ def lines_before(feed: Feed, path: str) -> int:
 
 
 def layout_of(feed: Feed, path: str) -> list[str]:
-    """The names of a text file's fields: its header, the feed's columns, or f0, f1, ..."""
+    """The names of a text file's fields: its header, the feed's columns (of which a file may lack the last), or f0, f1,
+    ..."""
     if feed.comment:
         return _comments(feed, path)[1]
-    if feed.columns and not feed.header:
+    if feed.columns and not feed.header and len(feed.match_columns) < 2:
         return list(feed.columns)
     opened = FeedFile(path)
     with opened.file() as file:
@@ -107,49 +94,52 @@ def layout_of(feed: Feed, path: str) -> list[str]:
             file.readline(1 << 20)
         line = file.readline(1 << 20)
     text = line.decode("utf-8" if feed.encoding == "utf8" else feed.encoding, "replace").rstrip("\r\n")
-    options = pacsv.ParseOptions(delimiter=feed.delimiter, quote_char=feed.quote or False)
     if not text:
         return []
-    reading = pacsv.ReadOptions(autogenerate_column_names=True)
-    strings = pacsv.ConvertOptions(column_types={f"f{i}": pa.string() for i in range(4096)})
-    row = pacsv.read_csv(io.BytesIO(text.encode() + b"\n"), reading, options, strings)
-    return [str(c[0]) for c in row.columns] if feed.header else row.column_names
+    row = next(csv.reader([text], **quoting(feed)))
+    if feed.header:
+        return row
+    return list(feed.columns[: len(row)]) if feed.columns else [f"f{i}" for i in range(len(row))]
 
 
-def _fixed(feed: Feed, opened: FeedFile) -> Iterator[pa.RecordBatch]:
-    reading = pacsv.ReadOptions(use_threads=False, block_size=BLOCK, skip_rows=feed.skip + feed.header,
-                                column_names=["line"], encoding=feed.encoding)  # fmt: skip
-    parsing = pacsv.ParseOptions(delimiter="\x01", quote_char=False)
-    converting = pacsv.ConvertOptions(column_types={"line": pa.string()}, strings_can_be_null=False)
-    for batch in pacsv.open_csv(pa.PythonFile(opened.file(), "r"), reading, parsing, converting):
+def _fixed(feed: Feed, opened: FeedFile) -> Iterator[Rows]:
+    plain = feed._replace(delimiter="\x01", quote="", nulls=(), comment="")
+    for rows in csv_batches(plain, opened.file(), ["line"], feed.skip + feed.header, opened.refused):
         columns, at = [], 0
         for width in feed.widths:
-            field = pc.utf8_trim_whitespace(pc.utf8_slice_codeunits(batch.column(0), at, at + width))
+            field = pc.utf8_trim_whitespace(pc.utf8_slice_codeunits(rows.batch.column(0), at, at + width))
             columns.append(pc.if_else(pc.is_in(field, pa.array(feed.nulls)), pa.scalar(None, pa.string()), field))
             at += width
-        yield pa.RecordBatch.from_arrays(columns, names=list(feed.columns))
+        yield rows._replace(batch=pa.RecordBatch.from_arrays(columns, names=list(feed.columns)))
 
 
-def _json(feed: Feed, opened: FeedFile) -> Iterator[pa.RecordBatch]:
-    with opened.file() as file:
-        while lines := file.readlines(BLOCK):
-            try:
-                table = pajson.read_json(io.BytesIO(b"".join(lines)), pajson.ReadOptions(use_threads=False))
-                yield from table.to_batches()
-            except pa.ArrowInvalid:
-                yield from _json_by_line(lines, opened)
+def _read_json(block: bytes) -> pa.Table:
+    if block.isspace():
+        return pa.table({})
+    return pajson.read_json(io.BytesIO(block), pajson.ReadOptions(use_threads=False, block_size=len(block) + 1))
 
 
-def _json_by_line(lines: list[bytes], opened: FeedFile) -> Iterator[pa.RecordBatch]:
-    good = []
-    for number, line in enumerate(lines, 1):
+def _json(feed: Feed, opened: FeedFile) -> Iterator[Rows]:
+    """Lines of JSON; where a field is a number in one line and a text in another, in several batches."""
+    line = 1
+    for block in blocks(opened.file(), feed.encoding):
         try:
-            pajson.read_json(io.BytesIO(line))
-            good.append(line)
-        except pa.ArrowInvalid as problem:
-            opened.refused.append((number, f"not JSON: {problem}", line.decode("utf-8", "replace")))
-    if good:
-        yield from pajson.read_json(io.BytesIO(b"".join(good))).to_batches()
+            made = [(line, _read_json(block), block)]
+        except pa.ArrowInvalid:
+            runs = salvage(block.splitlines(True), line, _read_json, opened.refused)
+            made = [(number, table, b"") for number, table in runs]
+        for number, table, octets in made:
+            if table.num_rows:
+                yield Rows(table.combine_chunks().to_batches()[0], number - 1, texts=octets)
+        line += lines_in(block)
+
+
+def _counted(batches: Iterable[pa.RecordBatch]) -> Iterator[Rows]:
+    """Batches of columns; a row's number stands for its line."""
+    before = 0
+    for batch in batches:
+        yield Rows(batch, before)
+        before += batch.num_rows
 
 
 def _parquet(feed: Feed, opened: FeedFile) -> Iterator[pa.RecordBatch]:
@@ -174,11 +164,52 @@ def _orc(feed: Feed, opened: FeedFile) -> Iterator[pa.RecordBatch]:
         yield file.read_stripe(stripe)
 
 
-_READERS: dict[str, Callable[[Feed, FeedFile], Iterator[pa.RecordBatch]]] = {
-    "csv": _csv, "fixed": _fixed, "jsonl": _json, "parquet": _parquet, "arrow": _arrow, "orc": _orc,
+_LINES: dict[str, Callable[[Feed, FeedFile], Iterator[Rows]]] = {"csv": _csv, "fixed": _fixed, "jsonl": _json}
+_COLUMNS: dict[str, Callable[[Feed, FeedFile], Iterator[pa.RecordBatch]]] = {
+    "parquet": _parquet, "arrow": _arrow, "orc": _orc,
 }  # fmt: skip
 
 
-def read_batches(feed: Feed, opened: FeedFile) -> Iterator[pa.RecordBatch]:
-    """The rows of a file as the feed says; lines that do not split into fields go to `opened.refused`."""
-    yield from _READERS[feed.format](feed, opened)
+def read_batches(feed: Feed, opened: FeedFile) -> Iterator[Rows]:
+    """The rows of a file as the feed says; lines that cannot be read go to `opened.refused`."""
+    if feed.format in _LINES:
+        return _LINES[feed.format](feed, opened)
+    return _counted(_COLUMNS[feed.format](feed, opened))
+
+
+def read_ahead(feed: Feed, opened: FeedFile) -> Iterator[tuple[Rows | None, list[Line]]]:
+    """The rows of a file and the lines that were refused before them; a thread reads while the caller is at work."""
+    waiting: queue.Queue[Any] = queue.Queue(AHEAD)
+    wanted = threading.Event()
+    wanted.set()
+
+    def offer(item: Any) -> None:
+        while wanted.is_set():
+            try:
+                return waiting.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for rows in read_batches(feed, opened):
+                refused = opened.refused[:]
+                opened.refused.clear()
+                offer((rows, refused))
+                if not wanted.is_set():
+                    return
+            offer((None, opened.refused))
+        except BaseException as error:
+            offer(error)
+
+    threading.Thread(target=work, name="feed", daemon=True).start()
+    try:
+        while True:
+            item = waiting.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+            if item[0] is None:
+                return
+    finally:
+        wanted.clear()

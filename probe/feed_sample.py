@@ -14,6 +14,8 @@ from probe.feed_read import FeedFile, layout_of, read_batches
 __all__ = ["Seen", "draft", "look"]
 
 SAMPLE = 256 << 10
+_ADDRESSES = ("ue_ip", "server_ip", "gateway")
+_ADDRESS = re.compile(r"^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]*)$")
 DELIMITERS = ",;|\t"
 
 
@@ -84,23 +86,26 @@ def _seen(name: str, values: Sequence[object], taken: set[str]) -> Seen:
     numbers = all(re.fullmatch(r"[+-]?\d+(\.\d+)?", t) for t in texts)
     kind = "time" if time else "number" if numbers else "text"
     low, high = (min(texts, key=float), max(texts, key=float)) if numbers else (min(texts), max(texts))
-    guess = _guess(name, texts, kind, taken)
+    guess = _guess(name, texts, kind, nulls > 0, taken)
     taken.add(guess)
     return Seen(name, kind, nulls, low[:24], high[:24], guess, time)
 
 
-def _guess(name: str, texts: Sequence[str], kind: str, taken: set[str]) -> str:
-    """The xDR column that a field is likely to be, by its name and its values."""
+def _guess(name: str, texts: Sequence[str], kind: str, nulls: bool, taken: set[str]) -> str:
+    """The xDR column that a field is likely to be, by its name and its values; a time that some lack is an answer."""
     for column, pattern in _NAMES:
         is_time = column.endswith("_time")
-        if column not in taken and re.search(pattern, name.lower()) and is_time == (kind == "time"):
+        if column in taken or not re.search(pattern, name.lower()) or is_time != (kind == "time"):
+            continue
+        if column not in _ADDRESSES or all(_ADDRESS.match(text) for text in texts):
             return column
     if "subscriber" not in taken and all(re.fullmatch(r"[2-7]\d{13,14}", t) for t in texts):
         return "subscriber"
-    if "cell" not in taken and all(re.fullmatch(r"\d{3}-\d{2,3}-\d+(-\d+)?", t) for t in texts):
+    if "cell" not in taken and all(re.fullmatch(r"[2-7]\d\d-\d{2,3}-\d+(-\d+)?", t) for t in texts):
         return "cell"
     if kind == "time":
-        return next((c for c in ("start_time", "end_time") if c not in taken), "")
+        likely = ("start_time", "answer_time", "end_time") if nulls else ("start_time", "end_time")
+        return next((c for c in likely if c not in taken), "")
     return ""
 
 
@@ -108,14 +113,15 @@ def look(path: str) -> tuple[Feed, list[Seen]]:
     """The layout of a file, and its fields by its first rows."""
     feed = _layout(path)
     names = layout_of(feed, path) if feed.format == "csv" else []
-    first = next(iter(read_batches(feed, FeedFile(path))), None)
+    rows = next(iter(read_batches(feed, FeedFile(path))), None)
+    first = rows.batch if rows is not None else None
     batch = first.slice(0, 5000) if first is not None else pa.RecordBatch.from_pylist([])
     taken: set[str] = set()
     return feed, [_seen(name, batch.column(i).to_pylist(), taken) for i, name in enumerate(names or batch.schema.names)]
 
 
 def _table_of(guesses: set[str]) -> str:
-    if "answer_time" in guesses:
+    if guesses & {"answer_time", "call_id"}:
         return "call"
     if guesses & {"bytes_up", "bytes_down"}:
         return "flow" if "server_ip" in guesses else "session"

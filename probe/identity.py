@@ -77,8 +77,10 @@ def load_key(path: str | Path = DEFAULT_KEY) -> bytes:
 
 def digits_text(digits: int) -> str:
     """Digits coded as in `formats.addresses`, as text."""
-    text = f"{digits:016x}"
-    end = next((i for i, nibble in enumerate(text) if nibble > "9"), 16)
+    text = f"{digits:016x}".rstrip("f")
+    if text.isdecimal():
+        return text
+    end = next((i for i, nibble in enumerate(text) if nibble > "9"), len(text))
     return text[:end]
 
 

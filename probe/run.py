@@ -13,7 +13,7 @@ from kernels import shard as own
 from kernels.shard import Limits
 from kernels.table import REFUSED
 from probe.accounts import Accounts
-from probe.archive import Archive, archive_lines, claim
+from probe.archive import Archive, archive_lines, claim, counted_twice
 from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import OutputError, WiregaugeError
@@ -58,6 +58,8 @@ class Outcome(NamedTuple):
     summary: RunSummary
     problems: list[str]
     archive: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    """what to know of the figures, though nothing is damaged"""
 
 
 def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool | None = None) -> Outcome:
@@ -91,9 +93,10 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
             rows |= kpis.rows_out
     problems = [*_problems(sources, refusals), *archive.problems]
     return Outcome(
-        _summary(out, options, pipeline.accounts, refused, rows, begun, told.compiled_s),
+        _summary(out, options, pipeline.accounts, archive, refused, rows, begun, told.compiled_s),
         problems,
         archive_lines(archive),
+        counted_twice(archive, pipeline.accounts.windows()),
     )
 
 
@@ -186,6 +189,7 @@ def _summary(
     out: Path,
     options: RunOptions,
     accounts: Accounts,
+    archive: Archive,
     refused: dict[str, int],
     rows: dict[str, int],
     begun: float,
@@ -194,7 +198,8 @@ def _summary(
     return RunSummary(
         out=out,
         window_s=options.window_s,
-        windows=accounts.windows(),
+        windows=len(accounts.windows() | archive.windows),
+        records=sum(archive.records.values()),
         octets=int(accounts.total("bytes").sum()),
         by_reason=accounts.by_reason(),
         joined=(int(accounts.total("unjoined")[0]), int(accounts.total("joined")[0])),
@@ -277,13 +282,15 @@ grains_option = click.option(
 def run_command(
     source: tuple[str, ...], out: Path, by: list[str] | None, max_flows: int, max_sessions: int, **rest: Any
 ) -> None:
-    """Turn captures into xDR and KPI tables.
+    """Turn captures and archived charging records into xDR and KPI tables.
 
-    SOURCE is any mix of files, folders, globs and - for stdin; pcap and pcapng, also as .gz and .zst.
+    SOURCE is any mix of files, folders, globs and - for stdin: pcap and pcapng, charging records (TS 32.298, TAP 3),
+    text and columns that a feed describes; also packed by gzip, zstd, bzip2 or xz.
 
     \b
     Example:
       wiregauge run captures/ --out kpis/
+      wiregauge run archive/2026-11/ --out kpis/ --feed my_feed.toml
       zcat old.pcap.gz | wiregauge run - --out kpis/ --window 1h --by cell,subscriber
     """
     limits = Limits(flows=max_flows, sessions=max_sessions)
@@ -300,6 +307,8 @@ def run_command(
         click.echo(line)
     table = " kpi_cell" if outcome.summary.rows.get("kpi_cell") else ""
     click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out}{table}")
+    for note in outcome.notes:
+        click.echo(f"wiregauge: note: {note}", err=True)
     for problem in outcome.problems:
         click.echo(f"wiregauge: {problem}", err=True)
     if outcome.problems:

@@ -60,7 +60,10 @@ class Sink:
             self._queue.put((table, rows.copy(), apns))
 
     def _work(self) -> None:
-        to_arrow(xdr.FLOW, np.empty(0, xdr.FLOW.dtype), Names([], self._identities))  # loads kernels meanwhile
+        try:  # a thread that has died would leave `put` waiting for ever
+            to_arrow(xdr.FLOW, np.empty(0, xdr.FLOW.dtype), Names([], self._identities))  # loads kernels meanwhile
+        except BaseException as error:
+            self._error = error
         while (item := self._queue.get()) is not None:
             if self._error is None:
                 try:

@@ -22,6 +22,7 @@ class RunSummary(NamedTuple):
     by_reason       packets by stage and reason
     joined          [unjoined, joined] user-plane packets
     messages        int64[2, 8]: signalling messages [unjoined, joined] by interface (index of xdr.INTERFACES)
+    records         of archived files
     refused_rows    by table of the kernels: rows for which there was no room
     """
 
@@ -37,6 +38,7 @@ class RunSummary(NamedTuple):
     seconds: float
     compiled_s: float
     peak_octets: int
+    records: int = 0
 
     @property
     def packets(self) -> int:
@@ -90,18 +92,22 @@ def _rows(summary: RunSummary) -> Iterator[_Line]:
 
 def summary_lines(summary: RunSummary) -> Iterator[str]:
     """The summary as lines of text, numbers aligned."""
-    lines = [*_packets(summary), *_joins(summary), *_rows(summary)]
+    archive_only = summary.records and not summary.packets
+    lines = [*([] if archive_only else (*_packets(summary), *_joins(summary))), *_rows(summary)]
     names = max(2 * line.indent + len(line.name) for line in lines)
     numbers = max(len(f"{line.number:,}") for line in lines if line.number is not None)
     for line in lines:
         number = "" if line.number is None else f"{line.number:,}"
         yield f"{'  ' * line.indent + line.name:<{names}}  {number:>{numbers}}  {line.note}".rstrip()
     compiled = f", of them {summary.compiled_s:.1f} s compiling kernels (first use only)" if summary.compiled_s else ""
-    yield f"{summary.seconds:,.1f} s{compiled}; {_rate(summary):,.0f} packets a second; {_memory(summary)}"
+    yield f"{summary.seconds:,.1f} s{compiled}; {_rate(summary)}; {_memory(summary)}"
 
 
-def _rate(summary: RunSummary) -> float:
-    return summary.packets / max(summary.seconds - summary.compiled_s, 1e-3)
+def _rate(summary: RunSummary) -> str:
+    seconds = max(summary.seconds - summary.compiled_s, 1e-3)
+    if summary.records and not summary.packets:
+        return f"{summary.records / seconds:,.0f} records a second"
+    return f"{summary.packets / seconds:,.0f} packets a second"
 
 
 def _memory(summary: RunSummary) -> str:

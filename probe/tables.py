@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from formats import networks, services, xdr
 from formats.nas import NO_SD
@@ -261,11 +262,12 @@ def _who(u: _Unpacked, names: Names) -> dict[str, pa.Array]:
     kinds, kind_of = np.unique(short, return_inverse=True)
     plmns = [networks.plmn_of_imsi(digits_text((int(s) << 40) | 0xFFFFFFFFFF)) for s in kinds]
     tac_codes, tacs = distinct(u.words("imei") | np.uint64(0xFFFFFFFF))
-    tac_texts = [t if len(t) == 8 else None for t in (digits_text(int(tac)) for tac in tacs)]
+    tac_texts = _digit_texts(tacs, 8)
+    whole = pc.fill_null(pc.equal(pc.binary_length(tac_texts), 8), False)
     return {
         "subscriber": _coded(codes, _strings(names.identities.texts(imsis))),
         "home_plmn": _coded(kind_of.astype(np.int32)[codes], _strings(plmns)),
-        "device_tac": _coded(tac_codes, _strings(tac_texts)),
+        "device_tac": _coded(tac_codes, pc.if_else(whole, tac_texts, pa.scalar(None, pa.string()))),
     }
 
 

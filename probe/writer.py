@@ -9,7 +9,7 @@ earlier run of that name left and this one did not write again.
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,6 +83,19 @@ def write_part(path: Path, table: pa.Table) -> None:
         raise
 
 
+def _by_window(rows: np.ndarray, times: np.ndarray, windows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The rows of each window, moved once: many windows are open where records span hours."""
+    if windows.size == 1:
+        yield int(windows[0]), rows
+        return
+    at = np.searchsorted(windows, times).astype(np.uint16 if windows.size <= 1 << 16 else np.int64)
+    counts = np.bincount(at, minlength=windows.size)
+    whole = np.ascontiguousarray(rows).view(f"V{rows.dtype.itemsize}")
+    ordered = whole[np.argsort(at, kind="stable")].view(rows.dtype)
+    for window, end, count in zip(windows.tolist(), np.cumsum(counts).tolist(), counts.tolist(), strict=True):
+        yield window, ordered[end - count : end]
+
+
 class TableWriter:
     """Collects kernel rows of one table by window and writes them as parts. Memory: at most `rows_per_part` rows."""
 
@@ -117,9 +130,9 @@ class TableWriter:
     def _take(self, rows: np.ndarray) -> None:
         if self._rows_waiting + rows.size > self.rows_per_part:
             self.flush()
-        windows = np.unique(rows["window"])
-        for window in windows.tolist():
-            mine = rows if windows.size == 1 else rows[rows["window"] == window]
+        times = np.ascontiguousarray(rows["window"])
+        windows = np.unique(times)
+        for window, mine in _by_window(rows, times, windows):
             self._waiting.setdefault(window, []).append(mine)
         self._rows_waiting += rows.size
 

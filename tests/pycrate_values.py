@@ -57,6 +57,8 @@ BY_FIELD = {
     "tEL-URI": lambda dice: "tel:+" + _digits(dice, 6, 15),
     "sIP-URI": lambda dice: f"sip:+{_digits(dice, 6, 15)}@ims.mnc093.mcc208.3gppnetwork.org",
     "iSDN-E164": lambda dice: _digits(dice, 6, 15),
+    "cellId": lambda dice: f"{dice.randrange(1 << 36):09x}",
+    "subscriptionIDData": lambda dice: _digits(dice, 6, 15),
     "serviceReasonReturnCode": lambda dice: dice.choice(("200", "486", "487")),
 }
 

@@ -127,6 +127,19 @@ def test_order_cutting_and_copies_make_no_difference(out: Path, tmp_path: Path) 
     assert duplicates == [(50,)]
 
 
+def test_records_that_do_not_fit_in_memory_give_the_same_rows(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("probe.archive.HELD", 1 << 13)
+    records = [*RECORDS, *random.Random(5).sample(RECORDS, 20)]
+    random.Random(6).shuffle(records)
+    run([str(archive(tmp_path / "in", records))], tmp_path / "out", OPTIONS, progress=False)
+    for table in ("session", "presence", "flow", "call", "kpi_cell", "kpi_subscriber"):
+        assert rows(tmp_path / "out", table) == rows(out, table), table
+    assert query(tmp_path / "out", "SELECT sum(records) FROM {ledger} WHERE stage = 'duplicate'") == [(20,)]
+    assert not list((tmp_path / "out").glob(".records*"))
+
+
 def test_kpis_again_from_the_rows(out: Path, tmp_path: Path) -> None:
     from probe.kpi import compute
 
@@ -178,3 +191,13 @@ def test_voice_kpis(out: Path, truth: Told) -> None:
 def test_what_no_record_tells_is_null(out: Path) -> None:
     assert query(out, "SELECT DISTINCT slice FROM {session}") == [(None,)]
     assert query(out, "SELECT DISTINCT slice, core_node FROM {presence}") == [(None, None)]
+
+
+def test_captures_of_the_same_time_are_told() -> None:
+    from probe.archive import Archive, counted_twice
+
+    archive = Archive([])
+    archive.windows = {0, 900 * 10**9}
+    assert counted_twice(archive, {1800 * 10**9}) == []
+    (note,) = counted_twice(archive, {900 * 10**9})
+    assert "both tell of 1 windows (1970-01-01T00:15Z" in note

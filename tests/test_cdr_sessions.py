@@ -13,7 +13,8 @@ from formats.xdr import NEVER
 from kernels.cdr_finish import finish
 from kernels.cdr_spread import MOST_WINDOWS
 from probe.archive_files import Names
-from probe.archive_rows import Collected, write_calls, write_messages, write_sessions
+from probe.archive_rows import write_calls, write_messages, write_sessions
+from probe.archive_store import Collected
 from tests.cdr_tools import scan
 from tools.cdr.simulate import Scenario, told, written
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels.feed_text import addresses_of, cells_of, integers_of
-from probe.feed_map import _cell, _octets
+from probe.feed_values import cell_of, octets
 from tests.rows import examples
 
 
 def read(kernel, texts: list[str], kind) -> list[int | None]:
     out, good = np.zeros(len(texts), kind), np.zeros(len(texts), np.uint8)
-    kernel(*_octets(pa.array(texts, pa.string())), out, good)
+    kernel(*octets(pa.array(texts, pa.string())), out, good)
     return [int(value) if there else None for value, there in zip(out, good, strict=True)]
 
 
@@ -47,7 +47,7 @@ def test_no_ipv4_addresses(text: str) -> None:
 @examples(80)
 def test_cells(mcc: int, digits: int, mnc: int, rest: list[int]) -> None:
     text = "-".join([f"{mcc:03d}", f"{mnc:0{digits}d}", *map(str, rest)])
-    assert read(cells_of, [text], np.uint64) == [_cell(text)]
+    assert read(cells_of, [text], np.uint64) == [cell_of(text)]
 
 
 @pytest.mark.parametrize(

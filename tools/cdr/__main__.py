@@ -16,12 +16,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--framed", action="store_true", help="with the file and record headers of TS 32.297")
     given = parser.parse_args()
-    records = list(written(Scenario(sessions=given.sessions, calls=given.calls, seed=given.seed)))
-    parts = [cdr_header(record) + record for record in records] if given.framed else records
-    body = b"".join(parts)
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_bytes((file_header(len(records), len(body)) if given.framed else b"") + body)
-    print(f"{given.out}: {len(records):,} records")
+    count = octets = 0
+    with given.out.open("wb") as file:
+        if given.framed:
+            file.write(file_header(0, 0))
+        for record in written(Scenario(sessions=given.sessions, calls=given.calls, seed=given.seed)):
+            octets += file.write(cdr_header(record) + record if given.framed else record)
+            count += 1
+        if given.framed:
+            file.seek(0)
+            file.write(file_header(count, octets))
+    print(f"{given.out}: {count:,} records")
 
 
 if __name__ == "__main__":

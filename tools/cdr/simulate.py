@@ -14,6 +14,8 @@ __all__ = ["Scenario", "Session", "Told", "sessions_of", "told", "written"]
 START = 1_795_287_600  # 2026-11-21 19:00:00 UTC
 CELLS = (0x0ABCDE10, 0x0ABCDE11, 0x0ABCDE20)
 ZONES = (0, 60, -300, 330)
+MODELS = tuple(35_000_000 + 7919 * model for model in range(400))
+"""Type allocation codes: devices are of some hundred models."""
 
 
 class Scenario(NamedTuple):
@@ -66,7 +68,7 @@ def sessions_of(scenario: Scenario) -> list[Session]:
     out = []
     for number in range(scenario.sessions):
         imsi = f"20893{dice.randrange(10**10):010d}"
-        bearer = Bearer(imsi, f"35{dice.randrange(10**13):013d}", f"336{dice.randrange(10**8):08d}",
+        bearer = Bearer(imsi, f"{dice.choice(MODELS)}{dice.randrange(10**7):07d}", f"336{dice.randrange(10**8):08d}",
                         0x8000_0000 + number, dice.choice(("internet", "ims", "iot.mnc093")),
                         f"100.64.{number // 250 % 250}.{number % 250}", dice.choice(ZONES))  # fmt: skip
         opened, cell, parts = START + dice.randrange(3600), dice.choice(CELLS), []
