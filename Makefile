@@ -118,6 +118,8 @@ debian_install = if [[ $$(id -u) == 0 ]] && command -v apt-get > /dev/null; then
 
 debian:
 	@command -v tshark > /dev/null || { $(call debian_install,tshark); }
+	@command -v ip > /dev/null || { $(call debian_install,iproute2); }
+	@ldconfig -p | grep -q libpcap || { $(call debian_install,libpcap0.8); }
 
 debian-bench: debian
 	@command -v nfpcapd > /dev/null || { $(call debian_install,nfdump); }

@@ -28,10 +28,11 @@ def why_not() -> str:
     """Why there can be no namespaces here; empty where there can."""
     if shutil.which("ip") is None:
         return "iproute2 is not installed"
-    made = subprocess.run(["ip", "netns", "add", "wiregauge-try"], capture_output=True, text=True, check=False)
+    name = f"wiregauge-try-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
     if made.returncode:
         return f"no network namespaces: {made.stderr.strip()}"
-    subprocess.run(["ip", "netns", "del", "wiregauge-try"], check=True)
+    subprocess.run(["ip", "netns", "del", name], check=True)
     return ""
 
 
