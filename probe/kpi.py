@@ -4,10 +4,12 @@ KPIs are a pure function of xDR rows: which file a row stands in, and in which o
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import click
 import numpy as np
@@ -15,18 +17,20 @@ import numpy as np
 from formats.kpi import CATALOGUE, Catalogue, Counter, Grain
 from formats.xdr import TABLES, Table
 from probe import xdr_files
-from probe.aggregate import Span, grain_windows
+from probe.aggregate import Groups, Piece, Span
 from probe.catalogue import load_catalogue
 from probe.duration import DURATION
 from probe.duration import text as duration_text
 from probe.errors import WiregaugeError
-from probe.facts import Frame
+from probe.facts import Domains, Frame
+from probe.kpi_plan import Plan
 from probe.writer import partition, stamp, write_part
 
 __all__ = ["Summary", "compute", "kpi_command"]
 
 SECOND = 10**9
-ROWS_AT_ONCE = 1 << 18
+THREADS = 2
+ROWS_AT_ONCE = 1 << 20
 """Rows of one table in memory, as long as a window holds no more."""
 
 _TEXT_KINDS = {"ip", "cell", "slice", "apn", "enum", "cause", "derived", "digits"}
@@ -106,17 +110,17 @@ def _stretches(groups: Sequence[xdr_files.Group], window: int) -> list[tuple[int
     return out
 
 
-def _read(source: _Source, first: int, end: int) -> Frame | None:
+def _read(source: _Source, first: int, end: int, domains: Domains) -> Frame | None:
     groups = [g for g in source.groups if g.first < end and g.last >= first]
     if not groups:
         return None
-    stretch = xdr_files.Stretch(source.times, first, end)
-    frame = Frame(xdr_files.read(groups, source.columns, source.text, stretch))
-    return frame if frame.rows else None
+    tables = xdr_files.read(groups, source.columns, source.text, xdr_files.Stretch(source.times, first, end))
+    return Frame(tables, domains) if tables else None
 
 
-def _part(out: Path, grain: Grain, window_s: int, start: int) -> Path:
-    return partition(out, grain.table, start) / f"part-{duration_text(window_s)}-{stamp(start)}.parquet"
+def _part(out: Path, grain: Grain, window_s: int, start: int, part: int) -> Path:
+    number = f"-{part:04d}" if part else ""
+    return partition(out, grain.table, start) / f"part-{duration_text(window_s)}-{stamp(start)}{number}.parquet"
 
 
 def _remove_stale(out: Path, grain: Grain, window_s: int, span: tuple[int, int], written: set[Path]) -> None:
@@ -124,7 +128,7 @@ def _remove_stale(out: Path, grain: Grain, window_s: int, span: tuple[int, int],
     first, last = stamp(span[0]), stamp(span[1])
     mark = f"part-{duration_text(window_s)}-"
     for path in (out / grain.table).glob(f"date=*/hour=*/{mark}*.parquet"):
-        if path not in written and first <= path.stem.removeprefix(mark) < last:
+        if path not in written and first <= path.stem.removeprefix(mark).partition("-")[0] < last:
             path.unlink(missing_ok=True)
 
 
@@ -141,6 +145,47 @@ def _used(catalogue: Catalogue, grains: Sequence[Grain]) -> Catalogue:
     """The catalogue without the counters that none of the grains has, so that their columns are not read."""
     names = {c.name for grain in grains for c in catalogue.counters_of(grain)}
     return catalogue._replace(counters=tuple(c for c in catalogue.counters if c.name in names))
+
+
+def _ahead(
+    reader: Executor, sources: Sequence[_Source], stretches: Sequence[tuple[int, int]], plan: Plan, domains: Domains
+) -> Iterator[tuple[Span, dict[str, int]]]:
+    """The rows of each stretch, the next one being read and coded meanwhile, and how many there are of each table."""
+
+    def prepare(first: int, end: int) -> tuple[Span, dict[str, int]]:
+        frames = {s.table: f for s in sources if (f := _read(s, first, end, domains)) is not None}
+        return Span(frames, first, end, plan, domains), {table: frame.rows for table, frame in frames.items()}
+
+    following = reader.submit(prepare, *stretches[0]) if stretches else None
+    for at in range(len(stretches)):
+        assert following is not None
+        ready = following.result()
+        following = reader.submit(prepare, *stretches[at + 1]) if at + 1 < len(stretches) else None
+        yield ready
+
+
+def _write(out: Path, piece: Piece) -> list[tuple[Path, int, int]]:
+    """Finish some groups and write their rows: path, window and number of rows of each file."""
+    written = []
+    for start, part, rows in piece.finish():
+        path = _part(out, piece.plan.grain, piece.span.plan.window_s, start, part)
+        write_part(path, rows)
+        written.append((path, start, rows.num_rows))
+    return written
+
+
+T = TypeVar("T")
+
+
+def _in_order(workers: Executor, work: Callable[..., T], jobs: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+    """The result of each job, in order, a few of them under way at a time."""
+    waiting: deque[Future[T]] = deque()
+    for job in jobs:
+        waiting.append(workers.submit(work, *job))
+        if len(waiting) > 2 * THREADS:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def compute(
@@ -162,6 +207,7 @@ def compute(
     chosen = _chosen(catalogue, grains)
     catalogue = _used(catalogue, chosen)
     directories = list(dict.fromkeys(Path(d) for d in xdr_directories))
+    plan = Plan(catalogue, chosen, window_s)
     sources = _sources(directories, catalogue, chosen)
     groups = [g for s in sources for g in s.groups if g.first <= g.last]
     stretches = _stretches(groups, window_s * SECOND)
@@ -173,21 +219,20 @@ def compute(
     rows_in, rows_out = {s.table: 0 for s in sources}, {g.table: 0 for g in chosen}
     written: set[Path] = set()
     starts: set[int] = set()
-    for first, end in stretches:
-        frames = {s.table: f for s in sources if (f := _read(s, first, end)) is not None}
-        for table, frame in frames.items():
-            rows_in[table] += frame.rows
-            done += frame.rows
-        span = Span(frames, first, end, window_s, catalogue, chosen)
-        for grain in chosen:
-            for start, rows in grain_windows(span, grain):
-                path = _part(out, grain, window_s, start)
-                write_part(path, rows)
-                written.add(path)
-                starts.add(start)
-                rows_out[grain.table] += rows.num_rows
-        if progress:
-            progress(min(done, total), total)
+    domains = Domains([k for g in chosen for k in (*g.keys, *g.carried)], [s.table for s in sources])
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(THREADS) as workers:
+        for span, rows in _ahead(reader, sources, stretches, plan, domains):
+            for table, count in rows.items():
+                rows_in[table] += count
+                done += count
+            for grain in plan.grains:
+                for told in _in_order(workers, _write, ((out, piece) for piece in Groups(span, grain).pieces())):
+                    for path, start, count in told:
+                        written.add(path)
+                        starts.add(start)
+                        rows_out[grain.grain.table] += count
+            if progress:
+                progress(min(done, total), total)
     if stretches:
         covered = between or (stretches[0][0], stretches[-1][1])
         for grain in chosen:

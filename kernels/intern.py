@@ -1,0 +1,193 @@
+"""Texts to numbers: each distinct text gets a code, in order of first appearance, and keeps it.
+
+A table of texts is three arrays that grow: `arena` (octets of all texts, one after another), `records` (four words a
+code: the first sixteen octets, where the text begins in the arena with its length, and its hash) and `slots` (an
+open-addressing table of hash tag and code). Texts of up to sixteen octets (identities, cells) are compared by their
+record alone. Two texts are never taken for one: what decides is the text, not its hash.
+"""
+
+import numpy as np
+
+from kernels.jit import kernel, part
+from kernels.prefetch import prefetch_row
+
+__all__ = ["intern_texts", "pack_texts", "rehash"]
+
+_U8 = np.uint64
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_S8, _S29, _S32, _S33 = np.uint64(8), np.uint64(29), np.uint64(32), np.uint64(33)
+_LOW = np.uint64(0xFFFFFFFF)
+_LENGTH = np.uint64(24)
+_NOTHING = np.uint64(0)
+BATCH = 32
+LONGEST = (1 << 24) - 1
+"""Octets of a text that tell it from others; what follows is cut."""
+CODES, ARENA = 0, 1
+"""In `state`: how many codes there are, how many octets of the arena are used."""
+
+
+@part
+def _word(data, first, end):  # type: ignore[no-untyped-def]
+    """Up to eight octets data[first:end], the first one lowest."""
+    word = _NOTHING
+    for i in range(min(end, first + 8) - 1, first - 1, -1):
+        word = (word << _S8) | _U8(data[i])
+    return word
+
+
+@part
+def _whole_word(data, at):  # type: ignore[no-untyped-def]
+    """Eight octets from data[at], the first one lowest."""
+    low = _U8(data[at]) | (_U8(data[at + 1]) << _U8(8)) | (_U8(data[at + 2]) << _U8(16)) | (_U8(data[at + 3]) << _U8(24))
+    high = _U8(data[at + 4]) | (_U8(data[at + 5]) << _U8(8)) | (_U8(data[at + 6]) << _U8(16))
+    return low | ((high | (_U8(data[at + 7]) << _U8(24))) << _S32)
+
+
+@part
+def _mixed(seed, word):  # type: ignore[no-untyped-def]
+    value = (seed ^ word) * _MIX
+    return value ^ (value >> _S29)
+
+
+@part
+def _describe(data, first, end, out):  # type: ignore[no-untyped-def]
+    """The record of a text into out (uint64[4]): two words, its length, its hash."""
+    length = end - first
+    out[0] = _whole_word(data, first) if length >= 8 else _word(data, first, end)
+    out[1] = _NOTHING
+    if length >= 16:
+        out[1] = _whole_word(data, first + 8)
+    elif length > 8:
+        out[1] = _word(data, first + 8, end)
+    value = _mixed(_mixed(_U8(length), out[0]), out[1])
+    at = first + 16
+    while at < end:
+        value = _mixed(value, _word(data, at, end))
+        at += 8
+    out[2] = _U8(length)
+    out[3] = _mixed(value, value >> _S32)
+
+
+@part
+def _same_rest(data, first, end, arena, place):  # type: ignore[no-untyped-def]
+    """Whether the octets after the sixteenth are those of the text at arena[place]."""
+    for i in range(16, end - first):
+        if data[first + i] != arena[place + i]:
+            return False
+    return True
+
+
+@part
+def _insert(data, first, end, told, arena, records, slots, at, state):  # type: ignore[no-untyped-def]
+    """A new code for a text, in the empty slot `at`; the code."""
+    code, place = state[CODES], state[ARENA]
+    for i in range(end - first):
+        arena[place + i] = data[first + i]
+    records[code * 4], records[code * 4 + 1] = told[0], told[1]
+    records[code * 4 + 2] = (_U8(place) << _LENGTH) | told[2]
+    records[code * 4 + 3] = told[3]
+    slots[at] = ((told[3] >> _S32) << _S32) | _U8(code + 1)
+    state[CODES], state[ARENA] = code + 1, place + end - first
+    return code
+
+
+@part
+def _find(data, first, end, told, arena, records, slots, state):  # type: ignore[no-untyped-def]
+    """The code of a text, a new one if it has none yet."""
+    mask = slots.size - 1
+    at = np.int64(told[3] & _U8(mask))
+    tag = told[3] >> _S32
+    while slots[at] != _NOTHING:
+        if slots[at] >> _S32 == tag:
+            code = np.int64(slots[at] & _LOW) - 1
+            place = records[code * 4 + 2]
+            if records[code * 4] == told[0] and records[code * 4 + 1] == told[1]:
+                if place & _U8(LONGEST) == told[2]:
+                    if end - first <= 16 or _same_rest(data, first, end, arena, np.int64(place >> _LENGTH)):
+                        return code
+        at = (at + 1) & mask
+    return _insert(data, first, end, told, arena, records, slots, at, state)
+
+
+@part
+def _look_ahead(told, count, records, slots):  # type: ignore[no-untyped-def]
+    """Have the lines that a batch will need on their way: first the slots, then the records they name."""
+    mask = _U8(slots.size - 1)
+    for b in range(count):
+        prefetch_row(slots, np.int64(told[b, 3] & mask))
+    for b in range(count):
+        found = slots[np.int64(told[b, 3] & mask)]
+        if found != _NOTHING:
+            prefetch_row(records, (np.int64(found & _LOW) - 1) * 4)
+
+
+@kernel
+def intern_texts(data, offsets, valid, first, tables, state, out_codes):  # type: ignore[no-untyped-def]
+    """Code texts `first` and later; the number of the first text that was not coded, because the tables are full.
+
+    data: uint8[], offsets: int32[n + 1] (text i is data[offsets[i]:offsets[i + 1]]);  valid: bool[n], or [0] for all
+    tables: (arena uint8[a], records uint64[4 c], slots uint64[power of two >= 2 c]);  state: int64[2], see CODES
+    out_codes: int32[n], -1 for a null
+    """
+    arena, records, slots = tables
+    number = offsets.size - 1
+    told = np.empty((BATCH, 4), np.uint64)
+    while first < number:
+        count = min(BATCH, number - first)
+        if state[CODES] + count > records.size // 4:
+            return first
+        if state[ARENA] + np.int64(offsets[first + count]) - np.int64(offsets[first]) > arena.size:
+            return first
+        for b in range(count):
+            begin = np.int64(offsets[first + b])
+            end = min(np.int64(offsets[first + b + 1]), begin + LONGEST)
+            _describe(data, begin, end, told[b])
+        _look_ahead(told, count, records, slots)
+        for b in range(count):
+            i = first + b
+            if valid.size and not valid[i]:
+                out_codes[i] = -1
+                continue
+            begin = np.int64(offsets[i])
+            end = min(np.int64(offsets[i + 1]), begin + LONGEST)
+            out_codes[i] = _find(data, begin, end, told[b], arena, records, slots, state)
+        first += count
+    return first
+
+
+@kernel
+def rehash(records, count, out_slots):  # type: ignore[no-untyped-def]
+    """Fill new slots with the codes 0 to count - 1.
+
+    records: uint64[4 c];  out_slots: uint64[power of two >= 2 c], zeroed
+    """
+    mask = out_slots.size - 1
+    for code in range(count):
+        told = records[code * 4 + 3]
+        at = np.int64(told & _U8(mask))
+        while out_slots[at] != _NOTHING:
+            at = (at + 1) & mask
+        out_slots[at] = ((told >> _S32) << _S32) | _U8(code + 1)
+
+
+@kernel
+def pack_texts(arena, records, codes, symbols, how, out_words):  # type: ignore[no-untyped-def]
+    """Texts as integers that sort as they do, in as many columns as the longest needs.
+
+    arena, records: as above;  codes: int32[n];  symbols: int64[256], the rank from 1 of each octet that occurs
+    how: int64[3], octets to pass over, bits a symbol, symbols a word;  out_words: int64[n, w]
+    """
+    skip, bits, width = how[0], how[1], how[2]
+    for i in range(codes.size):
+        place = records[np.int64(codes[i]) * 4 + 2]
+        begin = np.int64(place >> _LENGTH)
+        end = begin + np.int64(place & _U8(LONGEST))
+        at = begin + skip
+        for w in range(out_words.shape[1]):
+            word = np.int64(0)
+            for _ in range(width):
+                word <<= bits
+                if at < end:
+                    word |= symbols[arena[at]]
+                at += 1
+            out_words[i, w] = word
