@@ -73,7 +73,7 @@ def _rows(size: Size, names: _Names, window: int, rows: int, rng: np.random.Gene
 
     def coded(indices: np.ndarray, values: pa.Array, missing: float = 0.0) -> pa.Array:
         mask = rng.random(rows) < missing if missing else None
-        return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32), mask=mask), values)
+        return values.take(pa.array(indices.astype(np.int32), mask=mask))
 
     def ms(mean: float, missing: np.ndarray) -> pa.Array:
         return _null(np.rint(rng.lognormal(np.log(mean), 0.7, rows) * 1e6) / 1e6, missing)

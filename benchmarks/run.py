@@ -2,7 +2,7 @@
 
     python -m benchmarks.run [--smoke] [--no-record] [--headers FILE] [--full FILE] [--only PART,...] [--scales 1,4,16]
 
-Parts: machine, peers, kernels, command, memory, start, cdr. Rows go to benchmarks/results/, one JSON object a line.
+Parts: machine, peers, kernels, command, memory, start, cdr, kpi. Rows go to benchmarks/results/, one JSON object a line.
 """
 
 import argparse
@@ -15,14 +15,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cdr, child, machine, peers, traffic
+from benchmarks import cdr, child, flow_rows, kpi, machine, peers, traffic
 from benchmarks.kernels import measure_kernels
 from benchmarks.report import table
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
 RESULTS = HERE / "results"
-PARTS = ("machine", "peers", "kernels", "command", "memory", "start", "cdr")
+PARTS = ("machine", "peers", "kernels", "command", "memory", "start", "cdr", "kpi")
 WIREGAUGE = [sys.executable, "-c", "from probe.cli import main; main()"]
 FULL_SIZE = traffic.Size(4_000_000, 300_000, 50_000)
 SMOKE_SIZE = traffic.Size(40_000, 3_000, 500)
@@ -203,6 +203,37 @@ def measure_cdr(bench: Bench) -> None:
             bench.add("cdr", f"file to Arrow {scale}x", "pgw", records=count, bytes=larger.octets, seconds=seconds)
 
 
+def measure_kpi(bench: Bench) -> None:
+    """xDR rows to KPI tables, beside peers that write the same; whole processes, their memory with them."""
+    size = flow_rows.Size(40_000, 400, 5_000, 2) if bench.smoke else flow_rows.Size(20_000_000, 190_000, 4_000_000, 4)
+    DATA.mkdir(exist_ok=True)
+    folder = DATA / f"flow-rows-{size.rows}"
+    if not folder.exists():
+        say(f"making {folder.name}")
+        flow_rows.make(folder, size)
+    with tempfile.TemporaryDirectory(dir=DATA) as place:
+        for case in kpi.CASES:
+            for who in ("wiregauge", "wiregauge", *kpi.PEERS, "wiregauge"):  # the first one compiles
+                out = Path(place) / f"{case}-{who}"
+                shutil.rmtree(out, ignore_errors=True)
+                out.mkdir()
+                cost = child.run([sys.executable, "-m", "benchmarks.kpi", who, case, folder, out], timeout=3600)
+                if cost.code:
+                    say(f"{who} {case} failed ({cost.code}): {cost.output[-500:]}")
+                    continue
+                say(f"{who} {case}: {cost.seconds:.2f} s")
+                bench.rows = [r for r in bench.rows if (r["part"], r["who"], r["form"]) != ("kpi", who, case)]
+                bench.add("kpi", who, case, rows=size.rows, seconds=cost.seconds, cpu_seconds=cost.cpu_seconds,
+                          peak_rss=cost.peak_rss, peak_anonymous=cost.peak_anonymous)  # fmt: skip
+            if bench.smoke or case == "cell":
+                for who in kpi.PEERS:
+                    wrong = list(
+                        kpi.differences(who, case, Path(place) / f"{case}-wiregauge", Path(place) / f"{case}-{who}")
+                    )
+                    if wrong:
+                        raise AssertionError(f"{who} says otherwise: {wrong[:3]}")
+
+
 def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scales: list[int]) -> None:
     """All the parts that were asked for, in order."""
     files = {}
@@ -216,6 +247,7 @@ def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scale
         "memory": lambda: measure_memory(bench, scales),
         "start": lambda: measure_start(bench),
         "cdr": lambda: measure_cdr(bench),
+        "kpi": lambda: measure_kpi(bench),
     }
     for part in parts:
         say(f"== {part}")

@@ -10,8 +10,8 @@ import numpy as np
 from kernels.jit import kernel
 
 __all__ = [
-    "add_by_group", "add_code_bits", "add_mask_bits", "count_distinct", "encode", "gather_codes", "gather_values",
-    "last_by_group", "mark_keys", "number_keys", "order_rows", "place_keys", "slots_for",
+    "add_by_group", "add_code_bits", "add_mask_bits", "count_distinct", "encode", "keep_codes", "keep_values",
+    "last_by_group", "mark_keys", "number_keys", "order_rows", "place_keys", "slots_for", "take", "window_of",
 ]  # fmt: skip
 
 _U8 = np.uint64
@@ -40,6 +40,22 @@ def _slot(key, slots):  # type: ignore[no-untyped-def]
 
 
 # --- keys to groups ----------------------------------------------------------------------------------------------
+
+
+@kernel
+def window_of(times, there, bounds, out_windows, out_seen):  # type: ignore[no-untyped-def]
+    """The window that each row counts in, -1 for none, and which windows have rows.
+
+    times: int64[n] ns;  there: bool[n], or [0] for all;  bounds: int64[3], first and end (ns) and length of a window
+    out_windows: int64[n];  out_seen: bool[windows]
+    """
+    first, end, window = bounds[0], bounds[1], bounds[2]
+    for i in range(times.size):
+        out_windows[i] = -1
+        if times[i] >= first and times[i] < end and (there.size == 0 or there[i]):
+            at = (times[i] - first) // window if end - first > window else np.int64(0)
+            out_windows[i] = at
+            out_seen[at] = True
 
 
 @kernel
@@ -150,28 +166,37 @@ def add_mask_bits(mask, bit, out_words):  # type: ignore[no-untyped-def]
         out_words[i] |= np.int64(mask[i]) << bit
 
 
-# --- aggregates of a stretch of groups -----------------------------------------------------------------------------
+# --- aggregates of a stretch of groups: rows in order of group, group k at starts[k]:starts[k + 1] ------------------
 
 
 @kernel
-def add_by_group(order, starts, classes, lists, summands, out_sums, out_flags):  # type: ignore[no-untyped-def]
+def take(values, rows, out_values):  # type: ignore[no-untyped-def]
+    """Bring values into the order of `rows`: misses that nothing waits for, so that what follows has none.
+
+    values: [n];  rows: int32[m];  out_values: [m], of the same type
+    """
+    for i in range(rows.size):
+        out_values[i] = values[rows[i]]
+
+
+@kernel
+def add_by_group(starts, classes, lists, summands, out_sums, out_flags):  # type: ignore[no-untyped-def]
     """Counts and sums of each group: each row adds to the counters that its class is in.
 
-    order: int32[m];  starts: int64[g + 1], group k has the rows order[starts[k]:starts[k + 1]];  classes: int32[n]
-    lists: (int64[classes + 1], int32[l, 2]): of each class (counter, column of `summands` or -1 to count the row)
-    summands: int64[s, n], NULL as above;  out_sums: int64[c, g];  out_flags: uint8[c, g], 0, MATCHED or MEASURED
+    starts: int64[g + 1];  classes: int32[m]
+    lists: (int64[classes + 1], int32[l, 2]): of each class (counter, line of `summands` or -1 to count the row)
+    summands: int64[s, m], NULL as above;  out_sums: int64[c, g];  out_flags: uint8[c, g], 0, MATCHED or MEASURED
     """
     begins, entries = lists
     for k in range(starts.size - 1):
         for at in range(starts[k], starts[k + 1]):
-            row = order[at]
-            kind = classes[row]
+            kind = classes[at]
             for e in range(begins[kind], begins[kind + 1]):
                 counter, source = entries[e, 0], entries[e, 1]
                 if source < 0:
                     out_sums[counter, k] += 1
                     continue
-                value = summands[source, row]
+                value = summands[source, at]
                 if value == NULL:
                     out_flags[counter, k] = max(out_flags[counter, k], np.uint8(MATCHED))
                 else:
@@ -180,35 +205,33 @@ def add_by_group(order, starts, classes, lists, summands, out_sums, out_flags): 
 
 
 @kernel
-def gather_values(order, starts, classes, wanted, values, out_starts, out_values):  # type: ignore[no-untyped-def]
-    """The values of each group together; how many.
+def keep_values(starts, classes, wanted, values, out_starts):  # type: ignore[no-untyped-def]
+    """Only the values of wanted classes, moved to the front; how many.
 
-    order, starts, classes: as above;  wanted: bool[classes];  values: float64[n], NaN left out
-    out_starts: int64[g + 1];  out_values: float64[starts[g] - starts[0]]
+    starts, classes: as above;  wanted: bool[classes];  values: float64[m], NaN not kept
+    out_starts: int64[g + 1]: where those of each group come to stand
     """
     count = 0
     for k in range(starts.size - 1):
         out_starts[k] = count
         for at in range(starts[k], starts[k + 1]):
-            row = order[at]
-            value = values[row]
-            if wanted[classes[row]] and value == value:
-                out_values[count] = value
+            value = values[at]
+            if wanted[classes[at]] and value == value:
+                values[count] = value
                 count += 1
     out_starts[starts.size - 1] = count
     return count
 
 
 @kernel
-def gather_codes(order, starts, classes, wanted, codes, out_starts, out_codes):  # type: ignore[no-untyped-def]
-    """As `gather_values` for codes (int32[n], negative left out)."""
+def keep_codes(starts, classes, wanted, codes, out_starts):  # type: ignore[no-untyped-def]
+    """As `keep_values` for codes (int32[m], negative not kept)."""
     count = 0
     for k in range(starts.size - 1):
         out_starts[k] = count
         for at in range(starts[k], starts[k + 1]):
-            row = order[at]
-            if codes[row] >= 0 and wanted[classes[row]]:
-                out_codes[count] = codes[row]
+            if codes[at] >= 0 and wanted[classes[at]]:
+                codes[count] = codes[at]
                 count += 1
     out_starts[starts.size - 1] = count
     return count
@@ -235,20 +258,19 @@ def count_distinct(starts, codes, mark, stamps, out_counts):  # type: ignore[no-
 
 
 @kernel
-def last_by_group(order, starts, times, codes, ranks, out_time, out_code):  # type: ignore[no-untyped-def]
+def last_by_group(starts, times, codes, ranks, out_time, out_code):  # type: ignore[no-untyped-def]
     """Keep each group's code of the latest row; of equal times the one of greatest rank, so order does not matter.
 
-    order, starts: as above;  times: int64[n];  codes: int32[n], negative passed over;  ranks: int32[codes]
+    starts: as above;  times: int64[m];  codes: int32[m], negative passed over;  ranks: int32[codes]
     out_time: int64[g], out_code: int32[g], -1 before the first
     """
     for k in range(starts.size - 1):
         for at in range(starts[k], starts[k + 1]):
-            row = order[at]
-            code = codes[row]
+            code = codes[at]
             if code < 0:
                 continue
             known = out_code[k]
-            if known < 0 or times[row] > out_time[k]:
-                out_time[k], out_code[k] = times[row], code
-            elif times[row] == out_time[k] and ranks[code] > ranks[known]:
+            if known < 0 or times[at] > out_time[k]:
+                out_time[k], out_code[k] = times[at], code
+            elif times[at] == out_time[k] and ranks[code] > ranks[known]:
                 out_code[k] = code

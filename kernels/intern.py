@@ -8,8 +8,9 @@ record alone. Two texts are never taken for one: what decides is the text, not i
 
 import numpy as np
 
-from kernels.jit import kernel, part
+from kernels.jit import inlined, kernel, part
 from kernels.prefetch import prefetch_row
+from kernels.unaligned import word_at
 
 __all__ = ["intern_texts", "pack_texts", "rehash"]
 
@@ -26,46 +27,39 @@ CODES, ARENA = 0, 1
 """In `state`: how many codes there are, how many octets of the arena are used."""
 
 
-@part
+@inlined
 def _word(data, first, end):  # type: ignore[no-untyped-def]
-    """Up to eight octets data[first:end], the first one lowest."""
+    """Up to eight octets data[first:end], the first one lowest; 0 for none."""
+    octets = end - first
+    if octets >= 8:
+        return word_at(data, first)
+    if octets > 0 and first + 8 <= data.size:
+        return word_at(data, first) & ((_U8(1) << _U8(8 * octets)) - _U8(1))
     word = _NOTHING
-    for i in range(min(end, first + 8) - 1, first - 1, -1):
+    for i in range(end - 1, first - 1, -1):
         word = (word << _S8) | _U8(data[i])
     return word
 
 
-@part
-def _whole_word(data, at):  # type: ignore[no-untyped-def]
-    """Eight octets from data[at], the first one lowest."""
-    low = _U8(data[at]) | (_U8(data[at + 1]) << _U8(8)) | (_U8(data[at + 2]) << _U8(16)) | (_U8(data[at + 3]) << _U8(24))
-    high = _U8(data[at + 4]) | (_U8(data[at + 5]) << _U8(8)) | (_U8(data[at + 6]) << _U8(16))
-    return low | ((high | (_U8(data[at + 7]) << _U8(24))) << _S32)
-
-
-@part
+@inlined
 def _mixed(seed, word):  # type: ignore[no-untyped-def]
     value = (seed ^ word) * _MIX
     return value ^ (value >> _S29)
 
 
-@part
-def _describe(data, first, end, out):  # type: ignore[no-untyped-def]
-    """The record of a text into out (uint64[4]): two words, its length, its hash."""
+@inlined
+def _describe(data, first, end, out, base):  # type: ignore[no-untyped-def]
+    """The record of a text into out[base:base + 4]: two words, its length, its hash."""
     length = end - first
-    out[0] = _whole_word(data, first) if length >= 8 else _word(data, first, end)
-    out[1] = _NOTHING
-    if length >= 16:
-        out[1] = _whole_word(data, first + 8)
-    elif length > 8:
-        out[1] = _word(data, first + 8, end)
-    value = _mixed(_mixed(_U8(length), out[0]), out[1])
+    low, high = _word(data, first, end), _word(data, first + 8, end)
+    value = _mixed(_mixed(_U8(length), low), high)
     at = first + 16
     while at < end:
         value = _mixed(value, _word(data, at, end))
         at += 8
-    out[2] = _U8(length)
-    out[3] = _mixed(value, value >> _S32)
+    out[base], out[base + 1] = low, high
+    out[base + 2] = _U8(length)
+    out[base + 3] = _mixed(value, value >> _S32)
 
 
 @part
@@ -78,45 +72,45 @@ def _same_rest(data, first, end, arena, place):  # type: ignore[no-untyped-def]
 
 
 @part
-def _insert(data, first, end, told, arena, records, slots, at, state):  # type: ignore[no-untyped-def]
+def _insert(data, first, end, told, base, arena, records, slots, at, state):  # type: ignore[no-untyped-def]
     """A new code for a text, in the empty slot `at`; the code."""
     code, place = state[CODES], state[ARENA]
     for i in range(end - first):
         arena[place + i] = data[first + i]
-    records[code * 4], records[code * 4 + 1] = told[0], told[1]
-    records[code * 4 + 2] = (_U8(place) << _LENGTH) | told[2]
-    records[code * 4 + 3] = told[3]
-    slots[at] = ((told[3] >> _S32) << _S32) | _U8(code + 1)
+    records[code * 4], records[code * 4 + 1] = told[base], told[base + 1]
+    records[code * 4 + 2] = (_U8(place) << _LENGTH) | told[base + 2]
+    records[code * 4 + 3] = told[base + 3]
+    slots[at] = ((told[base + 3] >> _S32) << _S32) | _U8(code + 1)
     state[CODES], state[ARENA] = code + 1, place + end - first
     return code
 
 
-@part
-def _find(data, first, end, told, arena, records, slots, state):  # type: ignore[no-untyped-def]
+@inlined
+def _find(data, first, end, told, base, arena, records, slots, state):  # type: ignore[no-untyped-def]
     """The code of a text, a new one if it has none yet."""
     mask = slots.size - 1
-    at = np.int64(told[3] & _U8(mask))
-    tag = told[3] >> _S32
+    at = np.int64(told[base + 3] & _U8(mask))
+    tag = told[base + 3] >> _S32
     while slots[at] != _NOTHING:
         if slots[at] >> _S32 == tag:
             code = np.int64(slots[at] & _LOW) - 1
             place = records[code * 4 + 2]
-            if records[code * 4] == told[0] and records[code * 4 + 1] == told[1]:
-                if place & _U8(LONGEST) == told[2]:
+            if records[code * 4] == told[base] and records[code * 4 + 1] == told[base + 1]:
+                if place & _U8(LONGEST) == told[base + 2]:
                     if end - first <= 16 or _same_rest(data, first, end, arena, np.int64(place >> _LENGTH)):
                         return code
         at = (at + 1) & mask
-    return _insert(data, first, end, told, arena, records, slots, at, state)
+    return _insert(data, first, end, told, base, arena, records, slots, at, state)
 
 
-@part
+@inlined
 def _look_ahead(told, count, records, slots):  # type: ignore[no-untyped-def]
     """Have the lines that a batch will need on their way: first the slots, then the records they name."""
     mask = _U8(slots.size - 1)
     for b in range(count):
-        prefetch_row(slots, np.int64(told[b, 3] & mask))
+        prefetch_row(slots, np.int64(told[4 * b + 3] & mask))
     for b in range(count):
-        found = slots[np.int64(told[b, 3] & mask)]
+        found = slots[np.int64(told[4 * b + 3] & mask)]
         if found != _NOTHING:
             prefetch_row(records, (np.int64(found & _LOW) - 1) * 4)
 
@@ -131,7 +125,7 @@ def intern_texts(data, offsets, valid, first, tables, state, out_codes):  # type
     """
     arena, records, slots = tables
     number = offsets.size - 1
-    told = np.empty((BATCH, 4), np.uint64)
+    told = np.empty(4 * BATCH, np.uint64)
     while first < number:
         count = min(BATCH, number - first)
         if state[CODES] + count > records.size // 4:
@@ -141,7 +135,7 @@ def intern_texts(data, offsets, valid, first, tables, state, out_codes):  # type
         for b in range(count):
             begin = np.int64(offsets[first + b])
             end = min(np.int64(offsets[first + b + 1]), begin + LONGEST)
-            _describe(data, begin, end, told[b])
+            _describe(data, begin, end, told, 4 * b)
         _look_ahead(told, count, records, slots)
         for b in range(count):
             i = first + b
@@ -150,7 +144,7 @@ def intern_texts(data, offsets, valid, first, tables, state, out_codes):  # type
                 continue
             begin = np.int64(offsets[i])
             end = min(np.int64(offsets[i + 1]), begin + LONGEST)
-            out_codes[i] = _find(data, begin, end, told[b], arena, records, slots, state)
+            out_codes[i] = _find(data, begin, end, told, 4 * b, arena, records, slots, state)
         first += count
     return first
 

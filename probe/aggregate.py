@@ -7,7 +7,7 @@ finished one by one, on as many threads as there are, each with memory for itsel
 import threading
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,15 +17,17 @@ from kernels.group import (
     MATCHED,
     add_by_group,
     count_distinct,
-    gather_codes,
-    gather_values,
+    keep_codes,
+    keep_values,
     last_by_group,
     mark_keys,
     order_rows,
     place_keys,
+    take,
+    window_of,
 )
 from kernels.quantile import quantiles_by_group
-from probe.facts import Domains, Frame, classify, met, number, summands
+from probe.facts import Classes, Domains, Frame, classify, met, number, summands
 from probe.kpi_domain import Domain
 from probe.kpi_plan import FactPlan, GrainPlan, Plan, TablePlan
 
@@ -34,6 +36,7 @@ __all__ = ["Finished", "Groups", "Piece", "Span"]
 GROUPS_AT_ONCE = 1 << 16
 ROWS_AT_ONCE = 1 << 20
 _LARGEST = 2**62
+_ALL = np.empty(0, np.bool_)
 
 
 class Fact:
@@ -42,14 +45,11 @@ class Fact:
     def __init__(self, frame: Frame, plan: FactPlan, span: "Span") -> None:
         self.frame, self.plan, self.table, self.time = frame, plan, plan.table, plan.time
         self.times, there = frame.numbers(plan.time)
-        self.windows = (self.times - span.first) // span.plan.window
-        inside = (self.times >= span.first) & (self.times < span.end)
-        if there is not None:
-            inside &= there
-        if not inside.all():
-            self.windows[~inside] = -1
+        self.windows = np.empty(self.times.size, np.int64)
+        bounds = np.array([span.first, span.end, span.plan.window])
+        window_of(self.times, _ALL if there is None else there, bounds, self.windows, span.seen[plan.table])
 
-    def prepare(self, table: TablePlan, classes: Any, sums: np.ndarray) -> None:
+    def prepare(self, table: TablePlan, classes: Classes, sums: list[np.ndarray]) -> None:
         """Work out in which classes rows count for each counter."""
         self.classes, self.sums, self.sum_columns = classes.of_row, sums, table.sums
         places = table.places()
@@ -79,15 +79,13 @@ class Span:
         self.seen: dict[str, np.ndarray] = {}
         for table, frame in frames.items():
             told = plan.tables[table]
+            self.seen[table] = np.zeros((end - first) // plan.window, np.bool_)
             facts = [Fact(frame, fact, self) for fact in told.facts]
             classes, sums = classify(frame, told.conditions), summands(frame, told.sums)
-            self.seen[table] = np.zeros((end - first) // plan.window + 1, bool)
             for fact in facts:
                 fact.prepare(told, classes, sums)
-                self.seen[table][fact.windows] = True  # outside of the span is -1: the last
             self.facts += facts
             self._touch(frame, table)
-            frame.forget()
         self._own = threading.local()
 
     def _touch(self, frame: Frame, table: str) -> None:
@@ -252,6 +250,29 @@ class Finished(NamedTuple):
     rows: pa.Table
 
 
+class _Rows:
+    """The rows of a fact that are in a piece, in order of group: group k has those from starts[k] to starts[k + 1]."""
+
+    def __init__(self, piece: "Piece", fact: Fact, order: _Order) -> None:
+        starts = order.starts[piece.first : piece.end + 1]
+        self.fact, self._rows = fact, order.rows[starts[0] : starts[-1]]
+        self.starts = starts - starts[0]
+        self.classes = self.take(fact.classes) if self._rows.size else np.empty(0, np.int32)
+
+    def take(self, values: np.ndarray) -> np.ndarray:
+        """A column of the fact for these rows."""
+        out = np.empty(self._rows.size, values.dtype)
+        take(values, self._rows, out)
+        return out
+
+    def sums(self) -> np.ndarray:
+        """int64[s, m] summands."""
+        out = np.empty((len(self.fact.sums), self._rows.size), np.int64)
+        for line, values in zip(out, self.fact.sums, strict=True):
+            take(values, self._rows, line)
+        return out
+
+
 class Piece:
     """Some groups of a grain, one after another: first <= group < end."""
 
@@ -259,11 +280,14 @@ class Piece:
         self.groups, self.first, self.end, self.part = groups, first, end, part
         self.number, self.plan, self.span = end - first, groups.plan, groups.span
         self.windows = groups.windows[first:end]
+        self._rows: list[_Rows] = []
 
-    def orders(self) -> Iterator[tuple[Fact, np.ndarray, np.ndarray]]:
-        """Each fact with its rows in order and int64[groups + 1] where those of each group begin."""
-        for fact, order in zip(self.groups.facts, self.groups.orders, strict=True):
-            yield fact, order.rows, order.starts[self.first : self.end + 1]
+    def rows(self) -> list[_Rows]:
+        """The rows of each fact."""
+        if not self._rows:
+            pairs = zip(self.groups.facts, self.groups.orders, strict=True)
+            self._rows = [_Rows(self, fact, order) for fact, order in pairs]
+        return self._rows
 
     def finish(self) -> list[Finished]:
         """The rows of each window, null columns and all."""
@@ -274,10 +298,10 @@ def _sums(piece: Piece) -> tuple[np.ndarray, np.ndarray]:
     """Counts and sums of all facts: int64[c, g] and uint8[c, g]."""
     sums = np.zeros((len(piece.plan.added), piece.number), np.int64)
     flags = np.zeros(sums.shape, np.uint8)
-    for fact, rows, starts in piece.orders():
-        lists = piece.plan.lists(fact.plan, fact.matched, fact.sum_columns)
+    for rows in piece.rows():
+        lists = piece.plan.lists(rows.fact.plan, rows.fact.matched, rows.fact.sum_columns)
         if lists[1].size:
-            add_by_group(rows, starts, fact.classes, lists, fact.sums, sums, flags)
+            add_by_group(rows.starts, rows.classes, lists, rows.sums(), sums, flags)
     return sums, flags
 
 
@@ -286,12 +310,13 @@ def _distinct(piece: Piece, counter: Counter) -> _Measured:
     key = Key(counter.columns[0], counter.columns[0], "", "")
     domain = piece.span.domains.of(key.column)
     parts, seen = [], np.zeros(piece.number, bool)
-    for fact, rows, starts in piece.orders():
+    for rows in piece.rows():
+        fact = rows.fact
         if fact.table in counter.tables and fact.time == counter.time:
-            begins, codes = np.empty(piece.number + 1, np.int64), np.empty(int(starts[-1] - starts[0]), np.int32)
-            end = gather_codes(rows, starts, fact.classes, fact.matched[counter.name], fact.codes(key), begins, codes)
+            begins, codes = np.empty(piece.number + 1, np.int64), rows.take(fact.codes(key))
+            end = keep_codes(rows.starts, rows.classes, fact.matched[counter.name], codes, begins)
             parts.append((begins, codes[:end]))
-            seen |= np.diff(starts) > 0
+            seen |= np.diff(rows.starts) > 0
     counts = np.zeros(piece.number, np.int64)
     if parts:
         begins, codes = parts[0] if len(parts) == 1 else _joined(parts)
@@ -317,10 +342,10 @@ def _quantiles(piece: Piece) -> dict[str, np.ndarray]:
     for name, asked in piece.plan.quantiles.items():
         counter = piece.plan.by_name[name]
         found = np.full((len(asked), piece.number), np.nan)
-        for fact, rows, starts in piece.orders():  # a list is of one table and time: at most one fact has it
-            if fact.matched.get(name) is not None and fact.matched[name].any() and counter in fact.plan.listed:
-                begins, values = np.empty(piece.number + 1, np.int64), np.empty(int(starts[-1] - starts[0]))
-                gather_values(rows, starts, fact.classes, fact.matched[name], fact.values(counter), begins, values)
+        for rows in piece.rows():  # a list is of one table and time: at most one fact has it
+            if counter in rows.fact.plan.listed and rows.fact.matched[name].any():
+                begins, values = np.empty(piece.number + 1, np.int64), rows.take(rows.fact.values(counter))
+                keep_values(rows.starts, rows.classes, rows.fact.matched[name], values, begins)
                 quantiles_by_group(begins, values, np.array([q for _, q in asked]), found)
         out.update((kpi.id, line) for (kpi, _), line in zip(asked, found, strict=True))
     return out
@@ -378,9 +403,9 @@ def _carried(piece: Piece, key: Key) -> np.ndarray:
     """int32[g]: the code of the latest row of each group that has one, -1 for none."""
     times, codes = np.zeros(piece.number, np.int64), np.full(piece.number, -1, np.int32)
     ranks = piece.groups.domains[key.name].ranks()
-    for fact, rows, starts in piece.orders():
-        if fact.time == "start_time" and key.column_of(fact.table):
-            last_by_group(rows, starts, fact.times, fact.codes(key), ranks, times, codes)
+    for rows in piece.rows():
+        if rows.fact.time == "start_time" and key.column_of(rows.fact.table):
+            last_by_group(rows.starts, rows.take(rows.fact.times), rows.take(rows.fact.codes(key)), ranks, times, codes)
     return codes
 
 

@@ -5,6 +5,7 @@ says which columns hold texts of the same kind (all cells, say): those are numbe
 """
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
@@ -43,29 +44,41 @@ class Domains:
 
 
 class Frame:
-    """The rows of one xDR table: columns as numpy, each made when first asked for."""
+    """The rows of one xDR table, taken in file by file: text as codes, everything else as numpy."""
 
-    def __init__(self, tables: Sequence[pa.Table], domains: Domains) -> None:
-        self.rows = sum(table.num_rows for table in tables)
-        self._tables, self._domains = tables, domains
+    def __init__(self, text: Sequence[str], keys: Iterable[str], domains: Domains) -> None:
+        """`text`: the columns of text, `keys`: those that some grain has as a key, be they text or not."""
+        self.rows = 0
+        self._text, self._coded, self._domains = frozenset(text), frozenset(text) | frozenset(keys), domains
+        self._parts: dict[str, list[tuple[np.ndarray, np.ndarray | None]]] = {}
+        self._code_parts: dict[str, list[np.ndarray]] = {}
         self._codes: dict[str, np.ndarray] = {}
         self._numbers: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
 
-    def has(self, column: str) -> bool:
-        """Whether the table has this column."""
-        return column in self._tables[0].column_names
+    def add(self, table: pa.Table, workers: Executor) -> None:
+        """Take in some rows; texts of different domains are coded side by side."""
+        by_domain: dict[int, list[str]] = {}
+        for name in table.column_names:
+            if name in self._coded:
+                by_domain.setdefault(id(self._domains.of(name)), []).append(name)
+        coding = [workers.submit(self._code, table, names) for names in by_domain.values()]
+        for name in table.column_names:
+            if name not in self._text:
+                self._parts.setdefault(name, []).extend(map(_number, table.column(name).chunks))
+        self.rows += table.num_rows
+        for job in coding:
+            job.result()
 
-    def chunks(self, column: str) -> list[pa.Array]:
-        """The column as it was read."""
-        return [chunk for table in self._tables for chunk in table.column(column).chunks]
+    def _code(self, table: pa.Table, names: Sequence[str]) -> None:
+        for name in names:
+            codes = self._domains.of(name).codes(table.column(name).chunks)
+            self._code_parts.setdefault(name, []).append(codes)
 
     def codes(self, column: str) -> np.ndarray:
         """int32[n] codes in the column's domain, -1 null; all null for a table without the column."""
         if column not in self._codes:
-            if column and self.has(column):
-                self._codes[column] = self._domains.of(column).codes(self.chunks(column))
-            else:
-                self._codes[column] = np.full(self.rows, -1, np.int32)
+            parts = self._code_parts.pop(column, None)
+            self._codes[column] = np.full(self.rows, -1, np.int32) if parts is None else _whole(parts)
         return self._codes[column]
 
     def domain(self, column: str) -> Domain:
@@ -78,22 +91,20 @@ class Frame:
         Under a null a float is NaN, everything else 0.
         """
         if column not in self._numbers:
-            parts = [_number(chunk) for chunk in self.chunks(column)]
-            values = np.concatenate([p for p, _ in parts]) if len(parts) != 1 else parts[0][0]
+            parts = self._parts.pop(column)
             there = None
             if any(t is not None for _, t in parts):
-                there = np.concatenate([np.ones(p.size, bool) if t is None else t for p, t in parts])
-            self._numbers[column] = values, there
+                there = _whole([np.ones(p.size, bool) if t is None else t for p, t in parts])
+            self._numbers[column] = _whole([p for p, _ in parts]), there
         return self._numbers[column]
 
     def is_text(self, column: str) -> bool:
         """Whether the column is text."""
-        kind = self._tables[0].schema.field(column).type
-        return bool(pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind))
+        return column in self._text
 
-    def forget(self) -> None:
-        """Let go of the rows as they were read; what was made of them stays."""
-        self._tables = [table.slice(0, 0) for table in self._tables[:1]]
+
+def _whole(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _number(array: pa.Array) -> tuple[np.ndarray, np.ndarray | None]:
@@ -215,18 +226,21 @@ def met(classes: Classes, where: Where, places: dict[Condition, int]) -> np.ndar
     return np.logical_or.reduce(alternatives)
 
 
-def summands(frame: Frame, columns: Sequence[tuple[str, ...]]) -> np.ndarray:
-    """int64[columns, n] of what sums are made of: added-up columns, ms as whole ns, NULL where one is null."""
-    out = np.zeros((len(columns), frame.rows), np.int64)
-    for line, names in zip(out, columns, strict=True):
-        for name in names:
-            values, there = frame.numbers(name)
-            if values.dtype == np.float64:
-                values = np.rint(values * 1e6)
-                values = (values if there is None else np.where(there, values, 0)).astype(np.int64)
-            line += values
-        for name in names:
-            there = frame.numbers(name)[1]
-            if there is not None:
-                line[~there] = NULL
+def summands(frame: Frame, columns: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
+    """int64[n] of what each sum is made of: added-up columns, ms as whole ns, NULL where one is null."""
+    return [_summand([frame.numbers(name) for name in names]) for names in columns]
+
+
+def _summand(parts: Sequence[tuple[np.ndarray, np.ndarray | None]]) -> np.ndarray:
+    out = None
+    for values, there in parts:
+        if values.dtype == np.float64:
+            values = np.rint(values * 1e6)
+            values = (values if there is None else np.where(there, values, 0)).astype(np.int64)
+        out = values if out is None else out + values
+    assert out is not None
+    out = out.astype(np.int64, copy=all(there is None for _, there in parts) is False)
+    for _, there in parts:
+        if there is not None:
+            out[~there] = NULL
     return out

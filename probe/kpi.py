@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -23,6 +24,7 @@ from probe.duration import DURATION
 from probe.duration import text as duration_text
 from probe.errors import WiregaugeError
 from probe.facts import Domains, Frame
+from probe.kpi_memory import kept_memory
 from probe.kpi_plan import Plan
 from probe.writer import partition, stamp, write_part
 
@@ -55,6 +57,7 @@ class _Source(NamedTuple):
     times: tuple[str, ...]
     columns: tuple[str, ...]
     text: tuple[str, ...]
+    keys: tuple[str, ...]
     groups: list[xdr_files.Group]
 
 
@@ -80,7 +83,8 @@ def _sources(directories: Sequence[Path], catalogue: Catalogue, grains: Sequence
         text = [c.name for c in table.columns if c.kind in _TEXT_KINDS and c.name in columns]
         times = tuple(sorted({c.time for c in used} | {"start_time"}))
         groups = xdr_files.groups_of(directories, table.name, times)
-        sources.append(_Source(table.name, times, tuple(columns), tuple(text), groups))
+        keys = tuple({key.column_of(table.name) for grain in grains for key in (*grain.keys, *grain.carried)})
+        sources.append(_Source(table.name, times, tuple(columns), tuple(text), keys, groups))
     return sources
 
 
@@ -110,12 +114,24 @@ def _stretches(groups: Sequence[xdr_files.Group], window: int) -> list[tuple[int
     return out
 
 
-def _read(source: _Source, first: int, end: int, domains: Domains) -> Frame | None:
+class _Pools(NamedTuple):
+    """Who does what meanwhile: stretches made ready, files read, texts coded, groups finished."""
+
+    stretches: Executor
+    files: Executor
+    texts: Executor
+    groups: Executor
+
+
+def _read(source: _Source, first: int, end: int, domains: Domains, pools: _Pools) -> Frame | None:
     groups = [g for g in source.groups if g.first < end and g.last >= first]
-    if not groups:
-        return None
+    frame = Frame(source.text, source.keys, domains)
     tables = xdr_files.read(groups, source.columns, source.text, xdr_files.Stretch(source.times, first, end))
-    return Frame(tables, domains) if tables else None
+    following = pools.files.submit(next, tables, None)
+    while (table := following.result()) is not None:
+        following = pools.files.submit(next, tables, None)
+        frame.add(table, pools.texts)
+    return frame if frame.rows else None
 
 
 def _part(out: Path, grain: Grain, window_s: int, start: int, part: int) -> Path:
@@ -148,19 +164,19 @@ def _used(catalogue: Catalogue, grains: Sequence[Grain]) -> Catalogue:
 
 
 def _ahead(
-    reader: Executor, sources: Sequence[_Source], stretches: Sequence[tuple[int, int]], plan: Plan, domains: Domains
+    pools: _Pools, sources: Sequence[_Source], stretches: Sequence[tuple[int, int]], plan: Plan, domains: Domains
 ) -> Iterator[tuple[Span, dict[str, int]]]:
     """The rows of each stretch, the next one being read and coded meanwhile, and how many there are of each table."""
 
     def prepare(first: int, end: int) -> tuple[Span, dict[str, int]]:
-        frames = {s.table: f for s in sources if (f := _read(s, first, end, domains)) is not None}
+        frames = {s.table: f for s in sources if (f := _read(s, first, end, domains, pools)) is not None}
         return Span(frames, first, end, plan, domains), {table: frame.rows for table, frame in frames.items()}
 
-    following = reader.submit(prepare, *stretches[0]) if stretches else None
+    following = pools.stretches.submit(prepare, *stretches[0]) if stretches else None
     for at in range(len(stretches)):
         assert following is not None
         ready = following.result()
-        following = reader.submit(prepare, *stretches[at + 1]) if at + 1 < len(stretches) else None
+        following = pools.stretches.submit(prepare, *stretches[at + 1]) if at + 1 < len(stretches) else None
         yield ready
 
 
@@ -169,7 +185,7 @@ def _write(out: Path, piece: Piece) -> list[tuple[Path, int, int]]:
     written = []
     for start, part, rows in piece.finish():
         path = _part(out, piece.plan.grain, piece.span.plan.window_s, start, part)
-        write_part(path, rows)
+        write_part(path, rows, piece.plan.text)
         written.append((path, start, rows.num_rows))
     return written
 
@@ -220,13 +236,14 @@ def compute(
     written: set[Path] = set()
     starts: set[int] = set()
     domains = Domains([k for g in chosen for k in (*g.keys, *g.carried)], [s.table for s in sources])
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(THREADS) as workers:
-        for span, rows in _ahead(reader, sources, stretches, plan, domains):
+    with kept_memory(), ExitStack() as stack:
+        pools = _Pools(*(stack.enter_context(ThreadPoolExecutor(n)) for n in (1, 1, THREADS, THREADS)))
+        for span, rows in _ahead(pools, sources, stretches, plan, domains):
             for table, count in rows.items():
                 rows_in[table] += count
                 done += count
             for grain in plan.grains:
-                for told in _in_order(workers, _write, ((out, piece) for piece in Groups(span, grain).pieces())):
+                for told in _in_order(pools.groups, _write, ((out, piece) for piece in Groups(span, grain).pieces())):
                     for path, start, count in told:
                         written.add(path)
                         starts.add(start)

@@ -41,6 +41,7 @@ class Domain:
         self._slots = np.zeros(2 * _FIRST_CODES, np.uint64)
         self._state = np.zeros(2, np.int64)
         self._ranks = np.empty(0, np.int32)
+        self._symbols = (0, 0, np.zeros(256, np.int64), 0)  # octets and codes that were looked at; what was found
 
     def __len__(self) -> int:
         return int(self._state[CODES])
@@ -110,17 +111,24 @@ class Domain:
         buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
         return pa.StringArray.from_buffers(codes.size, buffers[1], buffers[2])
 
+    def _alphabet(self) -> tuple[np.ndarray, int]:
+        """int64[256]: the rank from 1 of each octet that occurs in a text; how long the longest text is."""
+        octets, codes, symbols, longest = self._symbols
+        known, used = len(self), int(self._state[ARENA])
+        if codes < known:
+            longest = max(longest, int((self._records[4 * codes + 2 : 4 * known : 4] & np.uint64(0xFFFFFF)).max()))
+            occurs = np.bincount(self._arena[octets:used], minlength=256) + symbols > 0
+            symbols = np.where(occurs, np.cumsum(occurs), 0)
+            self._symbols = used, known, symbols, longest
+        return symbols, longest
+
     def order(self, codes: np.ndarray) -> np.ndarray:
         """int64[n]: what sorts these codes by their texts, octet by octet."""
         if codes.size < 2:
             return np.arange(codes.size)
-        used = self._arena[: int(self._state[ARENA])]
-        occurs = np.flatnonzero(np.bincount(used, minlength=256)) if used.size else np.empty(0, np.int64)
-        symbols = np.zeros(256, np.int64)
-        symbols[occurs] = np.arange(1, occurs.size + 1)
-        bits = max(1, int(occurs.size).bit_length())
+        symbols, longest = self._alphabet()
+        bits = max(1, int(symbols.max()).bit_length())
         width = 63 // bits
-        longest = int((self._records[2 : 4 * len(self) : 4] & np.uint64(0xFFFFFF)).max())
         how = np.array([0, bits, width], np.int64)
         words = np.empty((codes.size, max(1, -(-longest // width))), np.int64)
         pack_texts(self._arena, self._records, codes, symbols, how, words)

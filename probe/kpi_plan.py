@@ -45,6 +45,7 @@ class GrainPlan:
         self.counters = catalogue.counters_of(grain)
         self.kpis: tuple[Kpi, ...] = catalogue.kpis_of(grain)
         self.schema: pa.Schema = kpi_schema(grain, catalogue)
+        self.text = [f.name for f in self.schema if pa.types.is_dictionary(f.type)]
         self.added = {c.name: at for at, c in enumerate(c for c in self.counters if c.kind in ADDED)}
         self.told = tuple(c for c in self.counters if c.kind != "values")
         self.by_name = {c.name: c for c in catalogue.counters}

@@ -3,7 +3,7 @@
 Files are chosen by the time span in their footers, so one stretch of windows is in memory at a time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,7 +108,8 @@ class Stretch(NamedTuple):
     end: int
 
 
-def read(groups: Sequence[Group], columns: Sequence[str], text: Sequence[str], stretch: Stretch) -> list[pa.Table]:
+def read(groups: Sequence[Group], columns: Sequence[str], text: Sequence[str], stretch: Stretch
+         ) -> Iterator[pa.Table]:  # fmt: skip
     """The rows of `groups` in `stretch`, a table a file: `columns`, a missing one null, those in `text` as strings.
 
     Strings are dictionary-encoded where they are in the file: where most are distinct that would only cost.
@@ -116,7 +117,6 @@ def read(groups: Sequence[Group], columns: Sequence[str], text: Sequence[str], s
     by_path: dict[Path, list[Group]] = {}
     for group in groups:
         by_path.setdefault(group.path, []).append(group)
-    tables = []
     for path, some in by_path.items():
         with _open(path, [name for name in text if name not in some[0].plain]) as file:
             there = [c for c in columns if c in some[0].names]
@@ -124,10 +124,11 @@ def read(groups: Sequence[Group], columns: Sequence[str], text: Sequence[str], s
                 read = file.read_row_groups([g.number for g in some], there)
             except (OSError, pa.ArrowInvalid) as problem:
                 raise WiregaugeError(f"{path}: damaged: {problem}.\nRemove it, or write it again.") from problem
-        table = _within(_complete(read, columns, text), stretch)
+        table = _complete(read, columns, text)
+        if any(g.first < stretch.first or g.last >= stretch.end for g in some):
+            table = _within(table, stretch)
         if table.num_rows:
-            tables.append(table)
-    return tables
+            yield table
 
 
 def _within(table: pa.Table, stretch: Stretch) -> pa.Table:

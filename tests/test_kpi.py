@@ -21,12 +21,13 @@ from kernels.group import (
     add_by_group,
     count_distinct,
     encode,
-    gather_codes,
-    gather_values,
+    keep_codes,
+    keep_values,
     last_by_group,
     order_rows,
     place_keys,
     slots_for,
+    take,
 )
 from kernels.quantile import quantiles_by_group
 from probe.catalogue import check_catalogue, load_catalogue
@@ -368,6 +369,13 @@ def test_encode(keys):
     assert codes.tolist() == [order.index(k) for k in keys]
 
 
+def taken(values, rows):
+    out = np.empty(rows.size, values.dtype)
+    take(values, rows, out)
+    assert out.tolist() == [values.tolist()[r] for r in rows.tolist()]
+    return out
+
+
 def grouped(ids, number):
     """Rows in order of group and where each group begins, from int32[n] (negative: in none)."""
     starts = np.zeros(number + 1, np.int64)
@@ -399,13 +407,13 @@ def test_distinct_and_last(rows):
     groups, codes, classes = groups.astype(np.int32), codes.astype(np.int32), classes.astype(np.int32)
     order, starts = grouped(groups, 5)
     wanted = np.array([True, False, True])
-    begins, gathered, counts = np.empty(6, np.int64), np.empty(order.size, np.int32), np.empty(5, np.int64)
-    end = gather_codes(order, starts, classes, wanted, codes, begins, gathered)
+    begins, gathered, counts = np.empty(6, np.int64), taken(codes, order), np.empty(5, np.int64)
+    end = keep_codes(starts, taken(classes, order), wanted, gathered, begins)
     assert begins[5] == end
     assert count_distinct(begins, gathered, 1, np.zeros(7, np.int32), counts) == 6
     assert counts.tolist() == [len({c for g, c, _, w in rows if g == k and c >= 0 and w != 1}) for k in range(5)]
     last, ranks = np.full(5, -1, np.int32), np.arange(7, dtype=np.int32)
-    last_by_group(order, starts, times, codes, ranks, np.zeros(5, np.int64), last)
+    last_by_group(starts, taken(times, order), taken(codes, order), ranks, np.zeros(5, np.int64), last)
     assert last.tolist() == [
         max([(t, c) for g, c, t, _ in rows if g == k and c >= 0], default=(0, -1))[1] for k in range(5)
     ]
@@ -419,7 +427,7 @@ def test_counts_and_sums(rows):
     order, starts = grouped(groups.astype(np.int32), 5)
     lists = np.array([0, 1, 3, 3]), np.array([(0, -1), (0, -1), (1, 0)], np.int32)  # class 0 counts; 1 counts and adds
     sums, flags = np.zeros((2, 5), np.int64), np.zeros((2, 5), np.uint8)
-    add_by_group(order, starts, classes.astype(np.int32), lists, values, sums, flags)
+    add_by_group(starts, taken(classes.astype(np.int32), order), lists, taken(values[0], order)[None], sums, flags)
     for k in range(5):
         assert sums[0, k] == sum(g == k and c < 2 for g, _, _, c in rows)
         mine = [v for g, v, _, c in rows if g == k and c == 1]
@@ -434,9 +442,8 @@ def test_quantiles(rows, qs):
     qs = sorted(qs)
     groups, values = np.array([r[0] for r in rows], np.int32), np.array([r[1] for r in rows], np.float64)
     order, starts = grouped(groups, 3)
-    begins, gathered, out = np.empty(4, np.int64), np.empty(order.size), np.empty((len(qs), 3))
-    nothing = np.zeros(values.size, np.int32)
-    gather_values(order, starts, nothing, np.ones(1, bool), values, begins, gathered)
+    begins, gathered, out = np.empty(4, np.int64), taken(values, order), np.empty((len(qs), 3))
+    keep_values(starts, np.zeros(order.size, np.int32), np.ones(1, bool), gathered, begins)
     quantiles_by_group(begins, gathered, np.array(qs), out)
     for k in range(3):
         mine = [v for g, v in rows if g == k]
