@@ -2,7 +2,7 @@
 
     python -m benchmarks.run [--smoke] [--no-record] [--headers FILE] [--full FILE] [--only PART,...] [--scales 1,4,16]
 
-Parts: machine, peers, kernels, command, memory, start, cdr, kpi. Rows go to benchmarks/results/, one JSON object a line.
+Parts: machine, peers, kernels, command, memory, start, cdr, kpi. Rows go to benchmarks/results/, a JSON object a line.
 """
 
 import argparse
@@ -213,25 +213,30 @@ def measure_kpi(bench: Bench) -> None:
         flow_rows.make(folder, size)
     with tempfile.TemporaryDirectory(dir=DATA) as place:
         for case in kpi.CASES:
-            for who in ("wiregauge", "wiregauge", *kpi.PEERS, "wiregauge"):  # the first one compiles
-                out = Path(place) / f"{case}-{who}"
-                shutil.rmtree(out, ignore_errors=True)
-                out.mkdir()
-                cost = child.run([sys.executable, "-m", "benchmarks.kpi", who, case, folder, out], timeout=3600)
-                if cost.code:
-                    say(f"{who} {case} failed ({cost.code}): {cost.output[-500:]}")
-                    continue
-                say(f"{who} {case}: {cost.seconds:.2f} s")
-                bench.rows = [r for r in bench.rows if (r["part"], r["who"], r["form"]) != ("kpi", who, case)]
-                bench.add("kpi", who, case, rows=size.rows, seconds=cost.seconds, cpu_seconds=cost.cpu_seconds,
-                          peak_rss=cost.peak_rss, peak_anonymous=cost.peak_anonymous)  # fmt: skip
+            found = {who: _kpi_contestant(bench, who, case, folder, Path(place)) for who in ("wiregauge", *kpi.PEERS)}
             if bench.smoke or case == "cell":
                 for who in kpi.PEERS:
-                    wrong = list(
-                        kpi.differences(who, case, Path(place) / f"{case}-wiregauge", Path(place) / f"{case}-{who}")
-                    )
+                    wrong = list(kpi.differences(who, case, found["wiregauge"], found[who]))
                     if wrong:
                         raise AssertionError(f"{who} says otherwise: {wrong[:3]}")
+
+
+def _kpi_contestant(bench: Bench, who: str, case: str, folder: Path, place: Path) -> Path:
+    """The better of two runs (the first one of wiregauge compiles); where the tables are."""
+    out = place / f"{case}-{who}"
+    costs = []
+    for _ in range(2):
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        cost = child.run([sys.executable, "-m", "benchmarks.kpi", who, case, folder, out], timeout=3600)
+        if cost.code:
+            raise SystemExit(f"benchmark: {who} {case} failed ({cost.code}): {cost.output[-500:]}")
+        say(f"{who} {case}: {cost.seconds:.2f} s")
+        costs.append(cost)
+    cost = min(costs, key=lambda one: one.seconds)
+    bench.add("kpi", who, case, rows=int(folder.name.split("-")[-1]), seconds=cost.seconds,
+              cpu_seconds=cost.cpu_seconds, peak_rss=cost.peak_rss, peak_anonymous=cost.peak_anonymous)  # fmt: skip
+    return out
 
 
 def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scales: list[int]) -> None:

@@ -12,7 +12,7 @@ from kernels.jit import inlined, kernel, part
 from kernels.prefetch import prefetch_row
 from kernels.unaligned import word_at
 
-__all__ = ["intern_texts", "pack_texts", "rehash"]
+__all__ = ["intern_texts", "pack_texts", "rehash", "share_texts"]
 
 _U8 = np.uint64
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -147,6 +147,20 @@ def intern_texts(data, offsets, valid, first, tables, state, out_codes):  # type
             out_codes[i] = _find(data, begin, end, told, 4 * b, arena, records, slots, state)
         first += count
     return first
+
+
+@kernel
+def share_texts(data, offsets, valid, shares, out_shares):  # type: ignore[no-untyped-def]
+    """Deal out texts to `shares` shares, equal ones to the same; nulls to the first.
+
+    data, offsets, valid: as above;  out_shares: int32[n]
+    """
+    told = np.empty(4, np.uint64)
+    for i in range(offsets.size - 1):
+        out_shares[i] = 0
+        if valid.size == 0 or valid[i]:
+            _describe(data, np.int64(offsets[i]), np.int64(offsets[i + 1]), told, 0)
+            out_shares[i] = np.int64((told[3] >> _S32) % _U8(shares))
 
 
 @kernel

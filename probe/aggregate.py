@@ -5,7 +5,7 @@ finished one by one, on as many threads as there are, each with memory for itsel
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -73,7 +73,9 @@ class Fact:
 class Span:
     """The frames of first <= time < end (ns), prepared once for all grains."""
 
-    def __init__(self, frames: dict[str, Frame], first: int, end: int, plan: Plan, domains: Domains) -> None:
+    def __init__(self, frames: dict[str, Frame], first: int, end: int, plan: Plan, domains: Domains,
+                 seen: Iterable[str] = ()) -> None:  # fmt: skip
+        """`seen`: tables that are known to have rows in every window, in these frames or not."""
         self.first, self.end, self.plan, self.domains = first, end, plan, domains
         self.facts: list[Fact] = []
         self.seen: dict[str, np.ndarray] = {}
@@ -86,6 +88,8 @@ class Span:
                 fact.prepare(told, classes, sums)
             self.facts += facts
             self._touch(frame, table)
+        for table in seen:
+            self.seen[table] = np.ones((end - first) // plan.window, np.bool_)
         self._own = threading.local()
 
     def _touch(self, frame: Frame, table: str) -> None:
@@ -150,18 +154,18 @@ class Groups:
             places[found] = rank
         self.orders = [_ordered(keys, places, self.number) for keys in packed.keys]
 
-    def pieces(self) -> Iterator["Piece"]:
-        """Stretches of groups: some whole windows, or a part of one."""
+    def pieces(self, base: int = 0) -> Iterator["Piece"]:
+        """Stretches of groups: some whole windows, or a part of one; parts are numbered from `base`."""
         if not self.number:
             return
-        rows = sum(o.starts for o in self.orders)
+        rows = np.add.reduce([o.starts for o in self.orders])
         edges = np.append(np.flatnonzero(np.diff(self.windows, prepend=-1)), self.number).tolist()
         first = 0
         for low, high in pairwise(edges):
             if first < low and (high - first > GROUPS_AT_ONCE or rows[high] - rows[first] > ROWS_AT_ONCE):
-                yield Piece(self, first, low, 0)
+                yield Piece(self, first, low, base)
                 first = low
-            part = 0
+            part = base
             while high - first > GROUPS_AT_ONCE or (high - first > 1 and rows[high] - rows[first] > ROWS_AT_ONCE):
                 by_rows = int(np.searchsorted(rows, rows[first] + ROWS_AT_ONCE, "right")) - 1
                 end = min(max(by_rows, first + 1), first + GROUPS_AT_ONCE, high)
@@ -169,11 +173,11 @@ class Groups:
                     break
                 yield Piece(self, first, end, part)
                 first, part = end, part + 1
-            if part:
+            if part > base:
                 yield Piece(self, first, high, part)
                 first = high
         if first < self.number:
-            yield Piece(self, first, self.number, 0)
+            yield Piece(self, first, self.number, base)
 
 
 class _Packed:

@@ -38,6 +38,11 @@ class Domains:
             column = self._same[column]
         return column
 
+    @property
+    def texts(self) -> int:
+        """How many texts have a code."""
+        return sum(len(domain) for domain in self._known.values())
+
     def of(self, column: str) -> Domain:
         """The domain of a column."""
         return self._known.setdefault(self._root(column), Domain())

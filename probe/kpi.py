@@ -8,35 +8,26 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import click
-import numpy as np
 
-from formats.kpi import CATALOGUE, Catalogue, Counter, Grain
-from formats.xdr import TABLES, Table
-from probe import xdr_files
-from probe.aggregate import Groups, Piece, Span
+from formats.kpi import CATALOGUE, Catalogue, Grain
+from probe.aggregate import Groups, Piece
 from probe.catalogue import load_catalogue
 from probe.duration import DURATION
 from probe.duration import text as duration_text
 from probe.errors import WiregaugeError
-from probe.facts import Domains, Frame
 from probe.kpi_memory import kept_memory
 from probe.kpi_plan import Plan
+from probe.kpi_rows import Pools, ahead, jobs, sources_of, stretches_of
 from probe.writer import partition, stamp, write_part
 
 __all__ = ["Summary", "compute", "kpi_command"]
 
 SECOND = 10**9
 THREADS = 2
-ROWS_AT_ONCE = 1 << 20
-"""Rows of one table in memory, as long as a window holds no more."""
-
-_TEXT_KINDS = {"ip", "cell", "slice", "apn", "enum", "cause", "derived", "digits"}
-
 Progress = Callable[[int, int], None]
 """Called with rows done and rows in all."""
 
@@ -48,90 +39,6 @@ class Summary(NamedTuple):
     rows_out: dict[str, int]
     windows: int
     seconds: float
-
-
-class _Source(NamedTuple):
-    """What is read of one xDR table."""
-
-    table: str
-    times: tuple[str, ...]
-    columns: tuple[str, ...]
-    text: tuple[str, ...]
-    keys: tuple[str, ...]
-    groups: list[xdr_files.Group]
-
-
-def _columns(declared: Table, counters: Sequence[Counter], grains: Sequence[Grain]) -> list[str]:
-    """The columns of a table that the counters and keys need."""
-    table = declared.name
-    wanted = {"start_time"}
-    for counter in counters:
-        if table in counter.tables:
-            wanted |= {counter.time, *counter.columns}
-            wanted |= {condition.column for alternative in counter.where for condition in alternative}
-    wanted |= {key.column_of(table) for grain in grains for key in (*grain.keys, *grain.carried)}
-    return [column.name for column in declared.columns if column.name in wanted]
-
-
-def _sources(directories: Sequence[Path], catalogue: Catalogue, grains: Sequence[Grain]) -> list[_Source]:
-    sources = []
-    for table in TABLES:
-        used = [c for c in catalogue.counters if table.name in c.tables]
-        if not used:
-            continue
-        columns = _columns(table, used, grains)
-        text = [c.name for c in table.columns if c.kind in _TEXT_KINDS and c.name in columns]
-        times = tuple(sorted({c.time for c in used} | {"start_time"}))
-        groups = xdr_files.groups_of(directories, table.name, times)
-        keys = tuple({key.column_of(table.name) for grain in grains for key in (*grain.keys, *grain.carried)})
-        sources.append(_Source(table.name, times, tuple(columns), tuple(text), keys, groups))
-    return sources
-
-
-def _stretches(groups: Sequence[xdr_files.Group], window: int) -> list[tuple[int, int]]:
-    """Stretches of whole windows (first, end in ns) that cover all rows, each of about ROWS_AT_ONCE rows at most."""
-    firsts = np.array([g.first // window for g in groups], np.int64)
-    ends = np.array([g.last // window + 1 for g in groups], np.int64)
-    rows_of = np.array([g.rows for g in groups], np.int64)
-    edges = np.unique(np.concatenate([firsts, ends]))
-    change = np.zeros(edges.size, np.int64)
-    np.add.at(change, np.searchsorted(edges, firsts), rows_of)
-    np.add.at(change, np.searchsorted(edges, ends), -rows_of)
-    out: list[tuple[int, int]] = []
-    rows_before = 0
-    marks = (edges * window).tolist()
-    for (first, end), rows in zip(pairwise(marks), np.cumsum(change).tolist(), strict=False):
-        if not rows:
-            continue
-        if out and out[-1][1] == first and rows_before + rows <= ROWS_AT_ONCE:
-            out[-1] = (out[-1][0], end)
-            rows_before += rows
-            continue
-        windows = (end - first) // window
-        pieces = min(windows, -(-rows // ROWS_AT_ONCE))
-        out += pairwise(first + windows * i // pieces * window for i in range(pieces + 1))
-        rows_before = rows if pieces == 1 else ROWS_AT_ONCE
-    return out
-
-
-class _Pools(NamedTuple):
-    """Who does what meanwhile: stretches made ready, files read, texts coded, groups finished."""
-
-    stretches: Executor
-    files: Executor
-    texts: Executor
-    groups: Executor
-
-
-def _read(source: _Source, first: int, end: int, domains: Domains, pools: _Pools) -> Frame | None:
-    groups = [g for g in source.groups if g.first < end and g.last >= first]
-    frame = Frame(source.text, source.keys, domains)
-    tables = xdr_files.read(groups, source.columns, source.text, xdr_files.Stretch(source.times, first, end))
-    following = pools.files.submit(next, tables, None)
-    while (table := following.result()) is not None:
-        following = pools.files.submit(next, tables, None)
-        frame.add(table, pools.texts)
-    return frame if frame.rows else None
 
 
 def _part(out: Path, grain: Grain, window_s: int, start: int, part: int) -> Path:
@@ -163,21 +70,12 @@ def _used(catalogue: Catalogue, grains: Sequence[Grain]) -> Catalogue:
     return catalogue._replace(counters=tuple(c for c in catalogue.counters if c.name in names))
 
 
-def _ahead(
-    pools: _Pools, sources: Sequence[_Source], stretches: Sequence[tuple[int, int]], plan: Plan, domains: Domains
-) -> Iterator[tuple[Span, dict[str, int]]]:
-    """The rows of each stretch, the next one being read and coded meanwhile, and how many there are of each table."""
-
-    def prepare(first: int, end: int) -> tuple[Span, dict[str, int]]:
-        frames = {s.table: f for s in sources if (f := _read(s, first, end, domains, pools)) is not None}
-        return Span(frames, first, end, plan, domains), {table: frame.rows for table, frame in frames.items()}
-
-    following = pools.stretches.submit(prepare, *stretches[0]) if stretches else None
-    for at in range(len(stretches)):
-        assert following is not None
-        ready = following.result()
-        following = pools.stretches.submit(prepare, *stretches[at + 1]) if at + 1 < len(stretches) else None
-        yield ready
+def _pieces(out: Path, groups: Groups, counted: dict[str, int]) -> Iterator[tuple[Path, Piece]]:
+    """The pieces of a grain, those of one window numbered on."""
+    table = groups.plan.grain.table
+    for piece in groups.pieces(counted.get(table, 0)):
+        counted[table] = piece.part + 1
+        yield out, piece
 
 
 def _write(out: Path, piece: Piece) -> list[tuple[Path, int, int]]:
@@ -224,9 +122,9 @@ def compute(
     catalogue = _used(catalogue, chosen)
     directories = list(dict.fromkeys(Path(d) for d in xdr_directories))
     plan = Plan(catalogue, chosen, window_s)
-    sources = _sources(directories, catalogue, chosen)
+    sources = sources_of(directories, catalogue, chosen)
     groups = [g for s in sources for g in s.groups if g.first <= g.last]
-    stretches = _stretches(groups, window_s * SECOND)
+    stretches = stretches_of(groups, window_s * SECOND)
     if between:
         stretches = [
             (max(a, between[0]), min(b, between[1])) for a, b in stretches if a < between[1] and b > between[0]
@@ -235,19 +133,21 @@ def compute(
     rows_in, rows_out = {s.table: 0 for s in sources}, {g.table: 0 for g in chosen}
     written: set[Path] = set()
     starts: set[int] = set()
-    domains = Domains([k for g in chosen for k in (*g.keys, *g.carried)], [s.table for s in sources])
+    counted: dict[str, int] = {}
     with kept_memory(), ExitStack() as stack:
-        pools = _Pools(*(stack.enter_context(ThreadPoolExecutor(n)) for n in (1, 1, THREADS, THREADS)))
-        for span, rows in _ahead(pools, sources, stretches, plan, domains):
-            for table, count in rows.items():
+        pools = Pools(*(stack.enter_context(ThreadPoolExecutor(n)) for n in (1, 1, THREADS, THREADS)))
+        for job in ahead(pools.stretches, jobs(pools, sources, stretches, plan, out)):
+            if job.fresh:
+                counted.clear()
+            for table, count in job.rows.items():
                 rows_in[table] += count
                 done += count
-            for grain in plan.grains:
-                for told in _in_order(pools.groups, _write, ((out, piece) for piece in Groups(span, grain).pieces())):
+            for each in job.grains:
+                for told in _in_order(pools.groups, _write, _pieces(out, Groups(job.span, each), counted)):
                     for path, start, count in told:
                         written.add(path)
                         starts.add(start)
-                        rows_out[grain.grain.table] += count
+                        rows_out[each.grain.table] += count
             if progress:
                 progress(min(done, total), total)
     if stretches:

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from kernels.intern import ARENA, CODES, intern_texts, pack_texts, rehash
 
-__all__ = ["Domain"]
+__all__ = ["Domain", "text_parts"]
 
 _ALL = np.empty(0, np.bool_)
 _FIRST_CODES, _FIRST_OCTETS = 1 << 12, 1 << 16
@@ -21,7 +21,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _parts(texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def text_parts(texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Octets, offsets and validity of a string array."""
     _, offsets, data = texts.buffers()
     octets = np.frombuffer(data, np.uint8) if data is not None and data.size else _frozen(np.empty(0, np.uint8))
@@ -60,7 +60,7 @@ class Domain:
             self._arena = arena
 
     def _intern(self, texts: pa.Array) -> np.ndarray:
-        octets, ends, valid = _parts(texts)
+        octets, ends, valid = text_parts(texts)
         out, done = np.empty(len(texts), np.int32), 0
         while done < out.size:
             tables = self._arena, self._records, self._slots

@@ -19,6 +19,7 @@ __all__ = ["Group", "Stretch", "groups_of", "read", "table_files"]
 
 _FIRST, _LAST = -(2**62), 2**62
 _PLAIN_OCTETS = 4
+ROWS_AT_ONCE = 1 << 20
 _UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
@@ -120,15 +121,27 @@ def read(groups: Sequence[Group], columns: Sequence[str], text: Sequence[str], s
     for path, some in by_path.items():
         with _open(path, [name for name in text if name not in some[0].plain]) as file:
             there = [c for c in columns if c in some[0].names]
-            try:
-                read = file.read_row_groups([g.number for g in some], there)
-            except (OSError, pa.ArrowInvalid) as problem:
-                raise WiregaugeError(f"{path}: damaged: {problem}.\nRemove it, or write it again.") from problem
-        table = _complete(read, columns, text)
-        if any(g.first < stretch.first or g.last >= stretch.end for g in some):
-            table = _within(table, stretch)
-        if table.num_rows:
-            yield table
+            for batch in _batches(some):
+                try:
+                    read = file.read_row_groups([g.number for g in batch], there)
+                except (OSError, pa.ArrowInvalid) as problem:
+                    raise WiregaugeError(f"{path}: damaged: {problem}.\nRemove it, or write it again.") from problem
+                table = _complete(read, columns, text)
+                if any(g.first < stretch.first or g.last >= stretch.end for g in batch):
+                    table = _within(table, stretch)
+                if table.num_rows:
+                    yield table
+
+
+def _batches(groups: Sequence[Group]) -> Iterator[list[Group]]:
+    """The row groups of a file, some at a time."""
+    batch: list[Group] = []
+    for group in groups:
+        if batch and sum(g.rows for g in batch) + group.rows > ROWS_AT_ONCE:
+            yield batch
+            batch = []
+        batch.append(group)
+    yield batch
 
 
 def _within(table: pa.Table, stretch: Stretch) -> pa.Table:

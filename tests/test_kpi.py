@@ -34,8 +34,9 @@ from probe.catalogue import check_catalogue, load_catalogue
 from probe.errors import WiregaugeError
 from probe.facts import number
 from probe.identity import Identities
-from probe.kpi import _stretches, compute, kpi_command
+from probe.kpi import compute, kpi_command
 from probe.kpi_domain import Domain
+from probe.kpi_rows import stretches_of
 from probe.tables import Names, to_arrow
 from probe.writer import TableWriter
 from probe.xdr_files import Group
@@ -315,7 +316,26 @@ def test_a_second_computation_replaces_the_first(tmp_path):
 
 def test_in_small_stretches(tmp_path, monkeypatch, whole):
     write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
-    monkeypatch.setattr("probe.kpi.ROWS_AT_ONCE", 20)
+    monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", 20)
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
+    assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.CATALOGUE.grains} == whole
+
+
+@pytest.mark.parametrize("rows", [1, 40])
+def test_through_files_where_memory_is_short(tmp_path, monkeypatch, whole, rows):
+    write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
+    monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", 1)
+    monkeypatch.setattr("probe.kpi_rows.ROWS_IN_MEMORY", rows)
+    summary = compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
+    assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.CATALOGUE.grains} == whole
+    assert summary.rows_out == {g.table: len(whole[g.table]) for g in kpi.CATALOGUE.grains}
+    assert not list((tmp_path / "kpi").glob(".shares*"))
+
+
+def test_large_groups_in_pieces(tmp_path, monkeypatch, whole):
+    write(tmp_path / "xdr", make(40, seed=7))
+    monkeypatch.setattr("probe.aggregate.GROUPS_AT_ONCE", 3)
+    monkeypatch.setattr("probe.aggregate.ROWS_AT_ONCE", 7)
     compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
     assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.CATALOGUE.grains} == whole
 
@@ -339,7 +359,7 @@ def test_one_row(tmp_path, table):
 def test_times_far_apart_are_read_in_few_stretches():
     day = 86400 * SECOND
     groups = [Group(None, 0, 10, 0, 20_000 * day), Group(None, 0, 10, 19_000 * day, 19_000 * day)]
-    stretches = _stretches(groups, WINDOW)
+    stretches = stretches_of(groups, WINDOW)
     assert len(stretches) == 1
     assert stretches[0][0] == 0
     assert stretches[0][1] > 20_000 * day
@@ -349,7 +369,7 @@ def test_times_far_apart_are_read_in_few_stretches():
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12), st.integers(1, 2**20)), min_size=1, max_size=20))
 def test_stretches_cover_each_window_once(spans):
     groups = [Group(None, 0, rows, a * WINDOW, (a + b) * WINDOW + 5) for a, b, rows in spans]
-    stretches = _stretches(groups, WINDOW)
+    stretches = stretches_of(groups, WINDOW)
     covered = [w for a, b in stretches for w in range(a // WINDOW, b // WINDOW)]
     wanted = {w for a, b, _ in spans for w in range(a, a + b + 1)}
     assert covered == sorted(set(covered))
@@ -451,9 +471,11 @@ def test_quantiles(rows, qs):
             assert np.isnan(found) if not mine else found == pytest.approx(np.quantile(mine, q), rel=1e-9, abs=1e-6)
 
 
+TEXTS = st.none() | st.text("ab0-\x00é", max_size=20) | st.sampled_from(["26201" * 9, "26201" * 8])
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.none() | st.text("ab0-\x00é", max_size=20) | st.sampled_from(["26201" * 9, "26201" * 8]), max_size=60),
-       st.integers(1, 4))  # fmt: skip
+@given(st.lists(TEXTS, max_size=60), st.integers(1, 4))
 def test_texts_keep_their_codes_and_sort(texts, pieces):
     domain, codes = Domain(), []
     for some in np.array_split(np.array([*texts, None], object), pieces):
