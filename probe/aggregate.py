@@ -400,6 +400,14 @@ def _kpis(piece: Piece, counted: dict[str, _Measured]) -> dict[str, np.ndarray]:
             if null is not None:
                 there &= ~null
         out[kpi.id] = np.divide(kpi.formula.scale * top, bottom, out=np.full(piece.number, np.nan), where=there)
+    if plan.formulas:
+        inputs = np.empty((len(plan.program.inputs), piece.number))
+        for line, name in zip(inputs, plan.program.inputs, strict=True):
+            line[:] = out[name] if name in out else _natural(plan.by_name[name], counted[name])
+            null = None if name in out else counted[name].null
+            if null is not None:
+                line[null] = np.nan
+        out.update(zip((kpi.id for kpi in plan.formulas), plan.program.run(inputs), strict=True))
     return out
 
 

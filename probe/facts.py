@@ -152,7 +152,9 @@ def _compared(numbers: np.ndarray, op: str, value: object) -> np.ndarray:
         "eq": np.equal, "ne": np.not_equal, "at_least": np.greater_equal, "gt": np.greater, "lt": np.less,
         "le": np.less_equal,
     }  # fmt: skip
-    result: np.ndarray = numbers != 0 if op == "is_true" else made[op](numbers, wanted)
+    if op in ("is_true", "is_false"):
+        return np.asarray((numbers != 0) == (op == "is_true"))
+    result: np.ndarray = made[op](numbers, wanted)
     return result
 
 

@@ -15,10 +15,11 @@ import click
 
 from formats.kpi import CATALOGUE, Catalogue, Grain
 from probe.aggregate import Groups, Piece
-from probe.catalogue import load_catalogue
+from probe.catalogue import catalogue_option
 from probe.duration import DURATION
 from probe.duration import text as duration_text
 from probe.errors import WiregaugeError
+from probe.kpi_explain import explain_values, explained
 from probe.kpi_memory import kept_memory
 from probe.kpi_plan import Plan
 from probe.kpi_rows import Pools, ahead, jobs, sources_of, stretches_of
@@ -166,23 +167,27 @@ def _grain_names(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where KPI tables go.")
 @click.option("--window", type=DURATION, default="15m", show_default=True, help="Length of a window: 90s, 15m, 1h.")
 @click.option("--by", callback=_grain_names, help="Grains, separated by commas: cell,subscriber  [default: all]")
-@click.option("--catalogue", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="More counters, KPIs and grains (TOML).")  # fmt: skip
+@catalogue_option
+@click.option("--explain", metavar="KPI", help="Say what a KPI's values are made of, after writing them.")
 def kpi_command(
-    xdr_dir: tuple[Path, ...], out: Path, window: int, by: list[str] | None, catalogue: Path | None
+    xdr_dir: tuple[Path, ...], out: Path, window: int, by: list[str] | None, catalogue: Catalogue, explain: str | None
 ) -> None:
     """Compute KPI tables from the xDR tables that earlier runs wrote.
 
     \b
     Example:
       wiregauge kpi kpis/ --out hourly/ --window 1h --by cell,subscriber
+      wiregauge kpi kpis/ --out hourly/ --by cell --explain session_drop_pct
     """
-    chosen = load_catalogue(catalogue) if catalogue else CATALOGUE
-    summary = _with_progress(lambda report: compute(xdr_dir, out, window, by, chosen, report))
+    if explain is not None:
+        explained(explain, catalogue)  # an unknown name is told before the work
+    summary = _with_progress(lambda report: compute(xdr_dir, out, window, by, catalogue, report))
     read = ", ".join(f"{rows:,} {table}" for table, rows in summary.rows_in.items() if rows) or "no"
     click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_text(window)}, {summary.seconds:.1f} s")
     for table, rows in summary.rows_out.items():
         click.echo(f"  {out / table}  {rows:,} rows")
+    if explain is not None:
+        explain_values(explain, out, catalogue, by)
 
 
 def _with_progress(work: Callable[[Progress], Summary]) -> Summary:

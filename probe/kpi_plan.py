@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from formats.kpi import Catalogue, Condition, Counter, Grain, Kpi, Quantile
+from formats.kpi import Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile
 from formats.schema import kpi_schema
+from probe.kpi_formula import compiled
 
 __all__ = ["FactPlan", "GrainPlan", "Plan", "TablePlan"]
 
@@ -55,6 +56,8 @@ class GrainPlan:
                 self.quantiles.setdefault(kpi.formula.values, []).append((kpi, kpi.formula.q))
         for some in self.quantiles.values():
             some.sort(key=lambda pair: pair[1])
+        self.formulas = [kpi for kpi in self.kpis if isinstance(kpi.formula, Formula)]
+        self.program = compiled([(k.id, k.formula.text, k.valid) for k in self.formulas])  # type: ignore[union-attr]
         self.tables = {table for c in self.counters for table in c.tables}
         self.times = {(table, c.time) for c in self.counters for table in c.tables}
 

@@ -119,7 +119,7 @@ def read(groups: Sequence[Group], columns: Sequence[str], text: Sequence[str], s
     for group in groups:
         by_path.setdefault(group.path, []).append(group)
     for path, some in by_path.items():
-        with _open(path, [name for name in text if name not in some[0].plain]) as file:
+        with _open(path, [name for name in text if name in some[0].names - some[0].plain]) as file:
             there = [c for c in columns if c in some[0].names]
             for batch in _batches(some):
                 try:
