@@ -93,7 +93,7 @@ def request(shard, sig, m, procedure):  # type: ignore[no-untyped-def]
         row = transactions.create(shard, m, procedure, hashed, 0)
     t = own.transactions(shard, 0)[row]
     t.interface = gtp_context.interface_of(shard, sig, m, procedure)
-    t.qos, t.cell, t.rat = m.qci, m.cell, m.rat
+    t.qos, t.cell, t.rat = m.qci, m.cell, sessions.RAT[m.rat & 255]
     if m.imsi != NO_DIGITS:
         t.imsi = m.imsi
     apply_request(shard, sig, m, t)

@@ -123,7 +123,7 @@ def demo_command(out: Path) -> None:
     capture, kpis, whole = out / "capture", out / "kpis", out / "kpis-5m"
     truth = _traffic(capture)
     _title(f"wiregauge run {capture / truth.files[0]} --out {kpis} --window 1m --identities clear")
-    if not (terminal() or compiled_before()):
+    if not (terminal() or compiled_before("update")):
         click.echo("(the first use compiles kernels: two minutes or so)")
     files = [str(capture / name) for name in truth.files]
     outcome = run(files, kpis, RunOptions(window_s=MINUTE, identities=CLEAR))

@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,13 +11,16 @@ import numpy as np
 
 from formats import xdr
 from probe.identity import Identities
-from probe.tables import Names, ledger_table
+from probe.tables import Names, ledger_table, to_arrow
 from probe.writer import TableWriter
 
 __all__ = ["LedgerEntry", "Sink"]
 
 WAITING = 16
 """Batches of rows in the queue before decoding has to wait."""
+
+WRITERS = 4
+"""Tables that are finished at a time."""
 
 _TABLES = tuple(table for table in xdr.TABLES if table is not xdr.LEDGER)
 
@@ -55,6 +59,8 @@ class Sink:
             self._queue.put((table, rows.copy(), apns))
 
     def _work(self) -> None:
+        flow = xdr.FLOW
+        to_arrow(flow, np.empty(0, flow.dtype), self.writers[flow.name].names)  # loads kernels while decoding begins
         while (item := self._queue.get()) is not None:
             if self._error is None:
                 try:
@@ -77,8 +83,9 @@ class Sink:
         """Write what waits, then the ledger; only now is the run complete."""
         self._stop()
         self._check()
-        for writer in self.writers.values():
-            writer.close()
+        with ThreadPoolExecutor(WRITERS) as pool:
+            for done in [pool.submit(writer.close) for writer in self.writers.values()]:
+                done.result()
         by_window: dict[int, list[LedgerEntry]] = {}
         for entry in ledger:
             by_window.setdefault(entry.window_start, []).append(entry)

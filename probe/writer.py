@@ -108,7 +108,7 @@ class TableWriter:
         self._written: set[Path] = set()
 
     def write(self, rows: np.ndarray) -> None:
-        """Take kernel rows (copied) of any windows; full parts are written at once."""
+        """Take kernel rows of any windows; they are kept until a part is full, and must not change before."""
         for first in range(0, rows.size, self.rows_per_part):
             self._take(rows[first : first + self.rows_per_part])
 
@@ -116,11 +116,8 @@ class TableWriter:
         if self._rows_waiting + rows.size > self.rows_per_part:
             self.flush()
         windows = np.unique(rows["window"])
-        if rows.size == self.rows_per_part and windows.size == 1:  # a full part: no need to keep a copy
-            self._write_rows(rows, int(windows[0]))
-            return
         for window in windows.tolist():
-            mine = rows.copy() if windows.size == 1 else rows[rows["window"] == window]
+            mine = rows if windows.size == 1 else rows[rows["window"] == window]
             self._waiting.setdefault(window, []).append(mine)
         self._rows_waiting += rows.size
 
