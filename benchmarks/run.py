@@ -220,6 +220,17 @@ def measure_kpi(bench: Bench) -> None:
                     if wrong:
                         raise AssertionError(f"{who} says otherwise: {wrong[:3]}")
 
+    indicators, components = (200, 3_000) if bench.smoke else (12_000, 190_000)
+    for part in (4, 1):  # a quarter as many components first: that one compiles, and tells how cost grows
+        with tempfile.TemporaryDirectory(dir=DATA) as place:
+            words = [sys.executable, "-m", "benchmarks.formulas", indicators, components // part, place]
+            cost = child.run(words, timeout=3600)
+        if cost.code:
+            raise SystemExit(f"benchmark: formulas failed ({cost.code}): {cost.output[-500:]}")
+        bench.add("kpi", "wiregauge formulas", f"{indicators} x {components // part}", rows=components // part,
+                  seconds=cost.seconds, cpu_seconds=cost.cpu_seconds, peak_rss=cost.peak_rss,
+                  peak_anonymous=cost.peak_anonymous)  # fmt: skip
+
 
 def _kpi_contestant(bench: Bench, who: str, case: str, folder: Path, place: Path) -> Path:
     """The better of two runs (the first one of wiregauge compiles); where the tables are."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from kernels.jit import kernel, part
 
-__all__ = ["BLOCK", "OPERATIONS", "evaluate", "exceed"]
+__all__ = ["BLOCK", "OPERATIONS", "evaluate", "exceed", "keep_top"]
 
 BLOCK = 1024
 
@@ -143,3 +143,26 @@ def exceed(values, bounds, most, out_rows, out_columns):  # type: ignore[no-unty
                     out_rows[count], out_columns[count] = k, i
                 count += 1
     return count
+
+
+@kernel
+def keep_top(values, first, top_values, top_columns):  # type: ignore[no-untyped-def]
+    """Keep the greatest values of each line, in falling order; of equal ones the first seen.
+
+    values: float64[m, n], NaN passed over;  first: what the first column is numbered
+    top_values: float64[m, t], -inf before the first;  top_columns: int32[m, t], -1 before the first
+    """
+    last = top_values.shape[1] - 1
+    for k in range(values.shape[0]):
+        least = top_values[k, last]
+        for i in range(values.shape[1]):
+            value = values[k, i]
+            if not value > least:
+                continue
+            at = last
+            while at > 0 and top_values[k, at - 1] < value:
+                top_values[k, at] = top_values[k, at - 1]
+                top_columns[k, at] = top_columns[k, at - 1]
+                at -= 1
+            top_values[k, at], top_columns[k, at] = value, first + i
+            least = top_values[k, last]

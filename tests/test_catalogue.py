@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from formats.expression import Mistake, names_of, parse, where
 from formats.kpi import CATALOGUE
-from kernels.formula import BLOCK, exceed
+from kernels.formula import BLOCK, exceed, keep_top
 from probe.catalogue import load_catalogue
 from probe.describe import describe_command
 from probe.errors import WiregaugeError
@@ -122,6 +122,17 @@ def test_exceptions():
     rows, columns = np.empty(1, np.int32), np.empty(1, np.int32)
     assert exceed(values, bounds, 1, rows, columns) == 2
     assert (rows[0], columns[0]) == (0, 2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from([math.nan, 1.0, 2.0, 3.0, -1.0]), max_size=30), st.integers(0, 30))
+def test_top_lists(values, cut):
+    top, columns = np.full((1, 3), -np.inf), np.full((1, 3), -1, np.int32)
+    keep_top(np.array([values[:cut]], np.float64), 0, top, columns)
+    keep_top(np.array([values[cut:]], np.float64), len(values[:cut]), top, columns)
+    expected = sorted((i for i, v in enumerate(values) if v == v), key=lambda i: -values[i])[:3]
+    assert columns[0].tolist() == expected + [-1] * (3 - len(expected))
+    assert top[0, : len(expected)].tolist() == [values[i] for i in expected]
 
 
 # --- the language --------------------------------------------------------------------------------------------------
