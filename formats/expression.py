@@ -14,9 +14,12 @@ from typing import NamedTuple, NoReturn
 
 from formats.kpi_parts import Condition, Where
 
-__all__ = ["COMPARISONS", "FUNCTIONS", "Mistake", "Node", "names_of", "parse", "where"]
+__all__ = ["COMPARISONS", "FUNCTIONS", "LAGS", "Mistake", "Node", "looks_back", "names_of", "parse", "where"]
 
-FUNCTIONS = {"if": (3, 3), "min": (2, 8), "max": (2, 8), "abs": (1, 1), "coalesce": (2, 8), "quantile": (2, 2)}
+LAGS = ("previous", "day_ago", "week_ago")
+"""Functions of a counter or KPI: its value in the window before, and in the same window a day or a week before."""
+FUNCTIONS = {"if": (3, 3), "min": (2, 8), "max": (2, 8), "abs": (1, 1), "coalesce": (2, 8), "quantile": (2, 2),
+             **dict.fromkeys(LAGS, (1, 1))}  # fmt: skip
 """Name, and how many arguments at least and at most. `quantile(values, 0.95)` stands for itself alone."""
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 DEEPEST, LONGEST, MOST_ALTERNATIVES = 60, 20_000, 256
@@ -179,6 +182,8 @@ class _Reader:
         if not least <= len(parts) <= most:
             many = f"{least}" if least == most else f"{least} to {most}"
             raise Mistake(f"{name} takes {many} arguments, not {len(parts)}, in {self.text!r}")
+        if name in LAGS and parts[0].kind != "name":
+            raise Mistake(f"{name} takes the name of a counter or KPI, in {self.text!r}")
         return Node("call", name, tuple(parts))
 
 
@@ -199,6 +204,11 @@ def names_of(node: Node) -> tuple[str, ...]:
     if node.kind == "name":
         return (str(node.value),)
     return tuple(dict.fromkeys(name for part in node.parts for name in names_of(part)))
+
+
+def looks_back(node: Node) -> bool:
+    """Whether an expression looks at an earlier window."""
+    return (node.kind == "call" and node.value in LAGS) or any(map(looks_back, node.parts))
 
 
 # --- filters: alternatives of conditions -------------------------------------------------------------------------

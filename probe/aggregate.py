@@ -400,6 +400,7 @@ def _kpis(piece: Piece, counted: dict[str, _Measured]) -> dict[str, np.ndarray]:
             if null is not None:
                 there &= ~null
         out[kpi.id] = np.divide(kpi.formula.scale * top, bottom, out=np.full(piece.number, np.nan), where=there)
+    out.update((kpi.id, np.full(piece.number, np.nan)) for kpi in plan.lagged)  # filled in when they are written
     if plan.formulas:
         inputs = np.empty((len(plan.program.inputs), piece.number))
         for line, name in zip(inputs, plan.program.inputs, strict=True):

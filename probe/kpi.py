@@ -20,10 +20,11 @@ from probe.duration import DURATION
 from probe.duration import text as duration_text
 from probe.errors import WiregaugeError
 from probe.kpi_explain import explain_values, explained
+from probe.kpi_lag import fill_lagged, part_path
 from probe.kpi_memory import kept_memory
 from probe.kpi_plan import Plan
 from probe.kpi_rows import Pools, ahead, jobs, sources_of, stretches_of
-from probe.writer import partition, stamp, write_part
+from probe.writer import stamp, write_part
 
 __all__ = ["Summary", "compute", "kpi_command"]
 
@@ -40,11 +41,6 @@ class Summary(NamedTuple):
     rows_out: dict[str, int]
     windows: int
     seconds: float
-
-
-def _part(out: Path, grain: Grain, window_s: int, start: int, part: int) -> Path:
-    number = f"-{part:04d}" if part else ""
-    return partition(out, grain.table, start) / f"part-{duration_text(window_s)}-{stamp(start)}{number}.parquet"
 
 
 def _remove_stale(out: Path, grain: Grain, window_s: int, span: tuple[int, int], written: set[Path]) -> None:
@@ -83,7 +79,7 @@ def _write(out: Path, piece: Piece) -> list[tuple[Path, int, int]]:
     """Finish some groups and write their rows: path, window and number of rows of each file."""
     written = []
     for start, part, rows in piece.finish():
-        path = _part(out, piece.plan.grain, piece.span.plan.window_s, start, part)
+        path = part_path(out, piece.plan.grain.table, piece.span.plan.window_s, start, part)
         write_part(path, rows, piece.plan.text)
         written.append((path, start, rows.num_rows))
     return written
@@ -135,6 +131,7 @@ def compute(
     written: set[Path] = set()
     starts: set[int] = set()
     counted: dict[str, int] = {}
+    looking_back: dict[str, list[tuple[int, Path]]] = {}
     with kept_memory(), ExitStack() as stack:
         pools = Pools(*(stack.enter_context(ThreadPoolExecutor(n)) for n in (1, 1, THREADS, THREADS)))
         for job in ahead(pools.stretches, jobs(pools, sources, stretches, plan, out)):
@@ -148,6 +145,8 @@ def compute(
                     for path, start, count in told:
                         written.add(path)
                         starts.add(start)
+                        if each.lagged:
+                            looking_back.setdefault(each.grain.table, []).append((start, path))
                         rows_out[each.grain.table] += count
             if progress:
                 progress(min(done, total), total)
@@ -155,6 +154,8 @@ def compute(
         covered = between or (stretches[0][0], stretches[-1][1])
         for grain in chosen:
             _remove_stale(out, grain, window_s, covered, written)
+    for each in plan.grains:
+        fill_lagged(out, each, window_s, looking_back.get(each.grain.table, ()))
     return Summary(rows_in, rows_out, len(starts), time.perf_counter() - started)
 
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from formats.expression import Mistake, Node, parse
+from formats.expression import LAGS, Mistake, Node, parse
 from kernels.formula import BLOCK, OPERATIONS, evaluate
 
-__all__ = ["Program", "compiled"]
+__all__ = ["Program", "compiled", "lag_of"]
 
 _CODES = {name: code for code, name in enumerate(OPERATIONS)}
 _OUT = _CODES["out"]
@@ -29,6 +29,12 @@ class Program(NamedTuple):
         scratch = np.empty((self.constants.size + self.registers, BLOCK))
         evaluate(self.lines, self.constants, inputs, scratch, out)
         return out
+
+
+def lag_of(name: str) -> tuple[str, str]:
+    """An input's function of LAGS ("" for none), and the name it is of."""
+    function, _, rest = name.partition("(")
+    return (function, rest[:-1]) if rest else ("", name)
 
 
 class _Writer:
@@ -70,6 +76,8 @@ class _Writer:
         """The value of an expression."""
         if node.kind == "name":
             return self.name(str(node.value))
+        if node.kind == "call" and node.value in LAGS:
+            return self.name(f"{node.value}({node.parts[0].value})")
         if node.kind == "number":
             return self.constant(float(node.value or 0))
         if node.kind == "null":

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from formats.expression import looks_back, parse
 from formats.kpi import Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile
 from formats.schema import kpi_schema
 from probe.kpi_formula import compiled
@@ -56,8 +57,17 @@ class GrainPlan:
                 self.quantiles.setdefault(kpi.formula.values, []).append((kpi, kpi.formula.q))
         for some in self.quantiles.values():
             some.sort(key=lambda pair: pair[1])
-        self.formulas = [kpi for kpi in self.kpis if isinstance(kpi.formula, Formula)]
-        self.program = compiled([(k.id, k.formula.text, k.valid) for k in self.formulas])  # type: ignore[union-attr]
+        self.formulas: list[Kpi] = []
+        self.lagged: list[Kpi] = []
+        for kpi in self.kpis:
+            if isinstance(kpi.formula, Formula):
+                behind = {k.id for k in self.lagged} & set(kpi.formula.names)
+                late = behind or looks_back(parse(kpi.formula.text))
+                (self.lagged if late else self.formulas).append(kpi)
+        self.program, self.lag_program = (
+            compiled([(k.id, k.formula.text, k.valid) for k in some if isinstance(k.formula, Formula)])
+            for some in (self.formulas, self.lagged)
+        )
         self.tables = {table for c in self.counters for table in c.tables}
         self.times = {(table, c.time) for c in self.counters for table in c.tables}
 

@@ -273,6 +273,49 @@ def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, told):
     assert number == line, message
 
 
+LOOKING_BACK = """
+[[kpi]]
+id = "growth"
+formula = "flows - previous(flows)"
+[[kpi]]
+id = "change_pct"
+formula = "100 * (flows / day_ago(flows) - 1)"
+[[kpi]]
+id = "growing"
+formula = "growth > 0 and week_ago(growth) is null"
+"""
+
+
+def test_looking_back(tmp_path):
+    """A row is compared with the one of the same keys before it, computed just now or by an earlier run."""
+    (tmp_path / "c.toml").write_text(LOOKING_BACK)
+    catalogue = load_catalogue(tmp_path / "c.toml")
+    window, day = 900 * 10**9, 86_400 * 10**9
+    counts = {(0, "p"): 2, (0, "q"): 1, (window, "p"): 5, (day, "p"): 3, (day, None): 1, (day + window, "p"): 1}
+    rows = [(start + i, cell) for (start, cell), n in counts.items() for i in range(n)]
+    folder = tmp_path / "xdr" / "flow"
+    folder.mkdir(parents=True)
+    for number, some in enumerate((rows[:8], rows[8:])):
+        times = pa.array([t for t, _ in some]).cast(pa.timestamp("ns", tz="UTC"))
+        cells = pa.array([c for _, c in some], pa.string())
+        pq.write_table(pa.table({"start_time": times, "cell": cells, "begun": [True] * len(some)}),
+                       folder / f"part-{number}.parquet")  # fmt: skip
+        for between in ((0, day), (day, 2 * day)) if number else ():
+            compute([tmp_path / "xdr"], tmp_path / "two", 900, ["cell"], catalogue, between=between)
+    compute([tmp_path / "xdr"], tmp_path / "one", 900, ["cell"], catalogue)
+    one, two = (ds.dataset(tmp_path / name / "kpi_cell").to_table().to_pylist() for name in ("one", "two"))
+    assert one == two
+    found = {(r["window_start"].timestamp() * 10**9, r["cell"]): r for r in one}
+    assert {k: r["flows"] for k, r in found.items()} == counts
+    assert found[window, "p"]["growth"] == 3
+    assert found[window, "p"]["growing"] == 1
+    assert found[0, "p"]["growth"] is None
+    assert found[day, "p"]["change_pct"] == 50
+    assert found[day, None]["change_pct"] is None
+    assert found[day + window, "p"]["change_pct"] == pytest.approx(-80)
+    assert found[day + window, "p"]["growth"] == -2
+
+
 def test_several_catalogues(tmp_path):
     first, second = tmp_path / "1.toml", tmp_path / "2.toml"
     first.write_text(GOOD)
