@@ -25,6 +25,7 @@ from probe.kpi import compute, kpi_command
 from probe.kpi_formula import compiled
 
 NAMES = ("a", "b", "c")
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
 
 
 # --- formulas against a plain evaluator ----------------------------------------------------------------------------
