@@ -32,9 +32,10 @@ def table(about: Row, rows: list[Row]) -> str:
         "| part | who | form | packets | seconds | CPU s | Mpps | ns/packet | peak MiB | of it no file's | note |"
     ]
     lines += ["| --- | --- | --- | --: | --: | --: | --: | --: | --: | --: | --- |"]
-    lines += [_figures(row) for row in rows if row["part"] not in ("cdr", "kpi")]
+    lines += [_figures(row) for row in rows if row["part"] not in ("cdr", "kpi", "signalling")]
     lines += _archive_lines([row for row in rows if row["part"] == "cdr"])
     lines += _kpi_lines([row for row in rows if row["part"] == "kpi"])
+    lines += _signalling_lines([row for row in rows if row["part"] == "signalling"])
     lines += ["", "| target | measured | wanted | |", "| --- | --: | --: | --- |"]
     return "\n".join([*lines, *(target.line() for target in targets(rows))])
 
@@ -71,15 +72,41 @@ def _kpi_lines(rows: list[Row]) -> list[str]:
     return lines
 
 
+def _signalling_lines(rows: list[Row]) -> list[str]:
+    """Messages a second, a line for each protocol."""
+    if not rows:
+        return []
+    lines = ["", "| protocol | octets a message | wiregauge, /s | pycrate, /s | tshark, /s |"]
+    lines.append("| --- | --: | --: | --: | --: |")
+    for protocol in dict.fromkeys(row["form"] for row in rows):
+        of = {row["who"]: row for row in rows if row["form"] == protocol}
+        first = next(iter(of.values()))
+        cells = [protocol, format(first["bytes"] / first["records"], ".0f")]
+        cells += [_cell(of.get(who, {}), "records_s", ",.0f") for who in ("wiregauge", "pycrate", "tshark")]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
 def kpi_targets(rows: list[Row]) -> Iterator[Target]:
     """What was promised of the KPI stage."""
     seconds = {(row["who"], row["form"]): row["seconds"] for row in rows if row["part"] == "kpi"}
     for case, what, bound in (("cell", "one grain", 2.5), ("four", "four grains", 5), ("six", "six grains of 40", 5)):
         peers = [s for (who, form), s in seconds.items() if form == case and who != "wiregauge"]
-        fastest = min(peers, default=None)
-        yield Target(
-            f"KPIs, {what} / faster of DuckDB, Polars", ratio(fastest, seconds.get(("wiregauge", case))), bound
-        )
+        times = ratio(min(peers, default=None), seconds.get(("wiregauge", case)))
+        yield Target(f"KPIs, {what} / faster of DuckDB, Polars", times, bound)
+    wide = [row for row in rows if row["part"] == "kpi" and row["form"] == "12000 x 190000"]
+    yield Target("12,000 indicators of 190,000 components", wide[0]["seconds"] if wide else None, 30, True, "s")
+    yield Target("memory of that", wide[0]["peak_anonymous"] / (1 << 20) if wide else None, 4096, True, "MiB")
+
+
+def signalling_targets(rows: list[Row]) -> Iterator[Target]:
+    """What was promised of messages of signalling."""
+    speed = {(row["form"], row["who"]): row["records_s"] for row in rows if row["part"] == "signalling"}
+    for protocol in dict.fromkeys(protocol for protocol, _ in speed):
+        ours = speed.get((protocol, "wiregauge"))
+        if "SCTP" not in protocol:
+            yield Target(f"{protocol} messages / pycrate", ratio(ours, speed.get((protocol, "pycrate"))), 300)
+        yield Target(f"{protocol} messages / tshark", ratio(ours, speed.get((protocol, "tshark"))), 50)
 
 
 def archive_targets(rows: list[Row]) -> Iterator[Target]:
@@ -141,6 +168,7 @@ def targets(rows: list[Row]) -> Iterator[Target]:
         yield Target(f"start: {who}", seconds, bound, True, "s")
     yield from archive_targets(rows)
     yield from kpi_targets(rows)
+    yield from signalling_targets(rows)
 
 
 def rate(rows: list[Row], who: str, form: str) -> float | None:

@@ -2,7 +2,8 @@
 
     python -m benchmarks.run [--smoke] [--no-record] [--headers FILE] [--full FILE] [--only PART,...] [--scales 1,4,16]
 
-Parts: machine, peers, kernels, command, memory, start, cdr, kpi. Rows go to benchmarks/results/, a JSON object a line.
+Parts: machine, peers, kernels, command, memory, start, cdr, kpi, signalling, live. Rows go to benchmarks/results/,
+one JSON object a line.
 """
 
 import argparse
@@ -15,14 +16,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cdr, child, flow_rows, kpi, machine, peers, traffic
+from benchmarks import cdr, child, flow_rows, kpi, live, machine, peers, signalling, traffic
 from benchmarks.kernels import measure_kernels
 from benchmarks.report import table
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
 RESULTS = HERE / "results"
-PARTS = ("machine", "peers", "kernels", "command", "memory", "start", "cdr", "kpi")
+PARTS = ("machine", "peers", "kernels", "command", "memory", "start", "cdr", "kpi", "signalling", "live")
 WIREGAUGE = [sys.executable, "-c", "from probe.cli import main; main()"]
 FULL_SIZE = traffic.Size(4_000_000, 300_000, 50_000)
 SMOKE_SIZE = traffic.Size(40_000, 3_000, 500)
@@ -250,6 +251,35 @@ def _kpi_contestant(bench: Bench, who: str, case: str, folder: Path, place: Path
     return out
 
 
+def measure_signalling(bench: Bench) -> None:
+    """Messages a second of each protocol: the decoders, pycrate and tshark."""
+    for figure in signalling.figures(bench.smoke):
+        if isinstance(figure, str):
+            say(f"left out: {figure}")
+        else:
+            say(f"{figure.who}, {figure.protocol}: {figure.messages / figure.seconds:,.0f} messages/s")
+            bench.add("signalling", figure.who, figure.protocol, records=figure.messages, bytes=figure.octets,
+                      seconds=figure.seconds, note=figure.note)  # fmt: skip
+
+
+def measure_live(bench: Bench) -> None:
+    """The live probe and its peers on one wire, and its memory over some minutes."""
+    capture = bench.capture("headers")
+    for figure in live.figures(capture, (0,) if bench.smoke else live.RATES):
+        if isinstance(figure, str):
+            say(f"left out: {figure}")
+            continue
+        form = f"{figure.rate:,} a second" if figure.rate else "as fast as can be sent"
+        lost = "an unknown number" if figure.dropped is None else f"{figure.dropped:,}"
+        say(f"{figure.who}, {form}: {lost} of {figure.packets:,} dropped")
+        bench.add("live", figure.who, form, packets=figure.packets, seconds=figure.sent_s, dropped=figure.dropped,
+                  cpu_seconds=figure.cpu_seconds, cpu_per_million=figure.cpu_seconds / figure.packets * 1e6,
+                  peak_rss=figure.peak_rss)  # fmt: skip
+    memory = list(live.soak(capture, 5 if bench.smoke else 180, rate=20_000 if bench.smoke else 100_000))
+    for seconds, packets, dropped, octets in (memory[0], memory[len(memory) // 2], memory[-1]) if memory else ():
+        bench.add("live", "soak", f"after {seconds:.0f} s", packets=packets, dropped=dropped, peak_rss=octets)
+
+
 def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scales: list[int]) -> None:
     """All the parts that were asked for, in order."""
     files = {}
@@ -264,6 +294,8 @@ def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scale
         "start": lambda: measure_start(bench),
         "cdr": lambda: measure_cdr(bench),
         "kpi": lambda: measure_kpi(bench),
+        "signalling": lambda: measure_signalling(bench),
+        "live": lambda: measure_live(bench),
     }
     for part in parts:
         say(f"== {part}")

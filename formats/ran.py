@@ -42,6 +42,10 @@ PROTOCOL = 3
 MISC = 4
 """`cause_group`: the alternatives of Cause, the same in both protocols."""
 
+ASSOCIATION_ABORTED = 0
+ASSOCIATION_SHUT_DOWN = 1
+"""`pdu` of a row that tells no message but that its association has ended."""
+
 RESET_ALL = 0
 RESET_PART = 1
 """`reset_type`."""
@@ -133,7 +137,8 @@ RAN_MESSAGE = np.dtype(
         ("node", "u8"),  # Global eNB ID, Global RAN Node ID
         ("target_node", "u8"),  # of a handover
         ("target_area", "u8"),
-        ("target_cell", "u8"),  # of a handover to GERAN
+        ("target_cell", "u8"),  # of a handover to GERAN, or within the system
+        ("source_cell", "u8"),  # of a handover within the system
         ("s_tmsi", "i8"),  # MMEC 8 | M-TMSI 32, or AMF Set ID 10 | AMF Pointer 6 | 5G-TMSI 32 (TS 23.003 §2.8, §2.11)
         ("core_node", "i8"),  # GUMMEI or GUAMI: PLMN 24 | MMEI or AMF identifier 24; -1
         ("imsi", "u8"),  # digits, of a paging by IMSI

@@ -90,6 +90,7 @@ PACKET = np.dtype(
 EVENT_RAN = 1  # row of RAN_MESSAGE
 EVENT_PFCP = 2  # row of PFCP_MESSAGE
 EVENT_DIAMETER = 3  # row of DIAMETER_MESSAGE
+EVENT_ASSOCIATION_END = 4  # row of RAN_MESSAGE, of which only the association, addresses, time and PDU are told
 
 EVENT = np.dtype(
     [

@@ -201,8 +201,9 @@ TMSI_UNKNOWN = 2  # looked up in vain
 
 TMSI = np.dtype([("hash", "u8"), ("imsi", "u8"), ("last_ts", "i8"), ("used", "u1")], align=True)
 
-RAN_CORE = np.dtype([("hash", "u8"), ("context", "i4"), ("used", "u1")], align=True)
-"""A UE id of the core -> the RAN context that it names."""
+RAN_CORE = np.dtype([("hash", "u8"), ("context", "i4"), ("before", "i4"), ("used", "u1")], align=True)
+"""A UE id of the core -> the RAN context that it names, and the one that it named before (the source of a handover),
+NO_ROW where there is none: until the handover is over both live under this id."""
 
 PFCP_FARS = 4
 PFCP_CHOICES = 8
@@ -211,6 +212,7 @@ PFCP_SESSION = np.dtype(
     [
         ("cp_hash", "u8"),  # of the SEID of the control plane, 0 not told
         ("up_hash", "u8"),
+        ("nodes", "u8"),  # hash of the two nodes that it is between
         ("session_id", "i8"),  # the session that it serves, with its row; 0 none
         ("last_ts", "i8"),
         ("hi", "u8"),  # the first endpoint that its user plane was given: where it is bound, there the session is
@@ -237,11 +239,11 @@ PFCP_SEID = np.dtype([("hash", "u8"), ("row", "i4"), ("used", "u1")], align=True
 
 IDENTITY = np.dtype(
     [
-        ("hash", "u8"),  # of a Session-Id, of a UE address, or of a pair of PFCP nodes
+        ("hash", "u8"),  # of a Session-Id, of a UE address, of a pair of PFCP nodes, or of one that tells its start
         ("imsi", "u8"),
         ("imei", "u8"),
         ("cell", "u8"),
-        ("session_id", "i8"),  # the session that it belongs to, with its row; 0 none
+        ("session_id", "i8"),  # the session that it belongs to, with its row; 0 none; of a node, its start
         ("last_ts", "i8"),
         ("end_to_end", "i8"),  # identifier of the last request, -1 none
         ("request_hash", "u8"),  # key of that request in the TRANSACTION table

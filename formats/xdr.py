@@ -418,4 +418,26 @@ LEDGER = Table(
     ),
 )
 
-TABLES = (FLOW, SESSION, PRESENCE, PROCEDURE, CALL, EVENT, LEDGER)
+HEALTH = Table(
+    "probe_health",
+    "how one interface of a live probe fared in one window, or in the part of it that the probe ran",
+    (
+        Column("window_start", "time", "", "start of the window"),
+        Column("written_time", "time", "", "when this was written"),
+        Column("source", "derived", "", "interface"),
+        Column("packets", "count", "", "packets that were read"),
+        Column("packets_dropped", "count", "", "packets that the kernel dropped because the ring was full"),
+        Column("ring_fill_pct", "pct", "%", "the fullest that the ring was seen"),
+        Column("lag_ms", "ms", "ms", "the longest from a packet's time to its being read"),
+        Column("table_fill_pct", "pct", "%", "fill of the fullest table of the probe's state"),
+        Column("join_pct", "pct", "%", "user-plane packets that were joined to a session, since the start"),
+        Column("rows_lost", "count", "", "xDR rows lost for want of disk or time to write them"),
+        Column("cpu_s", "pct", "s", "processor seconds of the probe in this time"),
+        Column("memory", "count", "B", "memory of the probe"),
+    ),
+)
+
+TABLES = (FLOW, SESSION, PRESENCE, PROCEDURE, CALL, EVENT, LEDGER, HEALTH)
+
+PLAIN_TABLES = (LEDGER, HEALTH)
+"""Tables that the probe itself fills, not a kernel."""

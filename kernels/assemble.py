@@ -10,9 +10,10 @@ import numpy as np
 
 from formats.diameter import VERSION
 from formats.nas import ALGORITHM_UNKNOWN
+from formats.ran import ASSOCIATION_ABORTED, ASSOCIATION_SHUT_DOWN
 from formats.ran import S1AP as PROTOCOL_S1AP
 from formats.reasons import DIAMETER, PFCP, SCTP, SCTP_MALFORMED, SCTP_TRUNCATED
-from formats.records import EVENT_DIAMETER, EVENT_PFCP, EVENT_RAN, KIND_SIGNALLING
+from formats.records import EVENT_ASSOCIATION_END, EVENT_DIAMETER, EVENT_PFCP, EVENT_RAN, KIND_SIGNALLING
 from formats.sctp import MALFORMED, PPID_DIAMETER, PPID_DIAMETER_DTLS, PPID_NGAP, PPID_S1AP, TRUNCATED
 from kernels import (
     diameter,
@@ -29,7 +30,7 @@ from kernels import (
 )
 from kernels.heard import EVENT_COUNT, EVENTS_USED, NAS_TEXT, PACKET_EVENTS, TEXT_USED
 from kernels.jit import part
-from kernels.sctp_state import joined
+from kernels.sctp_state import ENDED, ENDED_ORDERLY, joined
 
 SCTP_BASE = 0
 
@@ -139,11 +140,27 @@ def read_sctp(state, data, p, position, out):  # type: ignore[no-untyped-def]
                 found = read_user_message(octets, message, p, position, out)
                 if reason == SCTP:
                     reason = found
+    if state[SCTP_BASE + ENDED] != 0:
+        tell_end(state, p, position, out)
     if reason == SCTP and code == TRUNCATED:
         return np.int64(SCTP_TRUNCATED)
     if reason == SCTP and code == MALFORMED:
         return np.int64(SCTP_MALFORMED)
     return reason
+
+
+@part
+def tell_end(state, p, position, out):  # type: ignore[no-untyped-def]
+    """The SCTP association that the packet has ended: what was carried on it is gone."""
+    row = out.ran.used[ran_rows.MESSAGES]
+    if row >= len(out.ran.messages) or out.used[EVENTS_USED] >= len(out.events):
+        return
+    how = ASSOCIATION_SHUT_DOWN if state[SCTP_BASE + ENDED_ORDERLY] else ASSOCIATION_ABORTED
+    m = ran_rows.begin_message(np.int64(PROTOCOL_S1AP), np.int64(how), np.int64(0), out.ran)
+    m.ts, m.association = p.ts, state[SCTP_BASE + ENDED]
+    m.src_hi, m.src_lo, m.dst_hi, m.dst_lo = p.src_hi, p.src_lo, p.dst_hi, p.dst_lo
+    out.ran.used[ran_rows.MESSAGES] += 1
+    tell(position, EVENT_ASSOCIATION_END, row, out)
 
 
 @part

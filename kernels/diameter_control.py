@@ -241,7 +241,8 @@ def request(shard, text, m, interface):  # type: ignore[no-untyped-def]
     hashed = key(m)
     row = dialogue(shard, m)
     if row < 0:
-        exchanges.ask(shard, hashed, procedure_of(m), interface, m)
+        asked, _ = exchanges.ask(shard, hashed, procedure_of(m), interface, m)
+        exchanges.write_kept(shard, asked)
         return np.int64(0)
     d = own.identities(shard, 0)[row]
     asked = sent_again(shard, d, m, hashed)
@@ -255,6 +256,7 @@ def request(shard, text, m, interface):  # type: ignore[no-untyped-def]
                 t.counted = 0
             else:
                 d.end_to_end, d.request_hash = m.end_to_end, hashed
+            exchanges.write_kept(shard, asked)
     return joined(shard, asked)
 
 
@@ -279,6 +281,8 @@ def response(shard, text, m, interface):  # type: ignore[no-untyped-def]
         exchanges.answer(shard, asked, m.ts, outcome, family, code)
         end(shard, row, m, np.int64(outcome == SUCCESS))
         return joined(shard, asked)
+    outcome, family, code = result_of(m)
+    exchanges.keep(shard, key(m), procedure_of(m), interface, m, outcome, family, code)
     if row < 0:
         return np.int64(0)
     return np.int64(identities.session_of(shard, own.identities(shard, 0)[row]) >= 0)

@@ -30,6 +30,7 @@ from formats.ngap import (
     IE_RRC_STATE,
     IE_SERVED_GUAMI_LIST,
     IE_SOURCE_AMF_UE_NGAP_ID,
+    IE_SOURCE_TO_TARGET_CONTAINER,
     IE_SUPPORTED_TA_LIST,
     IE_TAI_LIST_FOR_PAGING,
     IE_TARGET_ID,
@@ -74,6 +75,7 @@ from kernels.per import (
     pass_over,
     sequence,
 )
+from kernels.ran_containers import handover_container
 from kernels.ran_rows import NO_ROOM, add_connection, begin_message, end_message, has_room
 from kernels.ran_types import (
     cause,
@@ -176,6 +178,8 @@ def _element(data, r, element, m, out):  # type: ignore[no-untyped-def]
     elif element == IE_RRC_STATE:
         index = enumerated(data, r, 1, 2)
         m.rrc_state = -1 if r.fault else index
+    elif element == IE_SOURCE_TO_TARGET_CONTAINER:
+        handover_container(data, r, m, out)
     elif element == IE_RESET_TYPE:
         _reset_type(data, r, m, out)
     elif element == IE_CONNECTION_LIST:

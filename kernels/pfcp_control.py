@@ -32,10 +32,12 @@ from kernels import (
     gtp_context,
     identities,
     pfcp_bearers,
+    pfcp_nodes,
     pfcp_sessions,
     sessions,
 )
 from kernels import shard as own
+from kernels.causes import abnormal
 from kernels.hashing import tunnel_hash
 from kernels.heard import fars, pdrs, pfcp_text, qers, usages
 from kernels.identities import NO_IDENTITY
@@ -164,8 +166,8 @@ def establish_request(shard, heard, m, interface):  # type: ignore[no-untyped-de
     p = own.pfcps(shard, 0)[p_row]
     pfcp_sessions.name_cp(shard, p_row, hashed)
     p.interface = interface
-    nodes = identities.enter(shard, identities.nodes_hash(m), m.ts)
-    own.identities(shard, 0)[nodes].interface = interface
+    p.nodes = identities.nodes_hash(m)
+    own.identities(shard, 0)[identities.enter(shard, p.nodes, m.ts)].interface = interface
     hi, lo = identities.address_of(m)
     p.gateway = 1 if (hi | lo) != _NONE else 0
     apn_row = apn.intern(shard, pfcp_text(heard, 0), m) if m.apn_length > 0 else np.int64(-1)
@@ -246,6 +248,17 @@ def modify_request(shard, heard, m, p_row):  # type: ignore[no-untyped-def]
 
 
 @part
+def told_ahead(shard, s):  # type: ignore[no-untyped-def]
+    """(family, code) of the cause of a release that the RAN has asked for and that is under way; (0, -1) for none."""
+    for k in range(len(s.bearer)):
+        if s.bearer[k] >= 0:
+            b = own.bearers(shard, 0)[s.bearer[k]]
+            if b.ended == 0 and b.connected and b.cause >= 0:
+                return np.int64(b.cause_family), np.int64(b.cause)
+    return np.int64(0), np.int64(-1)
+
+
+@part
 def delete_request(shard, m, p_row):  # type: ignore[no-untyped-def]
     """Session Deletion Request; row of the session that it is about, or -1."""
     if p_row < 0:
@@ -257,7 +270,9 @@ def delete_request(shard, m, p_row):  # type: ignore[no-untyped-def]
         begun = s.source == PFCP_SOURCE or s.source == NGAP_SOURCE or s.source == S1AP_SOURCE
         if p.owner and begun:
             reason = ERROR_INDICATION if p.failed else DELETED
-            sessions.end_session(shard, row, m.ts, reason, 0, -1, 1 if p.failed else 0)
+            family, code = told_ahead(shard, s)
+            dropped = np.int64(1) if p.failed else abnormal(family, code)
+            sessions.end_session(shard, row, m.ts, reason, family, code, dropped)
         return row
     return identities.last_session(shard, p)
 
@@ -343,6 +358,25 @@ def apply_request(shard, heard, m, p_row, interface):  # type: ignore[no-untyped
 
 
 @part
+def apply_kept(shard, m, asked, row):  # type: ignore[no-untyped-def]
+    """The answer to an establishment, captured before request `m`: accepted or refused, and the user plane's SEID.
+
+    The endpoints that such an answer told are not kept.
+    """
+    t = own.transactions(shard, 0)[asked]
+    outcome = exchanges.kept_outcome(t)
+    if outcome != 0 and m.type == SESSION_ESTABLISHMENT_REQUEST:
+        p_row = pfcp_sessions.find(shard, pfcp_sessions.given_hash(m))
+        if outcome == SUCCESS and p_row >= 0:
+            pfcp_sessions.name_up(shard, p_row, t.core_hi)
+            if row >= 0:
+                pfcp_bearers.establish(shard, row, t, m.ts)
+        elif outcome == FAILURE and row >= 0 and own.sessions(shard, 0)[row].source == PFCP_SOURCE:
+            sessions.discard_session(shard, row, m.ts)
+    exchanges.write_kept(shard, asked)
+
+
+@part
 def request(shard, heard, m, interface):  # type: ignore[no-untyped-def]
     """A request, new or seen again; 1 if its session is known."""
     asked, fresh = exchanges.ask(shard, key(m, True), np.int64(PROCEDURE[m.type]), interface, m)
@@ -353,6 +387,7 @@ def request(shard, heard, m, interface):  # type: ignore[no-untyped-def]
             add_usage(shard, heard, m, own.pfcps(shard, 0)[p_row])
         row = apply_request(shard, heard, m, p_row, interface)
         note(shard, own.transactions(shard, 0)[asked], m, row)
+        apply_kept(shard, m, asked, row)
     return np.int64(own.transactions(shard, 0)[asked].session_id != 0)
 
 
@@ -409,15 +444,19 @@ def response(shard, heard, m):  # type: ignore[no-untyped-def]
     """An answer: to a request that waits, else to none; 1 if its session is known."""
     asked = exchanges.waiting(shard, key(m, False), m.ts)
     p_row = pfcp_sessions.addressed(shard, m)
+    outcome = FAILURE if m.cause >= 64 or PROCEDURE[m.type] == 0 else SUCCESS
+    family = FAMILY if m.cause >= 0 else 0
     if asked < 0:
+        kept = exchanges.keep(shard, key(m, False), np.int64(0), np.int64(N4), m, outcome, family, np.int64(m.cause))
+        if kept >= 0:
+            own.transactions(shard, 0)[kept].core_hi = pfcp_sessions.given_hash(m)
         return np.int64(p_row >= 0 and identities.session_of(shard, own.pfcps(shard, 0)[p_row]) >= 0)
     t = own.transactions(shard, 0)[asked]
     if p_row < 0 and t.session >= 0 and t.procedure == ESTABLISHMENT:  # refused: an answer without SEID
         refuse(shard, t, m)
     elif p_row >= 0:
         apply_answer(shard, heard, m, p_row, t)
-    outcome = FAILURE if m.cause >= 64 or PROCEDURE[m.type] == 0 else SUCCESS
-    exchanges.answer(shard, asked, m.ts, outcome, FAMILY if m.cause >= 0 else 0, np.int64(m.cause))
+    exchanges.answer(shard, asked, m.ts, outcome, family, np.int64(m.cause))
     return np.int64(t.session_id != 0)
 
 
@@ -433,6 +472,7 @@ def refuse(shard, t, m):  # type: ignore[no-untyped-def]
 def apply(shard, heard, m):  # type: ignore[no-untyped-def]
     """Apply PFCP message `m`; returns (xdr.INTERFACES index, 1 if its session is known)."""
     interface = interface_of(shard, heard, m)
+    pfcp_nodes.hear_of_node(shard, m)
     if DIRECTION[m.type] == 1:
         return interface, request(shard, heard, m, interface)
     if DIRECTION[m.type] == 0:

@@ -118,7 +118,7 @@ def create(shard, ts):  # type: ignore[no-untyped-def]
         row = take(shard, own.PFCPS)
     p = own.pfcps(shard, 0)[row]
     p.used, p.cp_hash, p.up_hash, p.session, p.session_id, p.last_ts = 1, 0, 0, NO_ROW, 0, ts
-    p.hi, p.lo, p.teid, p.urr = 0, 0, -1, -1
+    p.hi, p.lo, p.teid, p.urr, p.nodes = 0, 0, -1, -1, 0
     p.interface, p.owner, p.gateway, p.failed = 0, 0, 0, 0
     for k in range(2):
         p.bytes[k] = 0

@@ -83,11 +83,13 @@ def adopt(shard, row, item, ts):  # type: ignore[no-untyped-def]
     c = own.rans(shard, 0)[row]
     bearer_row = bound(shard, item, ts)
     if bearer_row >= 0:
+        sessions.name_bearer(shard, bearer_row, np.int64(item.id))
         ue_row = ran_contexts.ue_of(shard, c)
+        if ue_row < 0:
+            ue_row = sessions.find_imsi(shard, c.imsi)
         if ue_row >= 0 and adoption.adoptable(shard, bearer_row, ue_row):
             adoption.adopt(shard, bearer_row, ue_row, ts)
         ran_contexts.join(shard, row, np.int64(own.bearers(shard, 0)[bearer_row].ue), ts)
-        sessions.name_bearer(shard, bearer_row, np.int64(item.id))
         return bearer_row
     bearer_row = known(shard, c, item)
     if bearer_row >= 0:

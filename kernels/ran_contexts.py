@@ -84,14 +84,32 @@ def find(shard, m, by_core):  # type: ignore[no-untyped-def]
         return row
     core_hi, core_lo = (m.src_hi, m.src_lo) if by_core else (m.dst_hi, m.dst_lo)
     ran_hi, ran_lo = (m.dst_hi, m.dst_lo) if by_core else (m.src_hi, m.src_lo)
-    row = find_core(shard, core_hi, core_lo, np.int64(m.protocol), m.core_ue_id)
+    if m.core_ue_id < 0:
+        return np.int64(-1)
+    found = core_row(shard, core_hash(core_hi, core_lo, np.int64(m.protocol), m.core_ue_id))
+    if found < 0:
+        return found
+    k = own.ran_cores(shard, 0)[found]
+    if at_node(shard, np.int64(k.context), m, ran_hi, ran_lo):
+        return np.int64(k.context)
+    return np.int64(k.before) if at_node(shard, np.int64(k.before), m, ran_hi, ran_lo) else np.int64(-1)
+
+
+@part
+def named_before(shard, c):  # type: ignore[no-untyped-def]
+    """Row of the context that the core's id of `c` named before it, or -1."""
+    found = core_row(shard, c.core_hash) if c.core_ue_id >= 0 else np.int64(-1)
+    return np.int64(own.ran_cores(shard, 0)[found].before) if found >= 0 else found
+
+
+@part
+def at_node(shard, row, m, ran_hi, ran_lo):  # type: ignore[no-untyped-def]
+    """Whether the context in `row` (-1: none) is at the RAN node of `m`, under the id of it that `m` tells, if any."""
     if row < 0:
-        return row
+        return False
     c = own.rans(shard, 0)[row]
     same_node = c.association == m.association or (c.ran_hi == ran_hi and c.ran_lo == ran_lo)
-    if same_node and (m.ran_ue_id < 0 or c.ran_ue_id == m.ran_ue_id):
-        return row
-    return np.int64(-1)
+    return same_node and (m.ran_ue_id < 0 or c.ran_ue_id == m.ran_ue_id)
 
 
 @part
@@ -133,14 +151,21 @@ def evict(shard):  # type: ignore[no-untyped-def]
 
 @part
 def forget_core(shard, c, row):  # type: ignore[no-untyped-def]
-    """The core's id names this context no longer."""
+    """The core's id names this context no longer; it names the one before it again, if that is still there."""
     if c.core_ue_id < 0:
         return
     found = core_row(shard, c.core_hash)
-    if found >= 0 and own.ran_cores(shard, 0)[found].context == row:
-        unlink(shard, own.RAN_CORES, c.core_hash, found)
-        give(shard, own.RAN_CORES, found)
     c.core_ue_id = -1
+    if found < 0:
+        return
+    k = own.ran_cores(shard, 0)[found]
+    if k.before == row:
+        k.before = NO_ROW
+    elif k.context == row:
+        k.context, k.before = k.before, NO_ROW
+        if k.context < 0:
+            unlink(shard, own.RAN_CORES, c.core_hash, found)
+            give(shard, own.RAN_CORES, found)
 
 
 @part
@@ -157,9 +182,20 @@ def name_core(shard, row, core_ue_id):  # type: ignore[no-untyped-def]
         if found < 0:
             return
         own.ran_cores(shard, 0)[found].hash = hashed
+        own.ran_cores(shard, 0)[found].before = NO_ROW
         link(shard, own.RAN_CORES, hashed, found)
+    else:
+        leave_name(shard, np.int64(own.ran_cores(shard, 0)[found].before))
+        own.ran_cores(shard, 0)[found].before = own.ran_cores(shard, 0)[found].context
     own.ran_cores(shard, 0)[found].context = row
     c.core_ue_id, c.core_hash = core_ue_id, hashed
+
+
+@part
+def leave_name(shard, row):  # type: ignore[no-untyped-def]
+    """The context in `row` (-1: none), two others ago under its core's id, has that id no longer."""
+    if row >= 0:
+        own.rans(shard, 0)[row].core_ue_id = -1
 
 
 @part

@@ -7,7 +7,8 @@ request, a handover with its Notify. The cause of a release is that of the RAN's
 
 import numpy as np
 
-from formats.ran import INITIATING, RESET_ALL, SUCCESSFUL, UNSUCCESSFUL, Kind
+from formats.ran import ASSOCIATION_ABORTED, INITIATING, RESET_ALL, SUCCESSFUL, UNSUCCESSFUL, Kind
+from formats.ran import S1AP as PROTOCOL_S1AP
 from formats.ran_procedures import LEAVES, SUCCESSFUL_HANDOVER, Op, operations
 from formats.state import TMSI_NEW
 from formats.xdr import END_REASONS, PROCEDURES
@@ -52,6 +53,8 @@ CONNECTIONS = 4096
         Kind.HANDOVER_REQUEST, Kind.ADMITTED, Kind.NOT_ADMITTED, Kind.MODIFY_INDICATION, Kind.MODIFY_REQUEST,
     )
 )  # fmt: skip
+SETUP_CODES = np.array([255, 17, 21], np.int64)
+"""By protocol: the procedure code of S1 Setup, NG Setup."""
 SETUPS = (PROCEDURES.index("s1_setup"), PROCEDURES.index("ng_setup"))
 
 
@@ -85,10 +88,13 @@ def locate(shard, row, m):  # type: ignore[no-untyped-def]
     """What `m` tells of where the device is."""
     c = own.rans(shard, 0)[row]
     c.last_ts = m.ts
+    cell = np.uint64(m.cell)
+    if cell == 0 and c.cell == 0:  # a handover asked for in a connection whose begin was not seen
+        cell = np.uint64(m.source_cell)
     if m.s_tmsi >= 0 and m.s_tmsi != c.s_tmsi:
         c.s_tmsi, c.tmsi_state = m.s_tmsi, TMSI_NEW
-    if m.cell != 0 and m.cell != c.cell:
-        c.cell = m.cell
+    if cell != 0 and cell != c.cell:
+        c.cell = cell
         ue_row = ran_contexts.ue_of(shard, c)
         if ue_row >= 0 and own.ues(shard, 0)[ue_row].serving == row:
             ran_contexts.serve(shard, row, m.ts)
@@ -155,6 +161,7 @@ def move(shard, heard, m, row):  # type: ignore[no-untyped-def]
 def switch(shard, heard, m, row):  # type: ignore[no-untyped-def]
     """Path switch: with the request the device is in the new cell, with the answer endpoints of the core may change.
 
+    Bearers of a request that fails are lost, where it was asked for (TS 32.425 §4.2.2.6).
     A device that is not known yet may be told by GTP-C before the answer.
     """
     c = own.rans(shard, 0)[row]
@@ -176,6 +183,8 @@ def switch(shard, heard, m, row):  # type: ignore[no-untyped-def]
         return
     if m.pdu == UNSUCCESSFUL:
         c.pending = 0
+        family, code = told_cause(m)
+        ran_bearers.release_all(shard, row, m.ts, family, code, np.int64(1))
         return
     ran_moves.arrive(shard, row, m.ts)
     ran_contexts.serve(shard, row, m.ts)
@@ -206,6 +215,7 @@ def ask_release(shard, m, row):  # type: ignore[no-untyped-def]
     """The RAN asks for the release of the context: its cause is that of the release to come."""
     c = own.rans(shard, 0)[row]
     c.cause_family, c.cause = told_cause(m)
+    ran_procedures.end_execution(shard, c, m.ts, FAILURE, np.int64(c.cause_family), np.int64(c.cause))
     ue_row = ran_contexts.ue_of(shard, c)
     if ue_row >= 0 and own.ues(shard, 0)[ue_row].serving == row:
         ran_bearers.tell_cause(shard, c, np.int64(c.cause_family), np.int64(c.cause))
@@ -267,9 +277,11 @@ def allocate(shard, heard, m, row):  # type: ignore[no-untyped-def]
     if m.pdu == INITIATING:
         ran_procedures.ask_allocation(shard, m, offer(shard, heard, m))
         return
-    ue_row = ran_procedures.answer_allocation(shard, m)
+    ue_row, cell = ran_procedures.answer_allocation(shard, m)
     if row < 0 or m.pdu != SUCCESSFUL:
         return
+    if own.rans(shard, 0)[row].cell == 0:
+        own.rans(shard, 0)[row].cell = cell
     if ue_row >= 0:
         ran_contexts.join(shard, row, ue_row, m.ts)
     c = own.rans(shard, 0)[row]
@@ -285,7 +297,11 @@ def allocate(shard, heard, m, row):  # type: ignore[no-untyped-def]
 @part
 def notify(shard, m, row):  # type: ignore[no-untyped-def]
     """Handover Notify: the device is at the target."""
-    ran_procedures.end_execution(shard, own.rans(shard, 0)[row], m.ts, SUCCESS, 0, -1)
+    c = own.rans(shard, 0)[row]
+    if not ran_procedures.end_execution(shard, c, m.ts, SUCCESS, 0, -1):
+        source = ran_contexts.named_before(shard, c)
+        if source >= 0:
+            ran_procedures.end_execution(shard, own.rans(shard, 0)[source], m.ts, SUCCESS, 0, -1)
     ran_nas.inherit(shard, row)
     ran_contexts.serve(shard, row, m.ts)
     ran_moves.arrive(shard, row, m.ts)
@@ -294,10 +310,19 @@ def notify(shard, m, row):  # type: ignore[no-untyped-def]
 
 @part
 def lose_context(shard, row, ts, family, code, dropped):  # type: ignore[no-untyped-def]
-    """A connection is gone without a release."""
-    fail_all(shard, row, ts, family, code)
+    """A connection is gone without a release. Of thousands at once, set-ups that find no room for a row time out."""
+    if ran_bearers.room(shard):
+        fail_all(shard, row, ts, family, code)
     ran_bearers.release_all(shard, row, ts, family, code, dropped)
     ran_contexts.forget(shard, row)
+
+
+@part
+def between(c, m):  # type: ignore[no-untyped-def]
+    """Whether context `c` is between the two nodes of `m` on an association that a set-up of `m` has replaced."""
+    if m.procedure != SETUP_CODES[m.protocol] or c.protocol != m.protocol:
+        return False
+    return c.ran_lo == m.src_lo and c.ran_hi == m.src_hi and c.core_lo == m.dst_lo and c.core_hi == m.dst_hi
 
 
 @part
@@ -308,8 +333,43 @@ def reset_all(shard, m, family, code, dropped):  # type: ignore[no-untyped-def]
     shard[RESET_AT] = max(shard[RESET_AT], m.ts) + SECOND
     for row in range(shard[own.RANS + HIGH]):
         c = own.rans(shard, 0)[row]
-        if c.used and c.association == m.association:
+        if c.used and (c.association == m.association or between(c, m)):
             lose_context(shard, row, m.ts, family, code, dropped)
+
+
+@part
+def shared(shard, association):  # type: ignore[no-untyped-def]
+    """Whether connections of NGAP between the nodes of an association also use another: then they outlive it.
+
+    Several associations may join an NG-RAN node and an AMF (TS 38.412 §7), but one an eNodeB and an MME (TS 36.412 §7).
+    """
+    mine = np.int64(-1)
+    for row in range(shard[own.RANS + HIGH]):
+        if own.rans(shard, 0)[row].used and own.rans(shard, 0)[row].association == association:
+            mine = np.int64(row)
+    if mine < 0 or own.rans(shard, 0)[mine].protocol == PROTOCOL_S1AP:
+        return False
+    a = own.rans(shard, 0)[mine]
+    for row in range(shard[own.RANS + HIGH]):
+        c = own.rans(shard, 0)[row]
+        if c.used and c.association != association and c.ran_lo == a.ran_lo and c.core_lo == a.core_lo:
+            if c.ran_hi == a.ran_hi and c.core_hi == a.core_hi and c.protocol == a.protocol:
+                return True
+    return False
+
+
+@part
+def end_association(shard, m):  # type: ignore[no-untyped-def]
+    """The SCTP association is no more, and no connection on it: aborted it drops their bearers, shut down it does not.
+
+    No cause is told. Each reads all contexts: their number is limited as that of resets.
+    """
+    if not ran_bearers.room(shard) or shard[RESET_AT] - m.ts > RESETS * SECOND:
+        return
+    if shared(shard, m.association):
+        shard[RESET_AT] = max(shard[RESET_AT], m.ts) + SECOND
+        return
+    reset_all(shard, m, np.int64(0), np.int64(-1), np.int64(m.pdu == ASSOCIATION_ABORTED))
 
 
 @part

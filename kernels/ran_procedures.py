@@ -11,11 +11,13 @@ import numpy as np
 from formats.ran import INITIATING, SUCCESSFUL, Kind
 from formats.ran_procedures import Op, operations
 from formats.xdr import PROCEDURES
-from kernels import gtp_context, ran_bearers, ran_contexts, ran_transactions
+from kernels import gtp_context, ran_bearers, ran_contexts, ran_transactions, transactions
 from kernels import shard as own
 from kernels.heard import ran_bearers as items
 from kernels.jit import part
 from kernels.ran_transactions import FAILURE, SUCCESS
+from kernels.shard import SECOND
+from kernels.transactions import TIMEOUT
 
 _, PROCEDURE, _ = operations()
 (
@@ -30,10 +32,13 @@ _, PROCEDURE, _ = operations()
 )  # fmt: skip
 BEARER_SETUP, BEARER_MODIFY, BEARER_RELEASE = int(Op.BEARER_SETUP), int(Op.BEARER_MODIFY), int(Op.BEARER_RELEASE)
 BEARER_RELEASED, RELEASE_REQUEST = int(Op.BEARER_RELEASED), int(Op.RELEASE_REQUEST)
-CONTEXT_RELEASE = int(Op.CONTEXT_RELEASE)
+CONTEXT_RELEASE, PATH_SWITCH = int(Op.CONTEXT_RELEASE), int(Op.PATH_SWITCH)
 K_SETUP_RESPONSE, K_SETUP_FAILED = int(Kind.SETUP_RESPONSE), int(Kind.SETUP_FAILED)
 K_MODIFY_RESPONSE, K_MODIFY_FAILED = int(Kind.MODIFY_RESPONSE), int(Kind.MODIFY_FAILED)
 NO_BEARER = 1 << 16
+BY_UE, BY_CORE_ID, BY_CONTEXT = range(3)
+PAGING_WAIT = 10 * SECOND
+"""A paging is over when its last message is this old; the device may be paged anew then."""
 MT_ACCESS = 2  # establishment cause of a device that was paged, in both protocols
 EUTRAN, NR = ran_contexts.EUTRAN, ran_contexts.NR
 
@@ -84,6 +89,8 @@ def pair(shard, heard, m, row, op, procedure):  # type: ignore[no-untyped-def]
             if row_failed >= 0:
                 outcome = np.int64(FAILURE)
                 family, code = ran_transactions.item_cause(m, items(heard, 0)[row_failed])
+        elif outcome == FAILURE and op == PATH_SWITCH and code < 0 and m.bearer_count > 0:  # N2 tells it by session
+            family, code = ran_transactions.item_cause(m, items(heard, 0)[m.first_bearer])
         ran_transactions.answer(shard, hashed, m.ts, outcome, family, code)
         return
     asked = ran_transactions.ask(shard, hashed, procedure, m)
@@ -112,7 +119,11 @@ def connect(shard, m, row):  # type: ignore[no-untyped-def]
     """Initial UE Message: a connection is asked for, and a paging may be answered by it."""
     if m.s_tmsi >= 0:
         found = ran_transactions.find(shard, page_key(m))
-        if found >= 0 and (m.establishment_cause < 0 or m.establishment_cause == MT_ACCESS):
+        if (
+            found >= 0
+            and paged_lately(shard, found, m.ts)
+            and (m.establishment_cause < 0 or m.establishment_cause == MT_ACCESS)
+        ):
             own.transactions(shard, 0)[found].cell = own.rans(shard, 0)[row].cell
             ran_transactions.answer(shard, page_key(m), m.ts, SUCCESS, 0, -1)
     ran_transactions.note(shard, ran_transactions.ask(shard, connection_key(shard, row), CONNECTION, m), row)
@@ -176,24 +187,47 @@ def end_setup(shard, row, m, family, code):  # type: ignore[no-untyped-def]
 
 
 @part
-def execution_key(c):  # type: ignore[no-untyped-def]
-    """Key of the handover that is being carried out: by the UE, which both contexts share, else by context."""
-    if c.ue >= 0:
+def execution_key(c, by):  # type: ignore[no-untyped-def]
+    """Key of the handover that is being carried out: by the UE or the core's id, which both contexts share, else alone.
+
+    by: BY_UE, BY_CORE_ID, BY_CONTEXT
+    """
+    if by == BY_UE:
         return ran_transactions.key(np.int64(c.ue), c.ue_serial, EXECUTION)
+    if by == BY_CORE_ID:
+        return ran_transactions.key(np.int64(c.core_hash), np.int64(-2), EXECUTION)
     return ran_transactions.key(c.serial, np.int64(-1), EXECUTION)
+
+
+@part
+def has_key(shard, c, by):  # type: ignore[no-untyped-def]
+    """Whether the context has what `execution_key` asks for."""
+    return (
+        by == BY_CONTEXT
+        or (by == BY_UE and ran_contexts.ue_of(shard, c) >= 0)
+        or (by == BY_CORE_ID and c.core_ue_id >= 0)
+    )
 
 
 @part
 def execute(shard, m, row):  # type: ignore[no-untyped-def]
     """Handover Command: the device is sent to the target."""
-    asked = ran_transactions.ask(shard, execution_key(own.rans(shard, 0)[row]), EXECUTION, m)
+    c = own.rans(shard, 0)[row]
+    by = np.int64(BY_UE)
+    while not has_key(shard, c, by):
+        by += 1
+    asked = ran_transactions.ask(shard, execution_key(c, by), EXECUTION, m)
     ran_transactions.note(shard, asked, row)
 
 
 @part
 def end_execution(shard, c, ts, outcome, family, code):  # type: ignore[no-untyped-def]
-    """The handover that is being carried out, if there is one, has its outcome."""
-    ran_transactions.answer(shard, execution_key(c), ts, outcome, family, code)
+    """The handover that is being carried out, if there is one, has its outcome; whether there is one."""
+    for by in range(3):
+        if has_key(shard, c, by):
+            if ran_transactions.answer(shard, execution_key(c, by), ts, outcome, family, code) >= 0:
+                return True
+    return False
 
 
 @part
@@ -207,25 +241,28 @@ def cancel(shard, m, row):  # type: ignore[no-untyped-def]
 
 @part
 def ask_allocation(shard, m, ue_row):  # type: ignore[no-untyped-def]
-    """Handover Request, about a UE that is in another cell: the row tells none."""
+    """Handover Request: in the target cell, if the container in it could be read."""
     procedure = np.int64(PROCEDURE[m.protocol, m.procedure])
     hashed = pair_key(shard, m, np.int64(-1), procedure, np.int64(NO_BEARER))
     t = own.transactions(shard, 0)[ran_transactions.ask(shard, hashed, procedure, m)]
     session_row = gtp_context.only_session(shard, ue_row) if ue_row >= 0 else np.int64(-1)
     gtp_context.note_transaction(shard, t, ue_row, session_row)
-    t.cell, t.rat = 0, EUTRAN if m.protocol == 1 else NR
+    t.cell, t.rat = m.target_cell, EUTRAN if m.protocol == 1 else NR
     t.core_hi, t.core_lo = m.src_hi, m.src_lo
 
 
 @part
 def answer_allocation(shard, m):  # type: ignore[no-untyped-def]
-    """The target has answered; row of the UE that the request was about, -1 where it is not known."""
+    """The target has answered; row of the UE that the request was about, -1 where it is not known, and its cell."""
     procedure = np.int64(PROCEDURE[m.protocol, m.procedure])
     hashed = pair_key(shard, m, np.int64(-1), procedure, np.int64(NO_BEARER))
     family, code = ran_transactions.told_cause(m)
     found = ran_transactions.answer(shard, hashed, m.ts, SUCCESS if m.pdu == SUCCESSFUL else FAILURE, family, code)
-    ue_row = np.int64(own.transactions(shard, 0)[found].ue) if found >= 0 else np.int64(-1)
-    return ue_row if ue_row >= 0 and own.ues(shard, 0)[ue_row].used else np.int64(-1)
+    if found < 0:
+        return np.int64(-1), np.uint64(0)
+    t = own.transactions(shard, 0)[found]
+    ue_row = np.int64(t.ue)
+    return (ue_row if ue_row >= 0 and own.ues(shard, 0)[ue_row].used else np.int64(-1)), np.uint64(t.cell)
 
 
 @part
@@ -235,10 +272,21 @@ def page_key(m):  # type: ignore[no-untyped-def]
 
 
 @part
+def paged_lately(shard, row, ts):  # type: ignore[no-untyped-def]
+    """Whether the paging in `row`, that waits for its answer, was sent lately: `end` is then its last message."""
+    return ts - own.transactions(shard, 0)[row].end <= PAGING_WAIT
+
+
+@part
 def page(shard, m):  # type: ignore[no-untyped-def]
     """Paging, of one device through many nodes: one request until the device answers, which tells its cell."""
+    found = ran_transactions.find(shard, page_key(m))
+    if found >= 0 and own.transactions(shard, 0)[found].answered == 0 and not paged_lately(shard, found, m.ts):
+        transactions.write(shard, found, TIMEOUT, -1, 0)
+        own.transactions(shard, 0)[found].answered = 1
     asked = ran_transactions.ask(shard, page_key(m), PAGE, m)
     t = own.transactions(shard, 0)[asked]
+    t.end = m.ts
     if t.attempts == 1:
         t.core_hi, t.core_lo = m.src_hi, m.src_lo
         t.rat = EUTRAN if m.protocol == 1 else NR

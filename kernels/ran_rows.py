@@ -114,6 +114,7 @@ def _clear_identities(m):  # type: ignore[no-untyped-def]
     m.target_node = _NONE
     m.target_area = _NONE
     m.target_cell = _NONE
+    m.source_cell = _NONE
     m.s_tmsi = -1
     m.core_node = -1
     m.imsi = NO_DIGITS

@@ -85,11 +85,12 @@ def ask_on(shard, hashed, procedure, interface, m):  # type: ignore[no-untyped-d
     row = find(shard, hashed)
     if row >= 0:
         t = own.transactions(shard, 0)[row]
-        if t.answered == 0 and not transactions.expired(shard, t, m.ts):
+        if t.answered == 0 and t.answer_first == 0 and not transactions.expired(shard, t, m.ts):
             t.attempts += 1
             return row
         transactions.expire(shard, row, m.ts)
         transactions.begin(t, m.ts)
+        t.answer_first = 0
     else:
         row = take(shard, own.TRANSACTIONS)
         if row < 0:
@@ -142,7 +143,9 @@ def note(shard, row, context_row):  # type: ignore[no-untyped-def]
     )
     if t.imsi == ran_contexts.NO_IDENTITY:
         t.imsi = c.imsi
-    if c.cell != 0:
+    if c.cell != 0 or (
+        ue_row >= 0 and own.ues(shard, 0)[ue_row].serving != context_row and own.ues(shard, 0)[ue_row].serving >= 0
+    ):
         t.cell = c.cell
     t.rat = ran_contexts.rat_of(c)
     t.core_hi, t.core_lo = c.core_hi, c.core_lo

@@ -43,6 +43,7 @@ from formats.s1ap import (
     IE_SERVED_GUMMEIS,
     IE_SOURCE_MME_GUMMEI,
     IE_SOURCE_MME_UE_S1AP_ID,
+    IE_SOURCE_TO_TARGET_CONTAINER,
     IE_SUPPORTED_TAS,
     IE_TAI,
     IE_TAI_LIST,
@@ -75,6 +76,7 @@ from kernels.per import (
     skip,
     small_number,
 )
+from kernels.ran_containers import handover_container
 from kernels.ran_rows import (
     NO_ROOM,
     add_connection,
@@ -181,6 +183,8 @@ def _element(data, r, element, m, out):  # type: ignore[no-untyped-def]
     elif element == IE_HANDOVER_TYPE:
         index = enumerated(data, r, 3, 5)
         m.handover_type = -1 if r.fault else index
+    elif element == IE_SOURCE_TO_TARGET_CONTAINER:
+        handover_container(data, r, m, out)
     elif element == IE_RESET_TYPE:
         _reset_type(data, r, m, out)
     elif element == IE_CONNECTION_LIST_RESET_ACK:

@@ -42,6 +42,8 @@ from kernels.sctp_directions import end, find, first_time, init_ack, learn
 from kernels.sctp_pieces import first_of, keep, measure, put_together
 from kernels.sctp_state import (
     CHUNKS,
+    ENDED,
+    ENDED_ORDERLY,
     FRAGMENTS,
     I_DATAS,
     JOINED_USED,
@@ -84,6 +86,7 @@ def packet(words, base, data, lo, hi, cut, p, out_messages):  # type: ignore[no-
     """
     words[base + PACKETS] += 1
     words[base + JOINED_USED] = 0
+    words[base + ENDED] = 0
     if hi - lo < COMMON_HEADER:
         return np.int64(0), _fault(words, base, cut)
     src_port, dst_port, tag = be16(data, lo), be16(data, lo + 2), be32(data, lo + VERIFICATION_TAG)
@@ -114,7 +117,9 @@ def packet(words, base, data, lo, hi, cut, p, out_messages):  # type: ignore[no-
             init_ack(words, base, p, src_port, dst_port, tag, own_tag)
             row = find(words, base, src_port, dst_port, tag)
         elif kind == ABORT or kind == SHUTDOWN_COMPLETE:
-            end(words, base, src_port, dst_port, tag, data[at + 1] & FLAG_TAG_REFLECTED)
+            ended = end(words, base, src_port, dst_port, tag, data[at + 1] & FLAG_TAG_REFLECTED)
+            if ended > 0:
+                words[base + ENDED], words[base + ENDED_ORDERLY] = ended, kind == SHUTDOWN_COMPLETE
             row = find(words, base, src_port, dst_port, tag)
         at += (length + 3) & ~3
     return count, _fault(words, base, True) if cut else np.int64(DECODED)

@@ -195,15 +195,17 @@ def init_ack(words, base, p, src_port, dst_port, tag, own_tag):  # type: ignore[
 
 @part
 def end(words, base, src_port, dst_port, tag, reflected):  # type: ignore[no-untyped-def]
-    """ABORT or SHUTDOWN COMPLETE: forget both directions."""
+    """ABORT or SHUTDOWN COMPLETE: forget both directions; number of the association, 0 for one that is not known."""
     row = find(words, base, dst_port, src_port, tag) if reflected else find(words, base, src_port, dst_port, tag)
     if row < 0:
-        return
+        return np.int64(0)
     words[base + ASSOCIATIONS_ENDED] += 1
+    association = np.int64(directions(words, base)[row].association)
     peer = np.int64(directions(words, base)[row].peer)
     remove(words, base, row)
     if peer >= 0:
         remove(words, base, peer)
+    return association
 
 
 # --- transmission sequence numbers --------------------------------------------------------------------------------

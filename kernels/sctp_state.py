@@ -31,6 +31,11 @@ from kernels.table import POOL_WORDS
     MESSAGES_LOST,  # whole, but without room to hand them on
 ) = range(14)
 
+ENDED = 14
+"""Not a counter: the association that the packet at hand has ended, 0 none."""
+ENDED_ORDERLY = 15
+"""1: by SHUTDOWN COMPLETE, 0: by ABORT."""
+
 ARENA, ARENA_OCTETS, ARENA_HEAD, PIECE_NEXT, PIECE_OLDEST, JOINED, JOINED_OCTETS, JOINED_USED, HAND = range(16, 25)
 DIRECTIONS, ADDRESSES, PIECES = (32 + POOL_WORDS * k for k in range(3))
 SCTP_WORDS = 32 + POOL_WORDS * 3

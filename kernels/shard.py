@@ -8,6 +8,7 @@ To kernels a shard is one int64 array: configuration, clock, a pool per table, a
 functions here that are named like tables give their rows.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -92,8 +93,8 @@ class Shard:
         words[SHARD], words[SHARDS] = shard, shards
         words[WATERMARK] = words[PREVIOUS] = words[SWEEP_AT] = NONE
         bearers = limits.sessions + limits.sessions // 4
-        self._pools = [
-            table.allocate(words[at : at + POOL_WORDS], dtype, capacity, indexed)
+        by_word = {
+            at: table.allocate(words[at : at + POOL_WORDS], dtype, capacity, indexed)
             for at, dtype, capacity, indexed in (
                 (FLOWS, state.FLOW, max(16, -(-limits.flows // shards)), True),
                 (UES, state.UE, limits.sessions, True),
@@ -111,7 +112,8 @@ class Shard:
                 (IDENTITIES, state.IDENTITY, 2 * limits.sessions, True),
                 (TMSIS, state.TMSI, 4 * limits.sessions, True),
             )
-        ]
+        }
+        self._pools = [by_word[FLOWS + POOL_WORDS * k] for k in range(POOLS)]
         room = max(rows, 4 * MARGIN)
         self.flow, self.session = np.zeros(room, xdr.FLOW.dtype), np.zeros(room, xdr.SESSION.dtype)
         self.presence = np.zeros(room, xdr.PRESENCE.dtype)
@@ -132,6 +134,22 @@ class Shard:
         """Ask the system for every page of the tables now, so that no packet waits for one."""
         for array in (array for pool in self._pools for array in pool):
             array.view(np.uint8)[::PAGE] = 0
+
+    def pool(self, at: int) -> tuple[np.ndarray, ...]:
+        """The arrays of the pool at word `at`: rows, index, free list, spare room."""
+        return self._pools[(at - FLOWS) // POOL_WORDS]
+
+    def tables(self) -> Iterator[tuple[str, int, np.ndarray]]:
+        """(name, word, rows) of every table but that of connections: what signalling has told."""
+        for at in (UES, SESSIONS, BEARERS, TUNNELS, CONTROLS, TRANSACTIONS, PEERS, APNS, RANS, RAN_CORES, TMSIS, PFCPS,
+                   PFCP_SEIDS, IDENTITIES):  # fmt: skip
+            yield f"pool_{(at - FLOWS) // POOL_WORDS}", at, self.pool(at)[0]
+
+    @property
+    def octets(self) -> int:
+        """Memory of all tables, when all of their rows are in use."""
+        outs = (self.flow, self.session, self.presence, self.procedure, self.apn_text, self.assembly_data)
+        return sum(array.nbytes for pool in self._pools for array in pool) + sum(array.nbytes for array in outs)
 
     def apns(self) -> list[str]:
         """The access point names met so far, by their row."""

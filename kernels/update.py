@@ -29,7 +29,7 @@ from kernels.hashing import tunnel_hash
 from kernels.jit import inlined, part
 from kernels.octets import be16
 from kernels.prefetch import prefetch_row, prefetch_rows_line
-from kernels.shard import HINTS, LINGER, SHARD, SWEEP_STAGE, full, owns
+from kernels.shard import HINTS, LINGER, NONE, PREVIOUS, SHARD, SWEEP_AT, SWEEP_STAGE, WATERMARK, full, owns
 from kernels.table import CAPACITY, FREE, HIGH, LINE, candidate, free_list, index_of, tag_of
 
 AHEAD_SLOT, AHEAD_ROW, AHEAD_NEXT, AHEAD_LAST = 32, 16, 8, 4  # packets between asking for it and its use
@@ -294,4 +294,18 @@ def drain(shard):  # type: ignore[no-untyped-def]
     """End of input: end everything. False: rows must be written first, then call again."""
     if shard[SWEEP_STAGE] == 0:
         sweep.start(shard, 1)
+    return sweep.go_on(shard)
+
+
+@part
+def advance(shard, now):  # type: ignore[no-untyped-def]
+    """Time goes on without packets (a silent link): the clock is at least `now` ns. False: rows must be written first,
+    then call again."""
+    if shard[SWEEP_STAGE] == 0:
+        if now <= shard[WATERMARK] or shard[WATERMARK] == NONE:
+            return True
+        shard[PREVIOUS] = shard[WATERMARK] = now
+        if shard[SWEEP_AT] == NONE or now < shard[SWEEP_AT]:
+            return True
+        sweep.start(shard, 0)
     return sweep.go_on(shard)

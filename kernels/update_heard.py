@@ -6,7 +6,7 @@ the rest, and most captures hold none of it.
 
 import numpy as np
 
-from formats.records import EVENT_DIAMETER, EVENT_PFCP, EVENT_RAN
+from formats.records import EVENT_ASSOCIATION_END, EVENT_DIAMETER, EVENT_PFCP, EVENT_RAN
 from kernels import diameter_control, ledger, pfcp_control, ran_control, sweep
 from kernels.heard import EVENT_COUNT, diameter_messages, diameter_text, events, pfcp_messages, ran_messages
 from kernels.jit import part
@@ -22,6 +22,9 @@ def hear(shard, heard, position):  # type: ignore[no-untyped-def]
         e = rows[shard[EVENT_AT]]
         shard[EVENT_AT] += 1
         interface, joined = np.int64(diameter_control.DIAMETER), np.int64(0)
+        if e.kind == EVENT_ASSOCIATION_END:
+            ran_control.end_association(shard, ran_messages(heard, 0)[e.row])
+            continue
         if e.kind == EVENT_RAN:
             interface, joined = ran_control.apply(shard, heard, ran_messages(heard, 0)[e.row])
         elif e.kind == EVENT_PFCP:

@@ -27,6 +27,7 @@ class Accounts:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, int], dict[str, np.ndarray]] = {}
+        self._written: dict[str, np.ndarray] = {}  # sums over the windows that have been taken out
         self.refused = 0  # rows of signalling state for which there was no room
 
     def collect(self, shard: Shard, always: bool = False) -> None:
@@ -59,10 +60,24 @@ class Accounts:
             window, reason = max((window for _, window in self._rows), default=0), BY_CODE[TABLE_FULL]
             yield LedgerEntry(window, "", reason.stage, reason.name, None, None, self.refused)
 
+    def take(self, before: int, sources: Sequence[str]) -> list[LedgerEntry]:
+        """Ledger rows of the windows that start before `before` (ns), which are forgotten but for the totals.
+
+        What comes late for such a window is a further row of it.
+        """
+        found: list[LedgerEntry] = []
+        for key in sorted(key for key in self._rows if key[1] < before):
+            row = self._rows.pop(key)
+            found += _window_entries(key[1], sources[key[0]], row, 0)
+            for name in _FIELDS:
+                self._written[name] = self._written.get(name, 0) + row[name]
+        return found
+
     def total(self, name: str) -> np.ndarray:
         """Sum of one field (`packets`, `bytes`, `joined`, `unjoined`, `messages`) over the run."""
         shape = {"packets": 96, "bytes": 96, "joined": 2, "unjoined": 2, "messages": (2, LEDGER_INTERFACES)}[name]
         total = np.zeros(shape, np.int64)  # type: ignore[call-overload]
+        total += self._written.get(name, 0)
         for row in self._rows.values():
             total += row[name]
         return total

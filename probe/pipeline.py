@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from formats.records import PACKET
+from formats.records import PACKET, RECORD
 from kernels import heard, sctp_state, signalling
 from kernels.order import arrange
 from kernels.packet import parse
 from kernels.shard import EVENT_AT, FLOW_ROWS, PRESENCE_ROWS, PROCEDURE_ROWS, SESSION_ROWS, Limits, Shard
 from kernels.signalling import STATEFUL
-from kernels.update import drain, update
+from kernels.update import advance, drain, update
 from probe.accounts import Accounts
 from probe.merge import Batch, batches
 from probe.sources import Source
@@ -127,7 +127,13 @@ class Worker:
                 self.put(table, getattr(self.shard, table)[:count], apns)
                 self.shard.words[word] = 0
 
-    def finish(self, _: object = None) -> None:
+    def advance(self, now: int) -> None:
+        """Let time go on to `now` ns without packets; pass on the rows that are ready."""
+        while not advance(self.shard.words, now):
+            self.hand_over()
+        self.hand_over()
+
+    def finish(self) -> None:
         """End of input: end everything."""
         while not drain(self.shard.words):
             self.hand_over()
@@ -214,6 +220,38 @@ class Pipeline:
         self.packets += len(ts)
         self.accounts.collect(self.workers[0].shard)
 
+    def warm(self) -> None:
+        """Load or compile every kernel of the path, so that no packet waits for it. Leaves tables as they are."""
+        nothing = Batch(np.zeros(64, np.uint8), np.zeros(0, RECORD), lambda: None)
+        self.assembler = self.assembler or Assembler()
+        for lane in self.lanes:
+            lane.parse(nothing, 0, 0)
+            heard_words = next(iter(self.assembler.spans(nothing.data, lane)), None)
+            assert heard_words is None
+        self.assembler.read(nothing.data, self.lanes[0].packets, self.lanes[0].order, 0, 0)
+        for worker in self.workers[:1]:
+            worker.take([Span(self.lanes[0], 0, 0, None), Span(self.lanes[0], 0, 0, self.assembler.heard.words)])
+            worker.advance(0)
+
+    def advance(self, now: int) -> None:
+        """Let time go on to `now` ns where no packets say so; all rows that are ready are passed on."""
+        self._all(lambda worker: worker.advance(now), self.workers)
+
+    def hand_over(self) -> None:
+        """Pass on all rows that are ready."""
+        for worker in self.workers:
+            worker.hand_over()
+
+    def finish(self) -> None:
+        """End of input: end everything, pass on all rows."""
+        self._all(lambda worker: worker.finish(), self.workers)
+        self.accounts.collect(self.workers[0].shard, always=True)
+
+    def close(self) -> None:
+        """No more work: the threads end."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
     def run(self, sources: Sequence[Source], progress: Callable[[int], None] | None = None) -> None:
         """Read all sources to their end; `progress` is told the packets so far."""
         try:
@@ -222,10 +260,8 @@ class Pipeline:
                 batch.release()
                 if progress:
                     progress(self.packets)
-            self._all(lambda worker: worker.finish(), self.workers)
-            self.accounts.collect(self.workers[0].shard, always=True)
+            self.finish()
         finally:
-            if self._pool is not None:
-                self._pool.shutdown(cancel_futures=True)
+            self.close()
             for source in sources:
                 source.close()

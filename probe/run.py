@@ -29,7 +29,7 @@ from probe.sources import Refusal, Source, open_sources
 from probe.summary import RunSummary, peak_memory, summary_lines
 from probe.writer import run_digest
 
-__all__ = ["Outcome", "RunOptions", "run", "run_command"]
+__all__ = ["Outcome", "RunOptions", "check_out", "grains_option", "processors", "run", "run_command"]
 
 SECOND = 10**9
 EDGE = 64 << 10  # octets from each end of a file that tell it from others
@@ -69,7 +69,7 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
     progress: None to show it where stderr is a terminal.
     """
     begun = time.perf_counter()
-    _check_out(out)
+    check_out(out)
     sources, refusals = open_sources(arguments)
     archive, refusals = claim(refusals, [load_feed(name) for name in options.feeds])
     run_id = _run_id(sources, refusals, archive)
@@ -100,7 +100,7 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
     )
 
 
-def _check_out(out: Path) -> None:
+def check_out(out: Path) -> None:
     """Find out now, not after an hour, that nothing can be written."""
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -213,7 +213,8 @@ def _summary(
 # --- the command -------------------------------------------------------------------------------------------------
 
 
-def _processors() -> int:
+def processors() -> int:
+    """How many workers there are by default."""
     return min(4, len(os.sched_getaffinity(0)))
 
 
@@ -227,6 +228,11 @@ def _grains(ctx: click.Context, param: click.Parameter, value: str | None) -> li
         if name not in known:
             raise click.BadParameter(f"no grain {name!r}: there are {', '.join(known)}", ctx, param)
     return names
+
+
+grains_option = click.option(
+    "--by", callback=_grains, metavar="GRAINS", help="KPI tables, as in cell,subscriber  [default: all]"
+)
 
 
 @click.command("run")
@@ -246,11 +252,11 @@ def _grains(ctx: click.Context, param: click.Parameter, value: str | None) -> li
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
-    default=_processors,
+    default=processors,
     show_default="processors, at most 4",
     help="Threads that decode.",
 )
-@click.option("--by", callback=_grains, metavar="GRAINS", help="KPI tables, as in cell,subscriber  [default: all]")
+@grains_option
 @click.option(
     "--max-flows",
     type=click.IntRange(1 << 10, 1 << 28),

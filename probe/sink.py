@@ -11,7 +11,7 @@ import numpy as np
 
 from formats import xdr
 from probe.identity import Identities
-from probe.tables import Names, ledger_table, to_arrow
+from probe.tables import Names, plain_table, to_arrow
 from probe.writer import TableWriter
 
 __all__ = ["LedgerEntry", "Sink"]
@@ -22,7 +22,7 @@ WAITING = 16
 WRITERS = 4
 """Tables that are finished at a time."""
 
-_TABLES = tuple(table for table in xdr.TABLES if table is not xdr.LEDGER)
+_TABLES = tuple(table for table in xdr.TABLES if table not in xdr.PLAIN_TABLES)
 
 
 class LedgerEntry(NamedTuple):
@@ -41,6 +41,7 @@ class Sink:
     """Writes xDR rows and the ledger under `directory`, in a thread of its own; errors come up at the next call."""
 
     def __init__(self, directory: Path, run_id: str, identities: Identities) -> None:
+        self._identities = identities
         self._names: dict[str, list[str]] = {table.name: [] for table in _TABLES}
         self.writers = {
             table.name: TableWriter(directory, table, run_id, Names(self._names[table.name], identities))
@@ -59,8 +60,7 @@ class Sink:
             self._queue.put((table, rows.copy(), apns))
 
     def _work(self) -> None:
-        flow = xdr.FLOW
-        to_arrow(flow, np.empty(0, flow.dtype), self.writers[flow.name].names)  # loads kernels while decoding begins
+        to_arrow(xdr.FLOW, np.empty(0, xdr.FLOW.dtype), Names([], self._identities))  # loads kernels meanwhile
         while (item := self._queue.get()) is not None:
             if self._error is None:
                 try:
@@ -90,7 +90,7 @@ class Sink:
         for entry in ledger:
             by_window.setdefault(entry.window_start, []).append(entry)
         for window, entries in sorted(by_window.items()):
-            self.ledger.write_table(ledger_table(entries), window)
+            self.ledger.write_table(plain_table(xdr.LEDGER, entries), window)
         self.ledger.close()
 
     def abort(self) -> None:

@@ -15,7 +15,7 @@ from kernels import format_text
 from kernels.group import encode, slots_for
 from probe.identity import Identities, digits_text
 
-__all__ = ["Names", "ledger_table", "table_schema", "to_arrow"]
+__all__ = ["Names", "plain_table", "table_schema", "to_arrow"]
 
 
 class Names(NamedTuple):
@@ -309,13 +309,15 @@ def to_arrow(table: xdr.Table, rows: np.ndarray, names: Names) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=table_schema(table))
 
 
-def ledger_table(entries: Sequence[tuple[int, str, str, str, int | None, int | None, int | None]]) -> pa.Table:
-    """Ledger entries (window_start ns, source, stage, reason, packets, bytes, records) as an Arrow table."""
-    fields = table_schema(xdr.LEDGER)
-    columns = zip(*entries, strict=True) if entries else [()] * len(fields)
+def plain_table(table: xdr.Table, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+    """Rows of a table that the probe fills itself, a value a column (times in ns), as an Arrow table."""
+    fields = table_schema(table)
+    columns = zip(*rows, strict=True) if rows else [()] * len(fields)
     arrays = []
     for column, field in zip(columns, fields, strict=True):
-        text = pa.types.is_dictionary(field.type)
-        array = pa.array(column, pa.string() if text else pa.int64())
-        arrays.append(array.dictionary_encode() if text else array.cast(field.type))
+        if pa.types.is_dictionary(field.type):
+            arrays.append(pa.array(column, pa.string()).dictionary_encode())
+        else:
+            kind = pa.int64() if pa.types.is_timestamp(field.type) else field.type
+            arrays.append(pa.array(column, kind).cast(field.type))
     return pa.Table.from_arrays(arrays, schema=fields)

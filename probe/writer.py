@@ -97,11 +97,16 @@ class TableWriter:
         names: Names | None = None,
         rows_per_part: int = ROWS_PER_PART,
         window_ns: int = 1,
+        keep: int = 0,
     ) -> None:
-        """`window_ns`: what one step of a row's `window` field is; 1 where the field is the window's start in ns."""
+        """`window_ns`: what one step of a row's `window` field is; 1 where the field is the window's start in ns.
+
+        `keep`: rows that are held while the disk takes none, instead of raising; what is more is `lost`, oldest first.
+        """
         self.directory, self.table, self.run_id, self.names = Path(directory), table, run_id, names
         self.rows_per_part, self.window_ns = max(1, rows_per_part), window_ns
-        self.rows_written = self.octets_written = 0
+        self.rows_written = self.octets_written = self.lost = 0
+        self.keep, self.trouble = keep, ""
         self._waiting: dict[int, list[np.ndarray]] = {}
         self._rows_waiting = 0
         self._parts: dict[int, int] = {}
@@ -121,19 +126,42 @@ class TableWriter:
             self._waiting.setdefault(window, []).append(mine)
         self._rows_waiting += rows.size
 
-    def flush(self, window: int | None = None) -> None:
-        """Write what waits: all of it, or the rows of one `window` (which a live run has just closed)."""
-        for each in sorted(self._waiting) if window is None else [window]:
-            pieces = self._waiting.pop(each, [])
-            if not pieces:
-                continue
+    def flush(self, before: int | None = None) -> None:
+        """Write what waits: all of it, or the rows of windows before one (those that a live run has closed)."""
+        for each in sorted(window for window in self._waiting if before is None or window < before):
+            pieces = self._waiting.pop(each)
             rows = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
             self._rows_waiting -= rows.size
-            self._write_rows(rows, each)
+            try:
+                self._write_rows(rows, each)
+                self.trouble = ""
+            except WiregaugeError as problem:
+                if not self.keep:
+                    raise
+                self._hold(rows, each, str(problem))
+                return
+
+    def _hold(self, rows: np.ndarray, window: int, trouble: str) -> None:
+        """Rows that could not be written wait for the next time; what is beyond the bound is lost and counted."""
+        self.trouble = trouble
+        self._waiting.setdefault(window, []).insert(0, rows)
+        self._rows_waiting += rows.size
+        while self._rows_waiting > self.keep:
+            oldest = min(self._waiting)
+            gone = self._waiting[oldest].pop(0)
+            if not self._waiting[oldest]:
+                del self._waiting[oldest]
+            self._rows_waiting -= gone.size
+            self.lost += gone.size
 
     def _write_rows(self, rows: np.ndarray, window: int) -> None:
         assert self.names is not None, "kernel rows need Names"
         self.write_table(to_arrow(self.table, rows, self.names), window * self.window_ns)
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are not written yet."""
+        return self._rows_waiting
 
     def write_table(self, table: pa.Table, window_start: int) -> None:
         """Write an Arrow table (schema of this table) as a part of the window that starts at `window_start` ns."""

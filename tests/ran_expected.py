@@ -264,6 +264,31 @@ class Expected:
         area = next(target[n] for n in ("selected-TAI", "selectedTAI", "selected-EPS-TAI") if n in target)
         self.found["target_area"] = tai(area)
 
+    def on_source_totarget_transparentcontainer(self, name: str, value: bytes) -> None:
+        self.container(self.module.SourceeNB_ToTargeteNB_TransparentContainer, value)
+
+    def on_sourcetotarget_transparentcontainer(self, name: str, value: bytes) -> None:
+        self.container(self.module.SourceNGRANNode_ToTargetNGRANNode_TransparentContainer, value)
+
+    def container(self, kind: Any, octets: bytes) -> None:
+        """Cells between which a handover within the system goes; what is no container tells none."""
+        if self.found["handover_type"] != 0:
+            return
+        try:
+            kind.from_aper(octets)
+        except Exception:  # pycrate raises what comes
+            return
+        told = kind.get_val()
+        history = told.get("uE-HistoryInformation", told.get("uEHistoryInformation"))[0]
+        self.told_cell("target_cell", told["targetCell-ID"])
+        if self.protocol == 1 and history[0] == "e-UTRAN-Cell":
+            self.told_cell("source_cell", history[1]["global-Cell-ID"])
+        elif self.protocol == 2 and history["lastVisitedCellInformation"][0] == "nGRANCell":
+            self.told_cell("source_cell", history["lastVisitedCellInformation"][1]["globalCellID"])
+
+    def told_cell(self, field: str, value: Any) -> None:
+        self.first(field, cgi(value[1] if isinstance(value, tuple) else value))
+
     def on_resettype(self, name: str, value: tuple[str, Any]) -> None:
         if value[0] == "choice-Extensions":
             return

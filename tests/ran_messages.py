@@ -11,6 +11,13 @@ from tests.ran_expected import Expected
 OUTCOMES = ("initiatingMessage", "successfulOutcome", "unsuccessfulOutcome")
 
 
+CONTAINERS = ("Source-ToTarget-TransparentContainer", "SourceToTarget-TransparentContainer")
+CONTAINER_TYPES = {
+    1: "SourceeNB_ToTargeteNB_TransparentContainer",
+    2: "SourceNGRANNode_ToTargetNGRANNode_TransparentContainer",
+}
+
+
 class Procedure(NamedTuple):
     """One message of an elementary procedure."""
 
@@ -71,8 +78,20 @@ def message(protocol: int, code: int, pdu: int, name: str, fields: list[dict]) -
     return Message(name, octets, Expected(protocol, types).message(pdu, code, fields, names))
 
 
+def container(protocol: int, values: Values) -> bytes:
+    """A container from source to target, of random content."""
+    kind = getattr(modules(protocol)[2], CONTAINER_TYPES[protocol])
+    kind.set_val(values.of(kind))
+    return bytes(kind.to_aper())
+
+
 def random_message(procedure: Procedure, seed: int, **shape: Any) -> Message:
     """A message of random content; `shape` as `Values` takes it."""
     draw = random.Random(f"{procedure.protocol} {procedure.name} {seed}")
-    fields = Values(draw, **shape).of(procedure.kind)["protocolIEs"]
+    values = Values(draw, **shape)
+    fields = values.of(procedure.kind)["protocolIEs"]
+    for told in fields:
+        if told["value"][0] in CONTAINERS:
+            octets = container(procedure.protocol, values)
+            told["value"] = told["value"][0], octets if draw.random() < 0.8 else octets[:3]
     return message(procedure.protocol, procedure.code, procedure.pdu, procedure.name, fields)

@@ -77,7 +77,7 @@ def message_of(out: Ran, index: int, data: np.ndarray) -> dict:
     m = out.messages[index]
     found: dict[str, Any] = {name: int(m[name]) for name in ("protocol", "procedure", "pdu", "damage")}
     found |= told(m, MESSAGE_FIELDS) | cause_of(m)
-    for name in ("cell", "area", "target_area", "target_cell"):
+    for name in ("cell", "area", "target_area", "target_cell", "source_cell"):
         if m[name]:
             found[name] = cell_of(int(m[name]))
     for name in ("node", "target_node"):

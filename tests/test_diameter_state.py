@@ -236,3 +236,22 @@ def test_hostile(wire: Diameter) -> None:
     )
     assert sum(r["outcome"] == "success" for r in run.procedure) == 1
     assert len(run.procedure) >= 6000
+
+
+def test_an_answer_captured_before_its_request(wire: Diameter) -> None:
+    """Paired where the request follows within seconds; one that never comes leaves no row, a later one no answer."""
+    wire.reply(HSS, MME, ULR, S6A, 1, session("a"), experimental(5001))
+    wire.ask_diameter(MME, HSS, ULR, S6A, 1, session("a"), user())
+    wire.reply(HSS, MME, ULR, S6A, 2, session("b"), result(2001))
+    wire.wait(5)
+    wire.ask_diameter(MME, HSS, ULR, S6A, 2, session("b"), user())
+    wire.reply(HSS, MME, ULR, S6A, 3, session("c"), result(2001))
+    wire.wait(40)
+    wire.ask_diameter(MME, HSS, DWR, BASE, 10)
+    found = [
+        tools.key(r, "outcome", "cause", "latency_ms", "attempts", "subscriber", "requester")
+        for r in rows(wire.run(), "s6a")
+    ]
+    told = "DIAMETER_ERROR_USER_UNKNOWN"
+    asker = ".".join(map(str, MME))
+    assert found == [("failure", told, 0.0, 1, IMSI, asker), ("timeout", None, None, 1, IMSI, asker)]

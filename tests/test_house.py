@@ -15,7 +15,9 @@ MAY_IMPORT = {
     "formats": {"formats"},
     "kernels": {"kernels", "formats"},
     "probe": {"probe", "kernels", "formats", "tools"},
-    "tools": {"tools", "formats"},  # generators judge the decoder, so they share none of its code
+    "tools": {"tools", "probe", "kernels", "formats"},
+    "tools/scenario": {"tools", "formats"},  # generators judge the decoder, so they share none of its code
+    "tools/cdr": {"tools", "formats"},
 }
 OUTSIDE_WORLD = {
     "io",

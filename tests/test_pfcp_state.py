@@ -220,6 +220,27 @@ def test_refused_and_unanswered(wire: Pfcp) -> None:
     assert found == [("failure", 64, 1), ("timeout", None, 2), ("timeout", None, 1)]
 
 
+@pytest.mark.parametrize("code", [ACCEPTED, REJECTED])
+def test_an_answer_captured_before_its_request(wire: Pfcp, code: int) -> None:
+    """The session is there or not as the answer told; the user plane's SEID, which only the answer tells, ends it."""
+    asked = (
+        f_seid(SMF, 11) + pdr(1, CORE, ue=UE, far=1) + pdr(2, ACCESS, UPF_U, UE) + far(1, ACCESS, GNB_U) + user_id(IMSI)
+    )
+    wire.pfcp(UPF, SMF, 51, 11, 1, cause(code), f_seid(UPF, 21) if code == ACCEPTED else b"")
+    wire.pfcp(SMF, UPF, 50, 0, 1, asked)
+    wire.wait(1)
+    wire.number = 1
+    wire.up()
+    wire.delete()
+    run = wire.run()
+    row = of(run, "pfcp_session_establishment")[0]
+    outcome = "success" if code == ACCEPTED else "failure"
+    assert tools.key(row, "outcome", "latency_ms", "subscriber") == (outcome, 0.0, IMSI)
+    assert [s["end_reason"] for s in run.session if s["packets_up"] == 0 or code == ACCEPTED] == (
+        ["deleted"] if code == ACCEPTED else []
+    )
+
+
 def test_node_messages(wire: Pfcp) -> None:
     for kind in (5, 1, 9):
         number = wire.request(SMF, UPF, kind, None, element(60, b"\0" + SMF))
@@ -232,6 +253,41 @@ def test_node_messages(wire: Pfcp) -> None:
         ("pfcp_association_setup", "failure"),
     ]  # fmt: skip
     assert messages(run) == {("unjoined", "n4"): 8}
+
+
+def heartbeat(wire: Pfcp, node: bytes, other: bytes, started: int) -> int:
+    """A heartbeat of `node`; when."""
+    number = wire.request(node, other, 1, None, element(96, u32(2_208_988_800 + started & 0xFFFF_FFFF)))
+    at = wire.now
+    wire.pfcp(other, node, 2, None, number, element(96, u32(2_208_988_800 + 7)))
+    return at
+
+
+def test_restart_of_a_node(wire: Pfcp) -> None:
+    """What it had lost is over when it tells a later start; the same start again, or an earlier one, tells nothing."""
+    heartbeat(wire, UPF, SMF, 100)
+    heartbeat(wire, IUPF, SMF, 100)
+    wire.establish(user_id(IMSI))
+    wire.wait(1)
+    for started in (100, 90):
+        heartbeat(wire, UPF, SMF, started)
+    heartbeat(wire, IUPF, SMF, 101)  # not between these two
+    wire.wait(1)
+    at = heartbeat(wire, UPF, SMF, 5000)
+    wire.wait(5)
+    wire.up(to=Endpoint(UPF, 0x999))
+    session = only(wire.run().session)
+    assert tools.key(session, "end_reason", "dropped", "end_time") == ("peer_restart", True, at)
+
+
+def test_release_of_an_association(wire: Pfcp) -> None:
+    wire.establish(user_id(IMSI))
+    wire.wait(1)
+    number = wire.request(SMF, UPF, 9, None, element(60, b"\0" + SMF))
+    wire.pfcp(UPF, SMF, 10, None, number, cause(ACCEPTED))
+    at = wire.now
+    session = only(wire.run().session)
+    assert tools.key(session, "end_reason", "dropped", "end_time") == ("deleted", False, at)
 
 
 def test_usage_where_no_user_plane_is_seen(wire: Pfcp) -> None:

@@ -497,3 +497,42 @@ def test_workers_write_the_same(wire: RanWire) -> None:
 def test_names(wire: RanWire) -> None:
     """What the tests take for granted."""
     assert (CELL.mcc, CELL.mnc, AMBR["uEaggregateMaximumBitRateDL"]) == ("208", "93", 10**8)
+
+
+ABORT, SHUTDOWN_COMPLETE = b"\x06\0\0\4", b"\x0e\0\0\4"
+
+
+@pytest.mark.parametrize(("chunk", "dropped"), [(ABORT, True), (SHUTDOWN_COMPLETE, False)])
+def test_association_that_ends(wire: RanWire, chunk: bytes, dropped: bool) -> None:
+    """Connections end with the association that they are on: lost where it is aborted, no cause is told."""
+    devices(wire, ENB, 3), devices(wire, ENB2, 2, 10)
+    wire.between(1, ENB, MME).send(ENB, chunk)
+    at = wire.now
+    wire.wait(5), wire.up()
+    run = wire.run()
+    assert sorted(str(s[1:]) for s in stays(run)) == sorted(
+        str(s) for s in [(NAME, "released", dropped, None)] * 3 + [(NAME2, "drained", None, None)] * 2
+    )
+    assert {r["end_time"] for r in run.presence if r["end_reason"] == "released"} == {at}
+
+
+def test_an_abort_with_another_tag_ends_nothing(wire: RanWire) -> None:
+    devices(wire, ENB, 2)
+    link = wire.between(1, ENB, MME)
+    link.tags[MME] += 1
+    link.send(ENB, ABORT)
+    assert {s[2] for s in stays(wire.run())} == {"drained"}
+
+
+def test_set_up_of_a_node_on_a_new_association(wire: RanWire) -> None:
+    """A node that comes back without a word: its set-up resets the connections that the association before had."""
+    devices(wire, ENB, 2), devices(wire, ENB2, 1, 10)
+    del wire.associations[1, ENB, MME]
+    wire.associations[1, bytes(4), MME] = wire.between(1, ENB2, MME)  # another port for the next
+    node = {"pLMNidentity": b"\x02\xf8\x39", "eNB-ID": ("macroENB-ID", (1, 20))}
+    areas = [{"tAC": b"\0\1", "broadcastPLMNs": [b"\x02\xf8\x39"]}]
+    wire.between(1, ENB, MME).message(ENB, 17, 0, {59: node, 64: areas, 137: "v128"})
+    told = stays(wire.run())
+    assert sorted(str(s[1:]) for s in told) == sorted(
+        str(s) for s in [(NAME, "released", True, None)] * 2 + [(NAME2, "drained", None, None)]
+    )

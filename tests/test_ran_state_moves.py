@@ -75,7 +75,7 @@ def test_path_switch_refused(wire: RanWire) -> None:
     target.release(*LOST)
     run = wire.run()
     assert [(r[0], r[1]) for r in outcomes(run, "path_switch_request")] == [("failure", NAME2)]
-    assert stays(run)[-1] == (5, NAME2, "released", True, LOST_TEXT)
+    assert stays(run)[-1] == (5, NAME2, "released", True, "transport-resource-unavailable")
 
 
 def test_bearer_left_behind_by_a_path_switch(wire: RanWire) -> None:

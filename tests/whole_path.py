@@ -48,7 +48,7 @@ def run(
     rows = {
         table.name: np.concatenate([np.empty(0, table.dtype), *kept[table.name]])
         for table in xdr.TABLES
-        if table is not xdr.LEDGER
+        if table not in xdr.PLAIN_TABLES
     }
     return Result(pipeline.packets, pipeline.accounts, rows, names, sources, refusals, pipeline)
 

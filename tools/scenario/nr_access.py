@@ -49,15 +49,17 @@ class NrAccess(NrLink):
         s, air, asked = self.net.scenario, self.air, ts
         known = self.device.tmsi is not None
         mcc, mnc = s.plmn
+        clear = False
         if known:
             identity = self.guti()
         elif air.random() < s.suci_concealed_share:
             identity = nas.concealed(mcc, mnc, air.randbytes(45))
         else:
-            identity = nas.suci(mcc, mnc, self.person.imsi)
+            identity, clear = nas.suci(mcc, mnc, self.person.imsi), True
         message = nas.registration_request(1, identity)
         self.open(ts, nas.protected(message, self.device.nas_up, False) if known else message, ngap.MO_SIGNALLING,
                   known)  # fmt: skip
+        self.named = clear
         draw = air.random()
         if draw < s.attach_silent_share:
             self.note("signalling_connection", ts, None)

@@ -79,12 +79,13 @@ class NrHandover:
         if failed:
             why, end = NgCause(ngap.TRANSPORT, 0), ts + a.wait(5, 20)
             a.down(end, mobility.path_switch_failure(a.ids, [pdn.ebi for pdn in a.pdns], why))
-            self.note("path_switch_request", ts, end, why)
+            self.note("path_switch_request", ts, end, why, cell=self.target.name, target=None)
             a.reserved.clear()
+            a.lose_resources(end, why)
             return self.come_back(a.disconnect_user(a.command_release(end + MS, why) + MS))
         end = self.switch_user(ts + a.wait(1, 4))
         a.down(end, mobility.path_switch_acknowledge(a.ids, [pdn.ebi for pdn in a.pdns], SLICES))
-        self.note("path_switch_request", ts, end)
+        self.note("path_switch_request", ts, end, cell=self.target.name, target=None)
         return end
 
     def come_back(self, ts: int) -> int:
@@ -163,15 +164,16 @@ class NrHandover:
         end = asked + a.wait(2, 6)
         a.down(end, mobility.handover_cancel_acknowledge(a.ids))
         self.note("handover_cancel", asked, end)
-        self.note("handover_execution", ts, None, why, outcome="failure")
+        self.note("handover_execution", ts, asked, why)
         self.give_up(asked + MS, ids, why)
         return end + MS
 
     def lost(self, ts: int, ids: NgIds) -> int:
         """The device never arrives: both sides are released, and it comes back by a service request."""
         a, why = self.access, NgCause(ngap.RADIO, 9)
-        self.note("handover_execution", ts, None, why, outcome="failure")
+        commanded = ts
         ts += a.wait(700, 900)
+        self.note("handover_execution", commanded, ts, why)
         a.ask_release(ts, why)
         self.give_up(ts + MS, ids, NgCause(ngap.RADIO, 7))
         end = a.disconnect_user(ts + 3 * MS)

@@ -56,6 +56,7 @@ class NrLink:
         self.resources: dict[int, RadioBearer] = {}
         self.reserved: dict[int, Endpoint] = {}
         self.paged, self.pagings = False, (0, 0)
+        self.named = False  # the connection told the SUPI in clear
 
     def wait(self, low: int, high: int) -> int:
         """A span between two numbers of ms."""
@@ -118,7 +119,7 @@ class NrLink:
         self.association = self.nr.associations[gnb]
         self.ids = NgIds(self.radio.core_ids[amf].take(ts), self.radio.radio_ids[gnb].take(ts))
         self.connection = self.radio.connection("n2", "nr", self.person, self.nr.amf_node, reason, ts, self.cell)
-        self.resources = {}
+        self.resources, self.named = {}, False
         who = (self.nr.amf, self.device.tmsi) if known and self.device.tmsi is not None else None
         self.up(ts, ngap.initial_ue(self.ids.ran, message, self.cell.where, reason, who))
 
@@ -166,6 +167,13 @@ class NrLink:
         self.radio.core_ids[self.nr.amf_node.name].free(self.ids.amf, ts)
         self.radio.radio_ids[self.cell.node.name].free(self.ids.ran, ts)
         self.connection, self.resources = None, {}
+
+    def lose_resources(self, ts: int, why: NgCause) -> None:
+        """The resources are lost while the connection is not yet released."""
+        for each in self.resources.values():
+            each.end, each.abnormal = self.net.tick(ts), True
+            each.cause_family, each.cause_code = FAMILIES[why.group], why.value
+        self.resources = {}
 
     # PDU sessions
 
@@ -234,6 +242,7 @@ class NrLink:
         user = b""
         if self.air.random() < self.net.scenario.n4_user_share:
             user = pfcp.user_id(person.imsi, person.imeisv, person.msisdn)
+        pdn.truth.named = bool(user) or self.named
         assert pdn.v4 is not None
         request = pfcp.establishment_request(sequence, held.cp, None if chosen else bearer.core, pdn.v4, bearer.qfi,
                                              pdn.apn, self.slice_octets(held.slice), user)  # fmt: skip

@@ -13,11 +13,14 @@ Meanings (times int64 ns since 1970 UTC, as the capture shows them):
   `captured` is false where it began before the capture of signalling did: then its cell cannot be known from the start.
 - A `bearer` is an E-RAB or PDU session resource of a connection: `start` the response that said it was set up, `end`
   the message that ended it: release response or indication, else the `end` of its connection. `kind`: initial, added.
-  A bearer is `abnormal` with its connection, by a release indication, or by a release command that says so.
+  A bearer is `abnormal` with its connection, by a release indication, by a release command that says so, or by a path
+  switch that failed, which ends it.
 - Procedures of the control plane stand among `procedures`, with the interface's name. Their `imsi` is who it was,
   whether the messages say so or not. `signalling_connection`: Initial UE Message to the first message of the core.
   `e_rab_establishment_*` and `pdu_session_resource_establishment`: one for each bearer asked for.
-  `handover_execution`: Handover Command to Handover Notify, at the source cell; `target` is the other one.
+  `handover_execution`: Handover Command to Handover Notify, or to the message of the source that gave it up (Handover
+  Cancel, UE Context Release Request), at the source cell; `target` is the other one.
+  `handover_resource_allocation` and `path_switch_request` are asked for at the target cell.
   NAS procedures count from their request to the message that ends them: attach to Attach Complete or Reject, and so on;
   `service_request` to Initial Context Setup Response, reject or failure. `ciphered` says whether the end of a NAS
   procedure was hidden by ciphering, and with it the outcome.

@@ -1,7 +1,6 @@
 """What a device on LTE does on S1-MME beside what S11 shows: attach, service request, release, drops, detach."""
 
 from collections.abc import Callable
-from typing import Any
 
 from tools.scenario import encode_nas as nas
 from tools.scenario import encode_s1ap as s1ap
@@ -360,21 +359,21 @@ class S1Access(S1Link):
 
     def switch_path(self, ts: int, cell: Cell) -> int:
         """After a handover on X2, which S1 does not show: Path Switch Request."""
-        source, failed = self.cell, self.air.random() < self.net.scenario.path_switch_failure_share
+        failed = self.air.random() < self.net.scenario.path_switch_failure_share
         radio = self.radio.radio_ids[cell.node.name].take(ts)
         bound = [self.reserve(bearer, cell, ts) for bearer in self.bearers()]
         self.arrive(ts, cell, radio)
         self.up(ts, mobility.path_switch_request(radio, self.ids.mme, cell.where, bound))
-        about: dict[str, Any] = {"cell": source.name, "target": cell.name}
         if failed:
             why, end = Cause(s1ap.TRANSPORT, 0), ts + self.wait(5, 20)
             self.down(end, mobility.path_switch_failure(self.ids, why))
-            self.note("path_switch_request", ts, end, why, **about)
+            self.note("path_switch_request", ts, end, why)
             self.reserved.clear()
+            self.lose_bearers(end, why)
             return self.come_back(super().release(self.command_release(end + MS, why) + MS))
         end = super().handover(ts + self.wait(1, 3), cell)
         self.down(end, mobility.path_switch_acknowledge(self.ids, [], None))
-        self.note("path_switch_request", ts, end, **about)
+        self.note("path_switch_request", ts, end)
         return end
 
     def come_back(self, ts: int) -> int:

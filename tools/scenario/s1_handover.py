@@ -112,15 +112,16 @@ class S1Handover:
         end = asked + a.wait(2, 6)
         a.down(end, mobility.handover_cancel_acknowledge(a.ids))
         self.note("handover_cancel", asked, end)
-        self.note("handover_execution", ts, None, Cause(s1ap.RADIO, 4), outcome="failure")
+        self.note("handover_execution", ts, asked, Cause(s1ap.RADIO, 4))
         self.give_up(asked + MS, ids, Cause(s1ap.RADIO, 4))
         return end + MS
 
     def lost(self, ts: int, ids: Ids) -> int:
         """The device never arrives: both sides are released, and it comes back by a service request."""
         a, why = self.access, Cause(s1ap.RADIO, 8)
-        self.note("handover_execution", ts, None, why, outcome="failure")
+        commanded = ts
         ts += a.wait(700, 900)
+        self.note("handover_execution", commanded, ts, why)
         a.ask_release(ts, why)
         self.give_up(ts + MS, ids, Cause(s1ap.RADIO, 6))
         end = LteAccess.release(a, ts + 3 * MS)

@@ -149,6 +149,13 @@ class S1Link(LteAccess):
         self.radio.radio_ids[self.cell.node.name].free(self.ids.enb, ts)
         self.connection, self.erabs = None, {}
 
+    def lose_bearers(self, ts: int, why: Cause) -> None:
+        """The E-RABs are lost while the connection is not yet released."""
+        for bearer in self.erabs.values():
+            bearer.end, bearer.abnormal = self.net.tick(ts), True
+            bearer.cause_family, bearer.cause_code = family_of(why)
+        self.erabs = {}
+
     # E-RABs
 
     def bearers(self) -> list[Bearer]:

@@ -6,7 +6,9 @@ Meanings (times int64 ns since 1970 UTC, as the capture shows them; `up` towards
   user packet is sent from 2 ms before such a request until 2 ms after its answer.
 - A user packet counts once, at its first leg, by its own IP total length; the copy on the other side of the SGW is
   `second_leg` in the ledger. A packet sent in two outer fragments counts once, its second fragment as `fragment`.
-- User packets of sessions whose set-up was not captured have neither subscriber nor cell (`imsi`, `cell` null).
+- User packets of sessions whose set-up was not captured have no subscriber (`imsi` null), and no cell unless S1-MME
+  told the endpoint that they go to.
+- A session is `named` where the signalling of its set-up told whose it is; that of 5G may conceal it.
 - A later fragment of a fragmented subscriber packet has no ports: it is in a flow of its own with ports 0.
 - `retransmitted` = `retransmitted_seen` (bytes that the probe saw before) + `retransmitted_unseen` (bytes lost before
   the probe: they fill a hole later than the handshake RTT). `out_of_order` fills a hole within 1 ms. `duplicate` is the
@@ -127,6 +129,7 @@ class Session:
     packets_down: int = 0
     qci: int = 0
     stays: list[list[Any]] = field(default_factory=list)
+    named: bool = True
 
     def stay(self, cell: str, ts: int) -> None:
         """From `ts` on the default bearer is connected in `cell`."""

@@ -104,9 +104,16 @@ class Route:
             self.lo = max(self.lo, path.since)
             if number + 1 < len(paths):
                 self.hi = min(self.hi, paths[number + 1].since)
-            if self.bearer.pdn.truth.captured:
+            if self.bearer.pdn.truth.captured or self.told_by_radio(path):
                 cell = path.cell.name
         self.row = self.flow.row((window, cell), ts)
+
+    def told_by_radio(self, path: Path) -> bool:
+        """Whether S1-MME told the endpoint of a session whose set-up was not captured, and with it the cell."""
+        net = self.net
+        return self.bearer is not None and self.bearer.pdn.truth.rat == "eutran" and net.radio is not None and (
+            net.sees("s1mme") and path.since >= net.signalling_from
+        )  # fmt: skip
 
     def carry(self, ts: int, up: bool, packet: bytes) -> None:
         """Captures one packet of the subscriber, with its tunnel where it has one."""

@@ -1,0 +1,183 @@
+"""`wiregauge live`: an interface to xDR and KPI tables, for as long as it runs."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kernels.jit import compiled_before
+from kernels.shard import Limits
+from probe.config import config_option
+from probe.duration import DURATION
+from probe.errors import OutputError, UsageError
+from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM, Identities
+from probe.live_probe import Live, LiveOptions, Status
+from probe.packet_socket import PacketRing, RingOptions
+from probe.run import check_out, grains_option, processors
+from probe.status_file import write_status
+
+if TYPE_CHECKING:
+    from probe.metrics import Metrics
+
+__all__ = ["live_command"]
+
+MIB = 1 << 20
+LOCK = ".live.lock"
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Two probes must not write one folder's files; what a killed one left unfinished is removed."""
+    with open(out / LOCK, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise OutputError(str(out), "another live probe writes here", remedy="Name another folder.") from None
+        for left in out.glob("*/date=*/hour=*/.part-*.tmp"):
+            left.unlink(missing_ok=True)
+        yield
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(live: Live) -> Iterator[None]:
+    """SIGTERM and SIGINT end the loop, which then writes everything."""
+    before = {number: signal.signal(number, lambda *_: live.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(words: str) -> None:
+    click.echo(f"{time.strftime('%Y-%m-%d %H:%M:%S')} wiregauge: {words}", err=True)
+
+
+def _closing(status: Status) -> Iterator[str]:
+    """What is said at the end."""
+    seen = status.packets + status.dropped
+    yield f"packets in    {seen:>15,}"
+    yield f"  read        {status.packets:>15,}  {100 * status.packets / seen if seen else 0:6.2f} %"
+    yield f"  dropped     {status.dropped:>15,}  {100 * status.dropped / seen if seen else 0:6.2f} %"
+    for stage, reasons in status.by_reason.items():
+        for reason, packets in reasons.items():
+            yield f"    {stage} {reason:<22} {packets:>15,}"
+    user = status.joined + status.unjoined
+    if user:
+        yield f"joined to a session {status.joined:>9,}  {100 * status.joined / user:6.2f} % of {user:,} user packets"
+    yield f"windows       {status.windows:>15,}"
+    for table, rows in status.rows.items():
+        if rows:
+            yield f"  {table:<20} {rows:>8,} rows"
+    for cause, rows in status.lost.items():
+        yield f"  lost: {cause:<14} {rows:>8,} rows"
+    yield f"{status.seconds:,.1f} s, {status.cpu_s:,.1f} s of processor time, {status.memory / MIB:,.0f} MiB of memory"
+
+
+@click.command("live")
+@click.option("--interface", "interfaces", multiple=True, required=True, metavar="IF", help="Where to listen; several.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the tables.")
+@click.option("--window", type=DURATION, default="15m", show_default=True, help="Length of a window: 90s, 15m, 1h.")
+@click.option(
+    "--identities", type=click.Choice(MODES), default=PSEUDONYM, show_default=True, help="How subscribers are named."
+)
+@click.option("--identity-key", type=click.Path(path_type=Path), default=DEFAULT_KEY, show_default=True,
+              help="Key of the pseudonyms, made on first use.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 64), default=processors, show_default="processors, at most 4",
+              help="Threads that decode.")  # fmt: skip
+@grains_option
+@click.option("--max-flows", type=click.IntRange(1 << 10, 1 << 28), default=Limits().flows, show_default=True,
+              help="Flows alive at a time.")  # fmt: skip
+@click.option("--max-sessions", type=click.IntRange(1 << 8, 1 << 24), default=Limits().sessions, show_default=True,
+              help="Sessions alive at a time.")  # fmt: skip
+@click.option("--max-rows", type=click.IntRange(1 << 14, 1 << 28), default=1 << 20, show_default=True,
+              help="Rows that may wait for the disk; more are lost and counted.")  # fmt: skip
+@click.option("--ring", type=click.IntRange(1, 16384), default=64, show_default=True, metavar="MIB",
+              help="Room for packets of each interface.")  # fmt: skip
+@click.option(
+    "--filter", "expression", metavar="BPF", help="Read only packets that this expression (pcap syntax) fits."
+)
+@click.option("--promiscuous/--not-promiscuous", default=True, help="Packets for other hosts too.  [default: yes]")
+@click.option("--hardware-time", is_flag=True, help="Stamps of the network card (it must keep UTC).")
+@click.option("--metrics", metavar="[HOST:]PORT", help="Serve Prometheus metrics there; on the loopback without HOST.")
+@click.option("--snapshot", type=DURATION, default="1m", show_default=True,
+              help="How often the state of sessions is kept, for the next start.")  # fmt: skip
+@click.option("--for", "seconds", type=DURATION, default=None, help="Stop after this time  [default: never]")
+@config_option
+def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, **rest: Any) -> None:
+    """Capture from interfaces and write xDR and KPI tables as time passes.
+
+    Tables of a window appear some seconds after its end. SIGTERM or Ctrl-C writes everything and ends.
+
+    \b
+    Example:
+      wiregauge live --interface eth1 --out kpis/
+      wiregauge live --interface eth1 --interface eth2 --out kpis/ --window 1m --filter 'udp port 2152 or udp port 2123'
+    """
+    check_out(out)
+    if len(set(interfaces)) != len(interfaces):
+        raise UsageError("an interface is named twice.")
+    limits = Limits(flows=rest["max_flows"], sessions=rest["max_sessions"])
+    options = LiveOptions(
+        rest["window"],
+        rest["workers"],
+        by,
+        None,
+        limits,
+        rest["max_rows"],
+        float(rest["seconds"] or 0),
+        rest["snapshot"],
+    )
+    identities = Identities.from_option(rest["identities"], rest["identity_key"])
+    ring = RingOptions(
+        octets=rest["ring"] * MIB, promiscuous=rest["promiscuous"], filter=_compiled(rest["expression"]),
+        hardware_time=rest["hardware_time"],
+    )  # fmt: skip
+    os.umask(0o027)  # what is written is for the group at most
+    with _alone(out):
+        if not compiled_before("update_heard"):
+            _tell("compiling kernels, about two minutes (first use only)")
+        for name in interfaces:
+            PacketRing(name, ring).close()  # say at once what cannot be
+
+        def open_rings() -> list[PacketRing]:
+            return [PacketRing(name, ring, index) for index, name in enumerate(interfaces)]
+
+        metrics = _metrics(rest["metrics"])
+
+        def each_second(status: Status) -> None:
+            write_status(out, status)
+            if metrics:
+                metrics.update(status)
+
+        live = Live(open_rings, out, identities, options, _tell, each_second)
+        names = ", ".join(interfaces)
+        _tell(f"listening on {names}; {live.memory >> 20:,} MiB for tables and rings; stop with Ctrl-C or SIGTERM.")
+        with _stopped_by_signals(live):
+            live.run()
+    for line in _closing(live.status()):
+        click.echo(line)
+    click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out}")
+
+
+def _metrics(address: str | None) -> "Metrics | None":
+    if not address:
+        return None
+    from probe.metrics import Metrics
+
+    return Metrics(address)
+
+
+def _compiled(expression: str | None) -> list[tuple[int, int, int, int]]:
+    """The filter as instructions, by libpcap where it is installed."""
+    if not expression:
+        return []
+    from probe.packet_filter import compile_filter
+
+    return compile_filter(expression)

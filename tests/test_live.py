@@ -1,0 +1,390 @@
+"""The live probe on a wire of its own: veth pairs in network namespaces.
+
+What it writes equals what `wiregauge run` makes of a recording of the same packets with the same stamps; and in adds up
+to decoded, rejected, dropped and duplicate whatever happens to the wire, the disk and the probe.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+import pytest
+from click.testing import CliRunner
+
+from probe.run import run_command
+from tests.test_invariance import pcap, read_packets
+from tools.scenario import PRESETS, RADIO_PRESETS, generate
+from tools.wire import COMMAND, PATIENCE_S, Namespace, Probe, recording, why_not
+
+WHY_NOT = why_not()
+pytestmark = [
+    pytest.mark.compiled,
+    pytest.mark.skipif(bool(WHY_NOT) and not os.environ.get("CI"), reason=WHY_NOT or "namespaces are there"),
+]
+
+XDR = ("flow", "session", "presence", "procedure")
+KPIS = ("kpi_cell", "kpi_subscriber", "kpi_gateway", "kpi_procedure", "kpi_drop")
+WINDOW = "2s"
+REPLAY = (sys.executable, "-m", "tools.replay")
+
+
+@pytest.fixture
+def wire(request: pytest.FixtureRequest) -> Iterator[Namespace]:
+    """A namespace with two wires."""
+    place = Namespace(f"wg-{os.getpid()}-{abs(hash(request.node.name)) % 10**6}", pairs=2)
+    yield place
+    place.delete()
+
+
+@lru_cache
+def traffic(name: str, folder: Path) -> Path:
+    """A preset's capture."""
+    presets = PRESETS | RADIO_PRESETS
+    truth = generate(presets[name], folder)
+    assert len(truth.files) == 1
+    return folder / truth.files[0]
+
+
+@pytest.fixture(scope="module")
+def captures_of(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {name: traffic(name, tmp_path_factory.mktemp(name)) for name in ("mixed", "nr")}
+
+
+def rows(out: Path, table: str) -> Counter[tuple[Any, ...]]:
+    """All rows of a table."""
+    if not (out / table).is_dir():
+        return Counter()
+    found = ds.dataset(out / table, format="parquet").to_table().to_pylist()
+    return Counter(tuple(row.items()) for row in found)
+
+
+def ledger(out: Path, stage: str, column: str = "packets") -> int:
+    return sum(row[column] or 0 for row in ds.dataset(out / "ledger").to_table().to_pylist() if row["stage"] == stage)
+
+
+def balanced(out: Path) -> int:
+    """Packets in, after checking that they add up."""
+    whole = ledger(out, "in")
+    assert whole == sum(ledger(out, stage) for stage in ("decoded", "rejected", "dropped", "duplicate"))
+    return whole
+
+
+def read_again(capture: Path, out: Path, *options: str) -> None:
+    """The same packets, from the recording."""
+    command = [str(capture), "--out", str(out), "--identities", "clear", "--window", WINDOW, "--workers", "1", *options]
+    made = CliRunner().invoke(run_command, command, catch_exceptions=False)
+    assert made.exit_code == 0, made.output
+
+
+def same(live: Path, again: Path, tables: tuple[str, ...] = (*XDR, *KPIS)) -> None:
+    for table in tables:
+        mine, theirs = rows(live, table), rows(again, table)
+        assert mine == theirs, (table, list((mine - theirs).items())[:3], list((theirs - mine).items())[:3])
+
+
+@pytest.mark.parametrize("name", ["mixed", "nr"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_replayed_gives_what_the_file_gives(
+    wire: Namespace, captures_of: dict[str, Path], name: str, workers: int, tmp_path: Path
+) -> None:
+    probe = Probe(wire, tmp_path / "live", "--window", WINDOW, "--workers", str(workers))
+    with recording(wire, tmp_path / "kept.pcap"):
+        said = wire.replay(captures_of[name], "--speed", "8")
+        packets = int(said.split()[0].replace(",", ""))
+        probe.seen(packets)
+        probe.stop()
+    read_again(tmp_path / "kept.pcap", tmp_path / "again")
+    assert packets == balanced(tmp_path / "live") == balanced(tmp_path / "again") > 500
+    assert rows(tmp_path / "live", "flow")
+    same(tmp_path / "live", tmp_path / "again")
+
+
+def packets_of(said: str) -> int:
+    """What the replay tool said that it sent."""
+    return int(said.split()[0].replace(",", ""))
+
+
+def test_two_interfaces_are_one_stream(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
+    """Sent in two halves over two wires at the same time: signalling on one joins user plane on the other."""
+    halves = split(captures_of["mixed"], tmp_path)
+    probe = Probe(wire, tmp_path / "live", "--window", WINDOW, interfaces=("b0", "b1"))
+    with recording(wire, tmp_path / "kept0.pcap"), recording(wire, tmp_path / "kept1.pcap", "b1"):
+        senders = [
+            wire.start(*REPLAY, str(half), "--interface", f"a{k}", "--speed", "8") for k, half in enumerate(halves)
+        ]
+        packets = sum(packets_of(sender.communicate(timeout=PATIENCE_S)[0]) for sender in senders)
+        probe.seen(packets)
+        probe.stop()
+    read_again(tmp_path / "kept0.pcap", tmp_path / "again", str(tmp_path / "kept1.pcap"))
+    assert packets == balanced(tmp_path / "live")
+    same(tmp_path / "live", tmp_path / "again")
+
+
+def split(capture: Path, folder: Path) -> list[Path]:
+    """The packets of a capture in two files, every other one in each."""
+    packets = read_packets(capture)
+    paths = [folder / f"half{k}.pcap" for k in range(2)]
+    for k, path in enumerate(paths):
+        path.write_bytes(pcap(packets[k::2]))
+    return paths
+
+
+def framed(packet: bytes, how: str) -> bytes:
+    """An Ethernet frame with a VLAN tag, two of them, or as it is."""
+    tags = {"vlan": b"\x81\x00\x00\x64", "qinq": b"\x88\xa8\x00\x65\x81\x00\x00\x64", "plain": b""}[how]
+    return packet[:12] + tags + packet[12:]
+
+
+def outcomes(out: Path) -> dict[tuple[str, str], int]:
+    """Packets by stage and reason, over all windows."""
+    found: Counter[tuple[str, str]] = Counter()
+    for row in ds.dataset(out / "ledger").to_table().to_pylist():
+        if row["stage"] in ("decoded", "rejected", "duplicate"):
+            found[row["stage"], row["reason"]] += row["packets"]
+    return dict(found)
+
+
+@pytest.mark.parametrize("how", ["vlan", "qinq"])
+def test_tags_change_nothing(wire: Namespace, captures_of: dict[str, Path], how: str, tmp_path: Path) -> None:
+    """The kernel takes the outer tag off; what is counted is the same."""
+    (tmp_path / "tagged.pcap").write_bytes(
+        pcap((ts, framed(frame, how)) for ts, frame in read_packets(captures_of["mixed"]))
+    )
+    probe = Probe(wire, tmp_path / "live", "--window", "1h")
+    packets = packets_of(wire.replay(tmp_path / "tagged.pcap", "--rate", "2000"))
+    probe.seen(packets)
+    probe.stop()
+    read_again(captures_of["mixed"], tmp_path / "file", "--window", "1h")
+    assert balanced(tmp_path / "live") == balanced(tmp_path / "file") == packets
+    assert outcomes(tmp_path / "live") == outcomes(tmp_path / "file")
+
+
+def test_jumbo_frames_are_whole(wire: Namespace, tmp_path: Path) -> None:
+    """User packets of 8,000 octets, IPv4 and IPv6, in a tunnel."""
+    from scapy.contrib.gtp import GTP_U_Header
+    from scapy.layers.inet import IP, UDP
+    from scapy.layers.inet6 import IPv6
+    from scapy.layers.l2 import Ether
+
+    outer = (
+        Ether() / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=2152, dport=2152) / GTP_U_Header(teid=7, gtp_type=255)
+    )
+    inner = [IP(src="10.1.0.1", dst="8.8.8.8") / UDP(sport=1, dport=2) / (b"x" * 7972),
+             IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=1, dport=2) / (b"x" * 7952)]  # fmt: skip
+    (tmp_path / "jumbo.pcap").write_bytes(pcap((k, bytes(outer / each)) for k, each in enumerate(inner * 10)))
+    probe = Probe(wire, tmp_path / "live")
+    wire.replay(tmp_path / "jumbo.pcap", "--jumbo")
+    probe.seen(20)
+    probe.stop()
+    flows = ds.dataset(tmp_path / "live" / "flow").to_table().to_pylist()
+    assert sorted((row["ue_ip"], row["packets_up"] + row["packets_down"], row["bytes_up"] + row["bytes_down"])
+                  for row in flows) == [("10.1.0.1", 10, 80_000), ("2001:db8::1", 10, 80_000)]  # fmt: skip
+
+
+def test_a_ring_too_small_loses_but_counts(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
+    """The probe is stopped for a while as packets come: in = decoded + dropped still holds, and the drop is named."""
+    probe = Probe(wire, tmp_path / "live", "--window", "1h", "--ring", "2")
+    probe.signal(signal.SIGSTOP)
+    packets = sum(packets_of(wire.replay(captures_of["mixed"])) for _ in range(4))
+    probe.signal(signal.SIGCONT)
+    status = probe.seen(packets)
+    assert status["dropped"] > 0
+    probe.stop()
+    assert balanced(tmp_path / "live") == packets
+    assert ledger(tmp_path / "live", "dropped") == status["dropped"]
+    health = ds.dataset(tmp_path / "live" / "probe_health").to_table().to_pylist()
+    assert sum(row["packets_dropped"] for row in health) == status["dropped"]
+
+
+def test_windows_close_on_a_silent_link(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
+    """Nothing is sent any more, and yet the tables of the window appear, KPIs included."""
+    probe = Probe(wire, tmp_path / "live", "--window", "1s")
+    packets = packets_of(wire.replay(captures_of["mixed"]))
+    probe.seen(packets)
+    probe.until(lambda status: status["rows"]["flow"] > 0 and bool(rows(tmp_path / "live", "kpi_cell")), 20)
+    probe.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_join_holds_across_a_restart(
+    wire: Namespace, captures_of: dict[str, Path], number: int, tmp_path: Path
+) -> None:
+    """Stopped in the middle of sessions: user packets alone, sent after, are joined to what was told before."""
+    packets = read_packets(captures_of["mixed"])
+    middle = len(packets) // 2
+    later = [packet for packet in packets[middle:] if b"\x08\x68\x08\x68" in packet[1][:64]]
+    for k, part in enumerate((packets[:middle], later)):
+        (tmp_path / f"part{k}.pcap").write_bytes(pcap(part))
+    out = tmp_path / "live"
+    probe = Probe(wire, out, "--window", "1h", "--snapshot", "1s")
+    probe.seen(packets_of(wire.replay(tmp_path / "part0.pcap", "--speed", "8")))
+    snapshot_after(out)
+    probe.stop(number)
+    probe = Probe(wire, out, "--window", "1h")
+    probe.seen(packets_of(wire.replay(tmp_path / "part1.pcap", "--speed", "8")))
+    second = probe.status()
+    _, err = probe.stop()
+    assert "going on with" in err
+    assert second is not None
+    before, whole = tmp_path / "before", tmp_path / "whole"
+    (tmp_path / "whole.pcap").write_bytes(pcap(packets[:middle] + later))
+    read_again(tmp_path / "part0.pcap", before, "--window", "1h")
+    read_again(tmp_path / "whole.pcap", whole, "--window", "1h")
+    expected = ledger(whole, "joined") - ledger(before, "joined")
+    late = (
+        0.05 * expected
+    )  # packets of tunnels that had just been taken down, which are not waited for across a restart
+    assert 100 < expected - late <= second["joined"] <= expected
+
+
+def snapshot_after(out: Path) -> None:
+    """Wait for a snapshot that was begun after now."""
+    begun, end = time.time(), time.monotonic() + 20
+    while time.monotonic() < end:
+        file = out / ".snapshot.arrow"
+        if file.exists() and file.stat().st_mtime > begun + 1:
+            return
+        time.sleep(0.05)
+    raise AssertionError("no snapshot")
+
+
+def test_kill_loses_only_the_open_window(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
+    """What a probe that was killed had closed is readable and whole; what it left unfinished is removed."""
+    out = tmp_path / "live"
+    probe = Probe(wire, out, "--window", "1s")
+    probe.seen(packets_of(wire.replay(captures_of["mixed"])))
+    probe.until(lambda status: status["rows"]["flow"] > 0, 20)
+    written = probe.status()
+    probe.stop(signal.SIGKILL)
+    (out / "flow" / "date=2000-01-01" / "hour=00").mkdir(parents=True)
+    (out / "flow" / "date=2000-01-01" / "hour=00" / ".part-x.tmp").write_bytes(b"half")
+    assert written is not None
+    assert sum(rows(out, "flow").values()) >= written["rows"]["flow"] > 0
+    Probe(wire, out, "--window", "1s").stop()
+    assert not list(out.glob("**/.part-*.tmp"))
+
+
+def test_an_interface_that_goes_down_and_up(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
+    probe = Probe(wire, tmp_path / "live", "--window", "1h")
+    packets = packets_of(wire.replay(captures_of["mixed"]))
+    probe.seen(packets)
+    wire.ip("-n", wire.name, "link", "set", "b0", "down")
+    probe.until(lambda status: not status["interfaces"]["b0"][2])
+    wire.ip("-n", wire.name, "link", "set", "b0", "up")
+    probe.until(lambda status: status["interfaces"]["b0"][2])
+    packets += packets_of(wire.replay(captures_of["mixed"]))
+    probe.seen(packets)
+    _, err = probe.stop()
+    assert "b0 is down" in err
+    assert "b0 is up again" in err
+    assert balanced(tmp_path / "live") == packets
+
+
+def test_an_interface_that_vanishes(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
+    """What was read before is written; the probe says so and goes on with the others."""
+    probe = Probe(wire, tmp_path / "live", "--window", "1h", interfaces=("b0", "b1"))
+    first = packets_of(wire.replay(captures_of["mixed"]))
+    probe.seen(first)
+    wire.ip("-n", wire.name, "link", "del", "a0")
+    probe.until(lambda status: not status["interfaces"]["b0"][2])
+    second = packets_of(wire.replay(captures_of["mixed"], interface="a1"))
+    probe.seen(first + second)
+    _, err = probe.stop()
+    assert "b0 is down" in err
+    assert balanced(tmp_path / "live") == first + second
+
+
+def test_a_full_disk_is_survived(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
+    """A small file system fills up: rows are held, the trouble is told, and all are written once there is room."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)], check=False)
+    if mounted.returncode:
+        pytest.skip("file systems cannot be mounted here")
+    try:
+        probe = Probe(wire, disk, "--window", "1s", "--snapshot", "1h")
+        (disk / "filler").write_bytes(bytes(free_octets(disk) - 4096))
+        packets = packets_of(wire.replay(captures_of["mixed"]))
+        probe.seen(packets)
+        status = probe.until(lambda status: bool(status["trouble"]), 20) if probe_writes(disk) else None
+        assert status is None or "cannot be written" in status["trouble"]
+        (disk / "filler").unlink()
+        _, err = probe.stop()
+        assert "Holding" in err
+        assert balanced(disk) == packets
+        assert sum(rows(disk, "flow").values()) > 100
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def free_octets(folder: Path) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+def probe_writes(disk: Path) -> bool:
+    """Whether the status still gets through on a full disk (it is a few octets)."""
+    return (disk / ".status.json").exists()
+
+
+def test_metrics_and_top(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "live"
+    probe = Probe(wire, out, "--window", "1s", "--metrics", "9464")
+    packets = packets_of(wire.replay(captures_of["mixed"]))
+    probe.seen(packets)
+    wire.run("ip", "link", "set", "lo", "up")
+    fetch = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/metrics').read().decode())"
+    text = wire.run(sys.executable, "-c", fetch).stdout
+    told = dict(line.rsplit(" ", 1) for line in text.splitlines() if line and line[0] != "#")
+    assert float(told['wiregauge_packets_total{interface="b0"}']) == packets
+    assert float(told['wiregauge_ring_dropped_packets_total{interface="b0"}']) == 0
+    assert 0 < float(told["wiregauge_join_ratio"]) <= 1
+    assert any(line.startswith("wiregauge_cpu_seconds_total{thread=") for line in told)
+    probe.until(lambda status: bool(rows(out, "kpi_cell")), 20)
+    shown = wire.run(*COMMAND, "top", str(out), "--once").stdout
+    assert f"{packets:,}" in shown
+    assert "worst cells" in shown
+    probe.stop()
+    assert "the probe was stopped" in wire.run(*COMMAND, "top", str(out), "--once").stdout
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (("--interface", "nosuch"), "there is no such interface"),
+        (("--interface", "b0", "--filter", "not a filter"), "--filter"),
+        (("--interface", "b0", "--interface", "b0"), "named twice"),
+        (("--interface", "b0", "--metrics", "here"), "write a port"),
+    ],
+)
+def test_what_cannot_be_is_said(wire: Namespace, options: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    made = wire.run(*COMMAND, "live", *options, "--out", str(tmp_path / "live"), "--for", "1s")
+    assert made.returncode in (1, 2)
+    assert words in made.stderr
+    assert "Traceback" not in made.stderr
+
+
+def test_a_filter_keeps_packets_out(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
+    probe = Probe(wire, tmp_path / "live", "--window", "1h", "--filter", "udp port 2123")
+    wire.replay(captures_of["mixed"], "--rate", "5000")
+    time.sleep(1.5)
+    probe.stop()
+    reasons = {row["reason"] for row in ds.dataset(tmp_path / "live" / "ledger").to_table().to_pylist()
+               if row["stage"] == "decoded"}  # fmt: skip
+    assert reasons == {"gtpc"}
+
+
+def test_two_probes_do_not_share_a_folder(wire: Namespace, tmp_path: Path) -> None:
+    probe = Probe(wire, tmp_path / "live")
+    made = wire.run(*COMMAND, "live", "--interface", "b1", "--out", str(tmp_path / "live"), "--for", "1s")
+    probe.stop()
+    assert made.returncode == 1
+    assert "another live probe writes here" in made.stderr
