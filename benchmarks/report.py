@@ -32,8 +32,9 @@ def table(about: Row, rows: list[Row]) -> str:
         "| part | who | form | packets | seconds | CPU s | Mpps | ns/packet | peak MiB | of it no file's | note |"
     ]
     lines += ["| --- | --- | --- | --: | --: | --: | --: | --: | --: | --: | --- |"]
-    lines += [_figures(row) for row in rows if row["part"] not in ("cdr", "signalling")]
+    lines += [_figures(row) for row in rows if row["part"] not in ("cdr", "kpi", "signalling")]
     lines += _archive_lines([row for row in rows if row["part"] == "cdr"])
+    lines += _kpi_lines([row for row in rows if row["part"] == "kpi"])
     lines += _signalling_lines([row for row in rows if row["part"] == "signalling"])
     lines += ["", "| target | measured | wanted | |", "| --- | --: | --: | --- |"]
     return "\n".join([*lines, *(target.line() for target in targets(rows))])
@@ -57,6 +58,20 @@ def _archive_lines(rows: list[Row]) -> list[str]:
     return head + lines
 
 
+def _kpi_lines(rows: list[Row]) -> list[str]:
+    """The rows of the KPI stage."""
+    if not rows:
+        return []
+    lines = ["", "| KPI tables | case | rows | seconds | CPU s | peak MiB | of it no file's |",
+             "| --- | --- | --: | --: | --: | --: | --: |"]  # fmt: skip
+    for row in rows:
+        cells = [row["who"], row["form"], _cell(row, "rows", ",d"), _cell(row, "seconds", ".2f"),
+                 _cell(row, "cpu_seconds", ".2f"), _cell(row, "peak_rss", ",.0f", 1 << 20),
+                 _cell(row, "peak_anonymous", ",.0f", 1 << 20)]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
 def _signalling_lines(rows: list[Row]) -> list[str]:
     """Messages a second, a line for each protocol."""
     if not rows:
@@ -70,6 +85,18 @@ def _signalling_lines(rows: list[Row]) -> list[str]:
         cells += [_cell(of.get(who, {}), "records_s", ",.0f") for who in ("wiregauge", "pycrate", "tshark")]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
+
+
+def kpi_targets(rows: list[Row]) -> Iterator[Target]:
+    """What was promised of the KPI stage."""
+    seconds = {(row["who"], row["form"]): row["seconds"] for row in rows if row["part"] == "kpi"}
+    for case, what, bound in (("cell", "one grain", 2.5), ("four", "four grains", 5), ("six", "six grains of 40", 5)):
+        peers = [s for (who, form), s in seconds.items() if form == case and who != "wiregauge"]
+        times = ratio(min(peers, default=None), seconds.get(("wiregauge", case)))
+        yield Target(f"KPIs, {what} / faster of DuckDB, Polars", times, bound)
+    wide = [row for row in rows if row["part"] == "kpi" and row["form"] == "12000 x 190000"]
+    yield Target("12,000 indicators of 190,000 components", wide[0]["seconds"] if wide else None, 30, True, "s")
+    yield Target("memory of that", wide[0]["peak_anonymous"] / (1 << 20) if wide else None, 4096, True, "MiB")
 
 
 def signalling_targets(rows: list[Row]) -> Iterator[Target]:
@@ -142,6 +169,7 @@ def targets(rows: list[Row]) -> Iterator[Target]:
         seconds = next((row["seconds"] for row in rows if row["part"] == "start" and row["who"] == who), None)
         yield Target(f"start: {who}", seconds, bound, True, "s")
     yield from archive_targets(rows)
+    yield from kpi_targets(rows)
     yield from signalling_targets(rows)
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.run [--smoke] [--no-record] [--headers FILE] [--full FILE] [--only PART,...] [--scales 1,4,16]
 
-Parts: machine, peers, kernels, command, memory, start, cdr, signalling, live. Rows go to benchmarks/results/,
+Parts: machine, peers, kernels, command, memory, start, cdr, kpi, signalling, live. Rows go to benchmarks/results/,
 one JSON object a line.
 """
 
@@ -16,14 +16,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cdr, child, live, machine, peers, signalling, text, traffic
+from benchmarks import cdr, child, flow_rows, kpi, live, machine, peers, signalling, text, traffic
 from benchmarks.kernels import measure_kernels
 from benchmarks.report import table
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
 RESULTS = HERE / "results"
-PARTS = ("machine", "peers", "kernels", "command", "memory", "start", "cdr", "signalling", "live")
+PARTS = ("machine", "peers", "kernels", "command", "memory", "start", "cdr", "kpi", "signalling", "live")
 WIREGAUGE = [sys.executable, "-c", "from probe.cli import main; main()"]
 FULL_SIZE = traffic.Size(4_000_000, 300_000, 50_000)
 SMOKE_SIZE = traffic.Size(40_000, 3_000, 500)
@@ -207,6 +207,53 @@ def measure_cdr(bench: Bench) -> None:
             bench.add("cdr", figure.who, "text", records=figure.records, bytes=figure.octets, seconds=figure.seconds)
 
 
+def measure_kpi(bench: Bench) -> None:
+    """xDR rows to KPI tables, beside peers that write the same; whole processes, their memory with them."""
+    size = flow_rows.Size(40_000, 400, 5_000, 2) if bench.smoke else flow_rows.Size(20_000_000, 190_000, 4_000_000, 4)
+    DATA.mkdir(exist_ok=True)
+    folder = DATA / f"flow-rows-{size.rows}"
+    if not folder.exists():
+        say(f"making {folder.name}")
+        flow_rows.make(folder, size)
+    with tempfile.TemporaryDirectory(dir=DATA) as place:
+        for case in kpi.CASES:
+            found = {who: _kpi_contestant(bench, who, case, folder, Path(place)) for who in ("wiregauge", *kpi.PEERS)}
+            if bench.smoke or case == "cell":
+                for who in kpi.PEERS:
+                    wrong = list(kpi.differences(who, case, found["wiregauge"], found[who]))
+                    if wrong:
+                        raise AssertionError(f"{who} says otherwise: {wrong[:3]}")
+
+    indicators, components = (200, 3_000) if bench.smoke else (12_000, 190_000)
+    for part in (4, 1):  # a quarter as many components first: that one compiles, and tells how cost grows
+        with tempfile.TemporaryDirectory(dir=DATA) as place:
+            words = [sys.executable, "-m", "benchmarks.formulas", indicators, components // part, place]
+            cost = child.run(words, timeout=3600)
+        if cost.code:
+            raise SystemExit(f"benchmark: formulas failed ({cost.code}): {cost.output[-500:]}")
+        bench.add("kpi", "wiregauge formulas", f"{indicators} x {components // part}", rows=components // part,
+                  seconds=cost.seconds, cpu_seconds=cost.cpu_seconds, peak_rss=cost.peak_rss,
+                  peak_anonymous=cost.peak_anonymous)  # fmt: skip
+
+
+def _kpi_contestant(bench: Bench, who: str, case: str, folder: Path, place: Path) -> Path:
+    """The better of two runs (the first one of wiregauge compiles); where the tables are."""
+    out = place / f"{case}-{who}"
+    costs = []
+    for _ in range(2):
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        cost = child.run([sys.executable, "-m", "benchmarks.kpi", who, case, folder, out], timeout=3600)
+        if cost.code:
+            raise SystemExit(f"benchmark: {who} {case} failed ({cost.code}): {cost.output[-500:]}")
+        say(f"{who} {case}: {cost.seconds:.2f} s")
+        costs.append(cost)
+    cost = min(costs, key=lambda one: one.seconds)
+    bench.add("kpi", who, case, rows=int(folder.name.split("-")[-1]), seconds=cost.seconds,
+              cpu_seconds=cost.cpu_seconds, peak_rss=cost.peak_rss, peak_anonymous=cost.peak_anonymous)  # fmt: skip
+    return out
+
+
 def measure_signalling(bench: Bench) -> None:
     """Messages a second of each protocol: the decoders, pycrate and tshark."""
     for figure in signalling.figures(bench.smoke):
@@ -249,6 +296,7 @@ def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scale
         "memory": lambda: measure_memory(bench, scales),
         "start": lambda: measure_start(bench),
         "cdr": lambda: measure_cdr(bench),
+        "kpi": lambda: measure_kpi(bench),
         "signalling": lambda: measure_signalling(bench),
         "live": lambda: measure_live(bench),
     }

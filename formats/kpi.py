@@ -23,6 +23,7 @@ from formats.kpi_parts import (
     OPERATORS,
     Condition,
     Counter,
+    Formula,
     Grain,
     Key,
     Kpi,
@@ -46,8 +47,8 @@ from formats.kpi_ran import (
 
 __all__ = [
     "BEARERS", "CATALOGUE", "CAUSE_CLASSES", "COUNTERS", "DIRECTIONS", "DROPS", "FAILURES", "GRAINS", "KINDS", "KPIS",
-    "OPERATORS", "PAIRS", "Catalogue", "Condition", "Counter", "Grain", "Key", "Kpi", "Quantile", "Ratio", "Where",
-    "bases",
+    "OPERATORS", "PAIRS", "Catalogue", "Condition", "Counter", "Formula", "Grain", "Key", "Kpi", "Quantile", "Ratio",
+    "Where", "bases",
 ]  # fmt: skip
 
 
@@ -356,16 +357,21 @@ class Catalogue(NamedTuple):
         return tuple(c for c in self.counters if c.name not in named)
 
     def kpis_of(self, grain: Grain) -> tuple[Kpi, ...]:
-        """The KPIs whose counters the grain has."""
+        """The KPIs whose counters the grain has, in their order of declaration."""
         names = {c.name for c in self.counters_of(grain)}
-        return tuple(k for k in self.kpis if set(bases(k)) <= names)
+        out = []
+        for kpi in self.kpis:  # a formula may name KPIs that stand before it
+            if set(bases(kpi)) <= names:
+                out.append(kpi)
+                names.add(kpi.id)
+        return tuple(out)
 
 
 def bases(kpi: Kpi) -> tuple[str, ...]:
-    """The counters that a KPI is made of."""
+    """The counters, and of a formula the KPIs, that a KPI is made of."""
     if isinstance(kpi.formula, Ratio):
         return kpi.formula.numerator, kpi.formula.denominator
-    return (kpi.formula.values,)
+    return kpi.formula.names if isinstance(kpi.formula, Formula) else (kpi.formula.values,)
 
 
 CATALOGUE = Catalogue(

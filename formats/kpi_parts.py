@@ -8,10 +8,10 @@ class Condition(NamedTuple):
 
     column: str
     op: str
-    value: str | int | bool | tuple[str | int, ...] | None = None
+    value: str | float | bool | tuple[str | float, ...] | None = None
 
 
-OPERATORS = ("eq", "ne", "in", "not_in", "is_null", "not_null", "is_true", "at_least")
+OPERATORS = ("eq", "ne", "in", "not_in", "is_null", "not_null", "is_true", "is_false", "at_least", "gt", "lt", "le")
 
 Where = tuple[tuple[Condition, ...], ...]
 """Alternatives, each a tuple of conditions that must all hold; () is every row."""
@@ -52,16 +52,25 @@ class Quantile(NamedTuple):
     q: float
 
 
+class Formula(NamedTuple):
+    """An expression (see `formats.expression`) over counters and KPIs; `names` are those that stand in it."""
+
+    text: str
+    names: tuple[str, ...]
+
+
 class Kpi(NamedTuple):
     """One KPI: `direction` says whether higher or lower is better, `cannot_see` what a passive probe misses."""
 
     id: str
     unit: str
-    formula: Ratio | Quantile
+    formula: Ratio | Quantile | Formula
     clause: str
     direction: str
     meaning: str
     cannot_see: str = ""
+    valid: tuple[float, float] | None = None
+    """what lies outside of it is no value: null"""
 
 
 DIRECTIONS = ("higher", "lower", "neutral")

@@ -1,52 +1,85 @@
-"""Exact quantiles by group: values sorted once, brought together by group in that order, and linear interpolation.
-
-One sort of all values serves every grain; a sort within each group would be done again for each of them.
-"""
+"""Exact quantiles by group: selection in place within each group, and linear interpolation."""
 
 import numpy as np
 
-from kernels.jit import kernel
+from kernels.jit import kernel, part
 
-__all__ = ["gather_by_group", "quantile_by_group"]
+__all__ = ["quantiles_by_group"]
+
+_FEW = 16
+
+
+@part
+def _sort_few(values, low, high):  # type: ignore[no-untyped-def]
+    """Insertion sort of values[low:high + 1]."""
+    for i in range(low + 1, high + 1):
+        value = values[i]
+        j = i - 1
+        while j >= low and values[j] > value:
+            values[j + 1] = values[j]
+            j -= 1
+        values[j + 1] = value
+
+
+@part
+def _middle(a, b, c):  # type: ignore[no-untyped-def]
+    return max(min(a, b), min(max(a, b), c))
+
+
+@part
+def _pivot(values, low, high):  # type: ignore[no-untyped-def]
+    """The median of three medians of three, spread over values[low:high + 1]."""
+    step = (high - low) // 8
+    first = _middle(values[low], values[low + step], values[low + 2 * step])
+    second = _middle(values[low + 3 * step], values[low + 4 * step], values[low + 5 * step])
+    return _middle(first, second, _middle(values[low + 6 * step], values[low + 7 * step], values[high]))
+
+
+@part
+def _select(values, low, high, rank):  # type: ignore[no-untyped-def]
+    """Bring the value of `rank` to its place in values[low:high + 1]: none before it is greater, none after less."""
+    while high - low > _FEW:
+        pivot = _pivot(values, low, high)
+        i, j = low, high
+        while i <= j:  # Hoare's partition: equal values are spread over both sides
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if rank <= j:
+            high = j
+        elif rank >= i:
+            low = i
+        else:
+            return
+    _sort_few(values, low, high)
 
 
 @kernel
-def gather_by_group(groups, values, out_starts, out_values):  # type: ignore[no-untyped-def]
-    """Bring the values of each group together, in the order that they came in (a stable counting sort).
-
-    groups: int32[n], negative left out;  values: float64[n]
-    out_starts: int64[g + 1], zeroed: group k is out_values[out_starts[k]:out_starts[k + 1]];  out_values: float64[n]
-    """
-    number = out_starts.size - 1
-    for i in range(groups.size):
-        if groups[i] >= 0:
-            out_starts[groups[i]] += 1
-    total = 0
-    for k in range(number):  # counts to ends: filling from the back turns them into starts
-        total += out_starts[k]
-        out_starts[k] = total
-    out_starts[number] = total
-    for i in range(groups.size - 1, -1, -1):
-        group = groups[i]
-        if group >= 0:
-            out_starts[group] -= 1
-            out_values[out_starts[group]] = values[i]
-
-
-@kernel
-def quantile_by_group(starts, values, q, out_quantile):  # type: ignore[no-untyped-def]
-    """The `q` quantile (0 to 1) of each sorted group, NaN for an empty one.
+def quantiles_by_group(starts, values, qs, out_quantiles):  # type: ignore[no-untyped-def]
+    """Quantiles of each group, NaN for an empty one; the values of a group change places.
 
     Between two values by linear interpolation at rank q * (count - 1) (Hyndman and Fan's type 7).
-    starts: int64[g + 1];  values: float64[n] sorted within groups;  out_quantile: float64[g]
+    starts: int64[g + 1];  values: float64[n];  qs: float64[q], 0 to 1, ascending;  out_quantiles: float64[q, g]
     """
     for k in range(starts.size - 1):
-        count = starts[k + 1] - starts[k]
-        if count == 0:
-            out_quantile[k] = np.nan
+        first, last = starts[k], starts[k + 1] - 1
+        if last < first:
+            out_quantiles[:, k] = np.nan
             continue
-        rank = q * (count - 1)
-        low = np.int64(rank)
-        below = values[starts[k] + low]
-        above = values[starts[k] + min(low + 1, count - 1)]
-        out_quantile[k] = below + (above - below) * (rank - low)
+        low = first
+        for q in range(qs.size):
+            rank = qs[q] * (last - first)
+            at = first + np.int64(rank)
+            _select(values, low, last, at)
+            below, above = values[at], values[at]
+            if at < last:
+                above = values[at + 1]
+                for i in range(at + 2, last + 1):
+                    above = min(above, values[i])
+            out_quantiles[q, k] = below + (above - below) * (rank - np.int64(rank))
+            low = at

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import click
 import pyarrow as pa
 
-from formats.kpi import CATALOGUE, Condition, Counter, Grain, Kpi, Quantile, Where
+from formats.kpi import CATALOGUE, Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile, Where, bases
 from formats.schema import TEXT, kpi_schema, schema
 from formats.xdr import TABLES
+from probe.catalogue import catalogue_option
 from probe.errors import WiregaugeError
 
-__all__ = ["describe", "describe_command", "markdown"]
+__all__ = ["counted", "describe", "describe_command", "formula", "markdown"]
 
 
 class Listing(NamedTuple):
@@ -24,7 +25,8 @@ class Listing(NamedTuple):
 
 
 _WORDS = {"eq": "is", "ne": "is not", "in": "is one of", "not_in": "is none of", "is_null": "is null",
-          "not_null": "is not null", "is_true": "is true", "at_least": "is at least"}  # fmt: skip
+          "not_null": "is not null", "is_true": "is true", "is_false": "is false", "at_least": "is at least",
+          "gt": "is above", "lt": "is below", "le": "is at most"}  # fmt: skip
 
 
 def _condition(condition: Condition) -> str:
@@ -37,7 +39,7 @@ def _where(where: Where) -> str:
     return " or ".join(" and ".join(map(_condition, alternative)) for alternative in where)
 
 
-def _counted(counter: Counter) -> str:
+def counted(counter: Counter) -> str:
     """How a counter is made, from its declaration."""
     tables = ", ".join(counter.tables)
     what = {
@@ -54,6 +56,8 @@ def formula(kpi: Kpi) -> str:
     """A KPI's formula in one line."""
     if isinstance(kpi.formula, Quantile):
         return f"quantile {kpi.formula.q:g} of {kpi.formula.values}"
+    if isinstance(kpi.formula, Formula):
+        return kpi.formula.text
     scale = "" if kpi.formula.scale == 1 else f"{kpi.formula.scale:,.10g} × "
     return f"{scale}{kpi.formula.numerator} / {kpi.formula.denominator}"
 
@@ -71,34 +75,34 @@ def _columns(title: str, columns: pa.Schema) -> Listing:
     return Listing(title, intro, ("column", "type", "unit", "meaning"), rows)
 
 
-def _kpi(kpi: Kpi) -> Listing:
-    names = (kpi.formula.values,) if isinstance(kpi.formula, Quantile) else kpi.formula[:2]
+def _kpi(kpi: Kpi, catalogue: Catalogue) -> Listing:
+    names = bases(kpi)
     rows = [
         ("unit", kpi.unit),
         ("formula", formula(kpi)),
         ("clause", kpi.clause),
         ("better", kpi.direction),
         ("cannot see", kpi.cannot_see or "nothing known"),
-        ("grains", ", ".join(g.table for g in CATALOGUE.grains if kpi in CATALOGUE.kpis_of(g))),
+        ("grains", ", ".join(g.table for g in catalogue.grains if kpi in catalogue.kpis_of(g))),
     ]
-    rows += [(c.name, f"{_counted(c)}: {c.meaning}") for c in CATALOGUE.counters if c.name in names]
+    rows += [(c.name, f"{counted(c)}: {c.meaning}") for c in catalogue.counters if c.name in names]
     return Listing(kpi.id, kpi.meaning, ("", ""), rows)
 
 
 def _counter(counter: Counter) -> Listing:
-    rows = [("unit", counter.unit), ("counted", _counted(counter))]
+    rows = [("unit", counter.unit), ("counted", counted(counter))]
     return Listing(counter.name, counter.meaning, ("", ""), rows)
 
 
-def _grain_columns(grain: Grain) -> Listing:
-    return _columns(grain.table, kpi_schema(grain))
+def _grain_columns(grain: Grain, catalogue: Catalogue) -> Listing:
+    return _columns(grain.table, kpi_schema(grain, catalogue))
 
 
-def _overview() -> list[Listing]:
+def _overview(catalogue: Catalogue) -> list[Listing]:
     tables = [(t.name, t.row, str(len(t.columns))) for t in TABLES]
-    tables += [(g.table, g.row, str(len(kpi_schema(g)))) for g in CATALOGUE.grains]
-    kpis = [(k.id, k.unit, formula(k), k.clause, k.direction) for k in CATALOGUE.kpis]
-    counters = [(c.name, c.unit, c.meaning) for c in CATALOGUE.counters if c.kind != "values"]
+    tables += [(g.table, g.row, str(len(kpi_schema(g, catalogue)))) for g in catalogue.grains]
+    kpis = [(k.id, k.unit, formula(k), k.clause, k.direction) for k in catalogue.kpis]
+    counters = [(c.name, c.unit, c.meaning) for c in catalogue.counters if c.kind != "values"]
     return [
         Listing("Tables", "wiregauge describe TABLE lists its columns.", ("table", "one row is", "columns"), tables),
         Listing("Counters", "In every KPI table.", ("counter", "unit", "meaning"), counters),
@@ -106,30 +110,30 @@ def _overview() -> list[Listing]:
     ]
 
 
-def listings(name: str | None = None) -> list[Listing]:
+def listings(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> list[Listing]:
     """What there is to say of a table, KPI or counter, or of all; WiregaugeError for an unknown name."""
     if name is None:
-        return _overview()
+        return _overview(catalogue)
     for table in TABLES:
         if name == table.name:
             return [_columns(name, schema(table))]
-    for grain in CATALOGUE.grains:
+    for grain in catalogue.grains:
         if name in (grain.table, grain.name):
-            return [_grain_columns(grain)]
-    for kpi in CATALOGUE.kpis:
+            return [_grain_columns(grain, catalogue)]
+    for kpi in catalogue.kpis:
         if name == kpi.id:
-            return [_kpi(kpi)]
-    for counter in CATALOGUE.counters:
+            return [_kpi(kpi, catalogue)]
+    for counter in catalogue.counters:
         if name == counter.name:
             return [_counter(counter)]
-    raise WiregaugeError(f"no table, KPI or counter {name!r}.{_near(name)}\n`wiregauge describe` lists all.")
+    raise WiregaugeError(f"no table, KPI or counter {name!r}.{_near(name, catalogue)}\n`wiregauge describe` lists all.")
 
 
-def _near(name: str) -> str:
+def _near(name: str, catalogue: Catalogue) -> str:
     from difflib import get_close_matches
 
-    names = [t.name for t in TABLES] + [g.table for g in CATALOGUE.grains]
-    names += [k.id for k in CATALOGUE.kpis] + [c.name for c in CATALOGUE.counters]
+    names = [t.name for t in TABLES] + [g.table for g in catalogue.grains]
+    names += [k.id for k in catalogue.kpis] + [c.name for c in catalogue.counters]
     close = get_close_matches(name, names, 3)
     return f" Near: {', '.join(close)}." if close else ""
 
@@ -138,14 +142,14 @@ def _markdown_rows(rows: Iterable[tuple[str, ...]]) -> Iterable[str]:
     return ("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
 
 
-def markdown(name: str | None = None) -> str:
+def markdown(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> str:
     """The same as a Markdown section (what stands in README tables); with no name every table in full, and the KPIs."""
     if name is None:
         parts = [_columns(t.name, schema(t)) for t in TABLES]
-        parts += [_columns(g.table, _keys_only(g)) for g in CATALOGUE.grains]
-        parts += _overview()[1:]
+        parts += [_columns(g.table, _keys_only(g, catalogue)) for g in catalogue.grains]
+        parts += _overview(catalogue)[1:]
     else:
-        parts = listings(name)
+        parts = listings(name, catalogue)
     out = []
     for part in parts:
         lines = [f"### {part.title}", "", part.intro, ""]
@@ -154,22 +158,22 @@ def markdown(name: str | None = None) -> str:
     return "\n\n".join(out) + "\n"
 
 
-def _keys_only(grain: Grain) -> pa.Schema:
+def _keys_only(grain: Grain, catalogue: Catalogue) -> pa.Schema:
     """The schema of a KPI table up to its counters, which are the same for all."""
-    whole = kpi_schema(grain)
+    whole = kpi_schema(grain, catalogue)
     keep = 2 + len(grain.keys) + len(grain.carried)
     own = [whole.get_field_index(c) for c in grain.counters]
     return pa.schema([whole.field(i) for i in [*range(keep), *own]], metadata=whole.metadata)
 
 
-def describe(name: str | None = None) -> None:
+def describe(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> None:
     """Print what there is to say of a table, KPI or counter, or of all."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    for part in listings(name):
+    for part in listings(name, catalogue):
         console.print(Text(part.title, style="bold"))
         console.print(Text(part.intro))
         table = Table(box=None, pad_edge=False, show_header=any(part.head), header_style="dim")
@@ -184,7 +188,8 @@ def describe(name: str | None = None) -> None:
 @click.command("describe")
 @click.argument("name", required=False, metavar="[TABLE|KPI]")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, as in the README of formats/.")
-def describe_command(name: str | None, as_markdown: bool) -> None:
+@catalogue_option
+def describe_command(name: str | None, as_markdown: bool, catalogue: Catalogue) -> None:
     """Say what tables, columns, counters and KPIs there are.
 
     \b
@@ -193,6 +198,6 @@ def describe_command(name: str | None, as_markdown: bool) -> None:
       wiregauge describe session_drop_pct
     """
     if as_markdown:
-        click.echo(markdown(name), nl=False)
+        click.echo(markdown(name, catalogue), nl=False)
     else:
-        describe(name)
+        describe(name, catalogue)

@@ -1,177 +1,253 @@
-"""What the KPI kernels are fed: codes for text, integers for values, yes or no for conditions.
+"""What the KPI kernels are fed: codes for text, integers for sums, classes for conditions.
 
-A `Frame` is the rows of one xDR table in one stretch of time. Text of the same domain (all cells, say) is numbered
-alike in all frames, in order of the text, so that numbers sort as text does.
+A `Frame` is the rows of one xDR table in one stretch of time; its columns become numpy when first asked for. `Domains`
+says which columns hold texts of the same kind (all cells, say): those are numbered alike in all tables and stretches.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from formats.kpi import Condition, Counter, Where
-from kernels.group import NULL, SKIP
+from formats.kpi import Condition, Key, Where
+from kernels.group import NULL, add_code_bits, add_mask_bits, number_keys
+from probe.kpi_domain import Domain
 
-__all__ = ["Domain", "Frame", "counter_values", "rows_where", "share_domain"]
+__all__ = ["Classes", "Domains", "Frame", "classify", "met", "number", "summands"]
 
-
-class Domain(NamedTuple):
-    """Text values in order; a code is a position, -1 null."""
-
-    values: pa.Array
+_BITS = 40
+"""Conditions at once in a word; what is left of it holds the class of those before."""
 
 
-def _codes(column: pa.ChunkedArray) -> np.ndarray:
-    """Indices (int32[n], -1 null) of a dictionary column whose chunks share one dictionary."""
-    parts = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.concatenate(parts).astype(np.int32, copy=False) if parts else np.empty(0, np.int32)
+class Domains:
+    """The domain of each text column; columns that one key is read from share theirs."""
+
+    def __init__(self, keys: Iterable[Key], tables: Sequence[str]) -> None:
+        self._same: dict[str, str] = {}
+        self._known: dict[str, Domain] = {}
+        for key in keys:
+            for table in tables:
+                column = key.column_of(table)
+                if column and self._root(column) != self._root(key.column):
+                    self._same[self._root(column)] = self._root(key.column)
+
+    def _root(self, column: str) -> str:
+        while column in self._same:
+            column = self._same[column]
+        return column
+
+    @property
+    def texts(self) -> int:
+        """How many texts have a code."""
+        return sum(len(domain) for domain in self._known.values())
+
+    def of(self, column: str) -> Domain:
+        """The domain of a column."""
+        return self._known.setdefault(self._root(column), Domain())
 
 
 class Frame:
-    """The rows of one xDR table: columns as numpy, each made when first asked for."""
+    """The rows of one xDR table, taken in file by file: text as codes, everything else as numpy."""
 
-    def __init__(self, table: pa.Table) -> None:
-        self.table, self.rows = table, table.num_rows
+    def __init__(self, text: Sequence[str], keys: Iterable[str], domains: Domains) -> None:
+        """`text`: the columns of text, `keys`: those that some grain has as a key, be they text or not."""
+        self.rows = 0
+        self._text, self._coded, self._domains = frozenset(text), frozenset(text) | frozenset(keys), domains
+        self._parts: dict[str, list[tuple[np.ndarray, np.ndarray | None]]] = {}
+        self._code_parts: dict[str, list[np.ndarray]] = {}
         self._codes: dict[str, np.ndarray] = {}
-        self._numbers: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self._texts: dict[str, tuple[np.ndarray, list[str]]] = {}
+        self._numbers: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
 
-    def set_codes(self, column: str, codes: np.ndarray) -> None:
-        """Keep the codes of a column in its domain."""
-        self._codes[column] = codes
+    def add(self, table: pa.Table, workers: Executor) -> None:
+        """Take in some rows; texts of different domains are coded side by side."""
+        by_domain: dict[int, list[str]] = {}
+        for name in table.column_names:
+            if name in self._coded:
+                by_domain.setdefault(id(self._domains.of(name)), []).append(name)
+        coding = [workers.submit(self._code, table, names) for names in by_domain.values()]
+        for name in table.column_names:
+            if name not in self._text:
+                self._parts.setdefault(name, []).extend(map(_number, table.column(name).chunks))
+        self.rows += table.num_rows
+        for job in coding:
+            job.result()
+
+    def _code(self, table: pa.Table, names: Sequence[str]) -> None:
+        for name in names:
+            codes = self._domains.of(name).codes(table.column(name).chunks)
+            self._code_parts.setdefault(name, []).append(codes)
 
     def codes(self, column: str) -> np.ndarray:
         """int32[n] codes in the column's domain, -1 null; all null for a table without the column."""
-        known = self._codes.get(column)
-        return np.full(self.rows, -1, np.int32) if known is None else known
+        if column not in self._codes:
+            parts = self._code_parts.pop(column, None)
+            self._codes[column] = np.full(self.rows, -1, np.int32) if parts is None else _whole(parts)
+        return self._codes[column]
 
-    def numbers(self, column: str) -> tuple[np.ndarray, np.ndarray]:
-        """Values (0 under a null) and bool[n] where there is one; times as int64 ns, flags as 0 and 1."""
+    def domain(self, column: str) -> Domain:
+        """The domain of a text column."""
+        return self._domains.of(column)
+
+    def numbers(self, column: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Values, and bool[n] where there is one (None for everywhere); times as int64 ns, flags as 0 and 1.
+
+        Under a null a float is NaN, everything else 0.
+        """
         if column not in self._numbers:
-            array = self.table.column(column).combine_chunks()
-            if isinstance(array, pa.ChunkedArray):
-                array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
-            if pa.types.is_timestamp(array.type):
-                array = array.view(pa.int64())
-            if pa.types.is_boolean(array.type):
-                array = array.cast(pa.int8())
-            there = (
-                np.ones(len(array), bool) if not array.null_count else array.is_valid().to_numpy(zero_copy_only=False)
-            )
-            values = (array.fill_null(0) if array.null_count else array).to_numpy(zero_copy_only=False)
-            self._numbers[column] = values, there
+            parts = self._parts.pop(column)
+            there = None
+            if any(t is not None for _, t in parts):
+                there = _whole([np.ones(p.size, bool) if t is None else t for p, t in parts])
+            self._numbers[column] = _whole([p for p, _ in parts]), there
         return self._numbers[column]
-
-    def texts(self, column: str) -> tuple[np.ndarray, list[str]]:
-        """int32[n] codes, -1 null, and the texts that they stand for."""
-        if column not in self._texts:
-            shared = self.table.column(column).unify_dictionaries()
-            values = shared.chunk(0).dictionary.to_pylist() if shared.num_chunks else []
-            self._texts[column] = _codes(shared), values
-        return self._texts[column]
-
-    def there(self, column: str) -> np.ndarray:
-        """bool[n]: where the column is not null."""
-        if not self.is_text(column):
-            return self.numbers(column)[1]
-        known = self._codes.get(column)
-        return (self.texts(column)[0] if known is None else known) >= 0
 
     def is_text(self, column: str) -> bool:
         """Whether the column is text."""
-        return bool(pa.types.is_dictionary(self.table.schema.field(column).type))
+        return column in self._text
 
 
-def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column as a dictionary of texts; numbers in decimal."""
-    if pa.types.is_dictionary(column.type):
-        return column
-    return pc.dictionary_encode(column.cast(pa.string()))
+def _whole(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def share_domain(frames: Iterable[tuple[Frame, str]]) -> Domain:
-    """Number the texts of the given columns alike, in order of the text."""
-    frames = [(frame, column) for frame, column in frames if frame.rows]
-    chunks = [chunk for frame, column in frames for chunk in _as_text(frame.table.column(column)).chunks]
-    if not chunks:
-        return Domain(pa.array([], pa.string()))
-    shared = pa.chunked_array(chunks).unify_dictionaries()
-    values = shared.chunk(0).dictionary
-    order = pc.sort_indices(values).to_numpy()
-    rank = np.empty(len(values) + 1, np.int32)
-    rank[order] = np.arange(len(values), dtype=np.int32)
-    rank[-1] = -1
-    codes, at = rank[_codes(shared)], 0
-    for frame, column in frames:
-        frame.set_codes(column, codes[at : at + frame.rows])
-        at += frame.rows
-    return Domain(values.take(pa.array(order)))
+def _number(array: pa.Array) -> tuple[np.ndarray, np.ndarray | None]:
+    if pa.types.is_timestamp(array.type):
+        array = array.view(pa.int64())
+    if pa.types.is_boolean(array.type):
+        array = array.cast(pa.int8())
+    if not array.null_count:
+        return array.to_numpy(zero_copy_only=False), None
+    there = array.is_valid().to_numpy(zero_copy_only=False)
+    if not pa.types.is_floating(array.type):
+        array = array.fill_null(0)
+    return array.to_numpy(zero_copy_only=False), there
+
+
+# --- conditions --------------------------------------------------------------------------------------------------
 
 
 def _holds(frame: Frame, condition: Condition) -> np.ndarray:
-    """bool[n]: where one condition holds."""
+    """bool[n]: where one condition on a column of numbers, or on whether there is a text, holds."""
     column, op, value = condition
-    if op in ("is_null", "not_null"):
-        return frame.there(column) == (op == "not_null")
     if frame.is_text(column):
-        codes, texts = frame.texts(column)
-        there = codes >= 0
-        wanted = value if isinstance(value, tuple) else (value,)
-        found = np.array([text in wanted for text in texts] + [False])[codes]
-    else:
-        numbers, there = frame.numbers(column)
-        if op in ("in", "not_in"):
-            found = np.isin(numbers, np.array(value))
-        elif op == "at_least":
-            found = numbers >= value
+        return (frame.codes(column) >= 0) == (op == "not_null")
+    numbers, there = frame.numbers(column)
+    if op in ("is_null", "not_null"):
+        known = np.ones(frame.rows, bool) if there is None else there
+        return known if op == "not_null" else ~known
+    found = _compared(numbers, op, value)
+    return found if there is None else found & there
+
+
+def _compared(numbers: np.ndarray, op: str, value: object) -> np.ndarray:
+    wanted = np.array(value)
+    if op in ("in", "not_in"):
+        found = np.zeros(numbers.size, bool)
+        for one in wanted.tolist():
+            found |= numbers == one
+        return ~found if op == "not_in" else found
+    made: dict[str, np.ufunc] = {
+        "eq": np.equal, "ne": np.not_equal, "at_least": np.greater_equal, "gt": np.greater, "lt": np.less,
+        "le": np.less_equal,
+    }  # fmt: skip
+    if op in ("is_true", "is_false"):
+        return np.asarray((numbers != 0) == (op == "is_true"))
+    result: np.ndarray = made[op](numbers, wanted)
+    return result
+
+
+def _text_bits(frame: Frame, column: str, conditions: Sequence[tuple[int, Condition]]) -> np.ndarray:
+    """int64[codes + 1] for `add_code_bits`: (bit, condition) on one text column."""
+    domain = frame.domain(column)
+    frame.codes(column)
+    told = [(bit, c.op, domain.codes_of(_texts(c.value))) for bit, c in conditions]
+    table = np.zeros(len(domain) + 1, np.int64)
+    for bit, op, codes in told:
+        one = np.int64(1) << np.int64(bit)
+        if op in ("eq", "in"):
+            table[codes + 1] |= one
+        elif op in ("ne", "not_in"):
+            table[1:] |= one
+            table[codes + 1] &= ~one
+        elif op == "not_null":
+            table[1:] |= one
         else:
-            found = numbers != 0 if op == "is_true" else numbers == value
-    return there & (~found if op in ("ne", "not_in") else found)
+            table[0] |= one
+    return table
 
 
-class _Conditions:
-    """Conditions of one frame, each evaluated once."""
-
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
-        self._known: dict[Condition, np.ndarray] = {}
-
-    def rows(self, where: Where) -> np.ndarray | None:
-        """bool[n] of the rows that meet `where`; None for all."""
-        if not where:
-            return None
-        out = None
-        for alternative in where:
-            mask = None
-            for condition in alternative:
-                if condition not in self._known:
-                    self._known[condition] = _holds(self._frame, condition)
-                mask = self._known[condition] if mask is None else mask & self._known[condition]
-            out = mask if out is None else out | mask
-        return out
+def _texts(value: object) -> list[str]:
+    return [str(v) for v in value] if isinstance(value, tuple) else [value] if isinstance(value, str) else []
 
 
-def rows_where(frame: Frame) -> _Conditions:
-    """What evaluates the `where` of counters on `frame`."""
-    return _Conditions(frame)
+class Classes(NamedTuple):
+    """Rows of one class meet the same conditions: of_row int32[n]; holds bool[classes, conditions]."""
+
+    of_row: np.ndarray
+    holds: np.ndarray
 
 
-def counter_values(frame: Frame, counter: Counter, rows: np.ndarray | None) -> np.ndarray:
-    """int64[n] for `kernels.group.add_to_groups`: 1 or the sum of the counter's columns, SKIP and NULL.
+def number(keys: np.ndarray, slots: int = 1 << 12) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (int32[n]) and the distinct keys in order of first appearance; int64, a negative key is coded -1."""
+    ids, done, count = np.empty(keys.size, np.int32), 0, 0
+    found = np.empty(slots // 2 + 1, np.int64)
+    table = np.full(slots, -1, np.int32)
+    while True:
+        done, count = number_keys(keys, done, table, count, ids, found)
+        if done == keys.size:
+            return ids, found[:count].copy()
+        known, slots = found[:count], 8 * slots
+        table, found = np.full(slots, -1, np.int32), np.empty(slots // 2 + 1, np.int64)
+        number_keys(known, 0, table, 0, np.empty(count, np.int32), found)
 
-    Milliseconds become whole nanoseconds.
-    """
-    if counter.kind == "count":
-        return np.ones(frame.rows, np.int64) if rows is None else np.where(rows, 1, SKIP)
-    total, measured = np.zeros(frame.rows, np.int64), np.ones(frame.rows, bool)
-    for column in counter.columns:
-        numbers, there = frame.numbers(column)
-        total += np.rint(numbers * 1e6).astype(np.int64) if numbers.dtype == np.float64 else numbers
-        measured &= there
-    if not measured.all():
-        total[~measured] = NULL
-    if rows is not None:
-        total[~rows] = SKIP
-    return total
+
+def classify(frame: Frame, conditions: Sequence[Condition]) -> Classes:
+    """Which class each row is in, and what the rows of each meet."""
+    of_row, holds = np.zeros(frame.rows, np.int32), np.zeros((1, len(conditions)), bool)
+    for first in range(0, len(conditions), _BITS):
+        some = list(enumerate(conditions[first : first + _BITS]))
+        words = of_row.astype(np.int64) << _BITS
+        by_text: dict[str, list[tuple[int, Condition]]] = {}
+        for bit, condition in some:
+            null_only = condition.op in ("is_null", "not_null")
+            if frame.is_text(condition.column) and not null_only:
+                by_text.setdefault(condition.column, []).append((bit, condition))
+            else:
+                add_mask_bits(_holds(frame, condition), bit, words)
+        for column, those in by_text.items():
+            add_code_bits(frame.codes(column), _text_bits(frame, column, those), words)
+        of_row, found = number(words)
+        holds = holds[found >> _BITS]
+        for bit, _ in some:
+            holds[:, first + bit] = (found >> bit) & 1
+    return Classes(of_row, holds)
+
+
+def met(classes: Classes, where: Where, places: dict[Condition, int]) -> np.ndarray:
+    """bool[classes] in which rows count, `places` being the condition's columns in `holds`."""
+    if not where:
+        return np.ones(classes.holds.shape[0], bool)
+    alternatives = [classes.holds[:, [places[c] for c in each]].all(axis=1) for each in where]
+    return np.logical_or.reduce(alternatives)
+
+
+def summands(frame: Frame, columns: Sequence[tuple[str, ...]]) -> list[np.ndarray]:
+    """int64[n] of what each sum is made of: added-up columns, ms as whole ns, NULL where one is null."""
+    return [_summand([frame.numbers(name) for name in names]) for names in columns]
+
+
+def _summand(parts: Sequence[tuple[np.ndarray, np.ndarray | None]]) -> np.ndarray:
+    out = None
+    for values, there in parts:
+        if values.dtype == np.float64:
+            values = np.rint(values * 1e6)
+            values = (values if there is None else np.where(there, values, 0)).astype(np.int64)
+        out = values if out is None else out + values
+    assert out is not None
+    out = out.astype(np.int64, copy=all(there is None for _, there in parts) is False)
+    for _, there in parts:
+        if there is not None:
+            out[~there] = NULL
+    return out

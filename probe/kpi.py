@@ -4,33 +4,32 @@ KPIs are a pure function of xDR rows: which file a row stands in, and in which o
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import click
-import numpy as np
 
-from formats.kpi import CATALOGUE, Catalogue, Counter, Grain
-from formats.xdr import TABLES, Table
-from probe import xdr_files
-from probe.aggregate import Span, grain_windows
-from probe.catalogue import load_catalogue
+from formats.kpi import CATALOGUE, Catalogue, Grain
+from probe.aggregate import Groups, Piece
+from probe.catalogue import catalogue_option
 from probe.duration import DURATION
 from probe.duration import text as duration_text
 from probe.errors import WiregaugeError
-from probe.facts import Frame
-from probe.writer import partition, stamp, write_part
+from probe.kpi_explain import explain_values, explained
+from probe.kpi_lag import fill_lagged, part_path
+from probe.kpi_memory import kept_memory
+from probe.kpi_plan import Plan
+from probe.kpi_rows import Pools, ahead, jobs, sources_of, stretches_of
+from probe.writer import stamp, write_part
 
 __all__ = ["Summary", "compute", "kpi_command"]
 
 SECOND = 10**9
-ROWS_AT_ONCE = 1 << 18
-"""Rows of one table in memory, as long as a window holds no more."""
-
-_TEXT_KINDS = {"ip", "cell", "slice", "apn", "enum", "cause", "derived", "digits"}
-
+THREADS = 2
 Progress = Callable[[int, int], None]
 """Called with rows done and rows in all."""
 
@@ -44,87 +43,12 @@ class Summary(NamedTuple):
     seconds: float
 
 
-class _Source(NamedTuple):
-    """What is read of one xDR table."""
-
-    table: str
-    times: tuple[str, ...]
-    columns: tuple[str, ...]
-    text: tuple[str, ...]
-    groups: list[xdr_files.Group]
-
-
-def _columns(declared: Table, counters: Sequence[Counter], grains: Sequence[Grain]) -> list[str]:
-    """The columns of a table that the counters and keys need."""
-    table = declared.name
-    wanted = {"start_time"}
-    for counter in counters:
-        if table in counter.tables:
-            wanted |= {counter.time, *counter.columns}
-            wanted |= {condition.column for alternative in counter.where for condition in alternative}
-    wanted |= {key.column_of(table) for grain in grains for key in (*grain.keys, *grain.carried)}
-    return [column.name for column in declared.columns if column.name in wanted]
-
-
-def _sources(directories: Sequence[Path], catalogue: Catalogue, grains: Sequence[Grain]) -> list[_Source]:
-    sources = []
-    for table in TABLES:
-        used = [c for c in catalogue.counters if table.name in c.tables]
-        if not used:
-            continue
-        columns = _columns(table, used, grains)
-        text = [c.name for c in table.columns if c.kind in _TEXT_KINDS and c.name in columns]
-        times = tuple(sorted({c.time for c in used} | {"start_time"}))
-        groups = xdr_files.groups_of(directories, table.name, times)
-        sources.append(_Source(table.name, times, tuple(columns), tuple(text), groups))
-    return sources
-
-
-def _stretches(groups: Sequence[xdr_files.Group], window: int) -> list[tuple[int, int]]:
-    """Stretches of whole windows (first, end in ns) that cover all rows, each of about ROWS_AT_ONCE rows at most."""
-    firsts = np.array([g.first // window for g in groups], np.int64)
-    ends = np.array([g.last // window + 1 for g in groups], np.int64)
-    rows_of = np.array([g.rows for g in groups], np.int64)
-    edges = np.unique(np.concatenate([firsts, ends]))
-    change = np.zeros(edges.size, np.int64)
-    np.add.at(change, np.searchsorted(edges, firsts), rows_of)
-    np.add.at(change, np.searchsorted(edges, ends), -rows_of)
-    out: list[tuple[int, int]] = []
-    rows_before = 0
-    marks = (edges * window).tolist()
-    for (first, end), rows in zip(pairwise(marks), np.cumsum(change).tolist(), strict=False):
-        if not rows:
-            continue
-        if out and out[-1][1] == first and rows_before + rows <= ROWS_AT_ONCE:
-            out[-1] = (out[-1][0], end)
-            rows_before += rows
-            continue
-        windows = (end - first) // window
-        pieces = min(windows, -(-rows // ROWS_AT_ONCE))
-        out += pairwise(first + windows * i // pieces * window for i in range(pieces + 1))
-        rows_before = rows if pieces == 1 else ROWS_AT_ONCE
-    return out
-
-
-def _read(source: _Source, first: int, end: int) -> Frame | None:
-    groups = [g for g in source.groups if g.first < end and g.last >= first]
-    if not groups:
-        return None
-    stretch = xdr_files.Stretch(source.times, first, end)
-    frame = Frame(xdr_files.read(groups, source.columns, source.text, stretch))
-    return frame if frame.rows else None
-
-
-def _part(out: Path, grain: Grain, window_s: int, start: int) -> Path:
-    return partition(out, grain.table, start) / f"part-{duration_text(window_s)}-{stamp(start)}.parquet"
-
-
 def _remove_stale(out: Path, grain: Grain, window_s: int, span: tuple[int, int], written: set[Path]) -> None:
     """Remove parts of windows within `span` of which this computation found no row."""
     first, last = stamp(span[0]), stamp(span[1])
     mark = f"part-{duration_text(window_s)}-"
     for path in (out / grain.table).glob(f"date=*/hour=*/{mark}*.parquet"):
-        if path not in written and first <= path.stem.removeprefix(mark) < last:
+        if path not in written and first <= path.stem.removeprefix(mark).partition("-")[0] < last:
             path.unlink(missing_ok=True)
 
 
@@ -141,6 +65,38 @@ def _used(catalogue: Catalogue, grains: Sequence[Grain]) -> Catalogue:
     """The catalogue without the counters that none of the grains has, so that their columns are not read."""
     names = {c.name for grain in grains for c in catalogue.counters_of(grain)}
     return catalogue._replace(counters=tuple(c for c in catalogue.counters if c.name in names))
+
+
+def _pieces(out: Path, groups: Groups, counted: dict[str, int]) -> Iterator[tuple[Path, Piece]]:
+    """The pieces of a grain, those of one window numbered on."""
+    table = groups.plan.grain.table
+    for piece in groups.pieces(counted.get(table, 0)):
+        counted[table] = piece.part + 1
+        yield out, piece
+
+
+def _write(out: Path, piece: Piece) -> list[tuple[Path, int, int]]:
+    """Finish some groups and write their rows: path, window and number of rows of each file."""
+    written = []
+    for start, part, rows in piece.finish():
+        path = part_path(out, piece.plan.grain.table, piece.span.plan.window_s, start, part)
+        write_part(path, rows, piece.plan.text)
+        written.append((path, start, rows.num_rows))
+    return written
+
+
+T = TypeVar("T")
+
+
+def _in_order(workers: Executor, work: Callable[..., T], jobs: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+    """The result of each job, in order, a few of them under way at a time."""
+    waiting: deque[Future[T]] = deque()
+    for job in jobs:
+        waiting.append(workers.submit(work, *job))
+        if len(waiting) > 2 * THREADS:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def compute(
@@ -162,9 +118,10 @@ def compute(
     chosen = _chosen(catalogue, grains)
     catalogue = _used(catalogue, chosen)
     directories = list(dict.fromkeys(Path(d) for d in xdr_directories))
-    sources = _sources(directories, catalogue, chosen)
+    plan = Plan(catalogue, chosen, window_s)
+    sources = sources_of(directories, catalogue, chosen)
     groups = [g for s in sources for g in s.groups if g.first <= g.last]
-    stretches = _stretches(groups, window_s * SECOND)
+    stretches = stretches_of(groups, window_s * SECOND)
     if between:
         stretches = [
             (max(a, between[0]), min(b, between[1])) for a, b in stretches if a < between[1] and b > between[0]
@@ -173,25 +130,32 @@ def compute(
     rows_in, rows_out = {s.table: 0 for s in sources}, {g.table: 0 for g in chosen}
     written: set[Path] = set()
     starts: set[int] = set()
-    for first, end in stretches:
-        frames = {s.table: f for s in sources if (f := _read(s, first, end)) is not None}
-        for table, frame in frames.items():
-            rows_in[table] += frame.rows
-            done += frame.rows
-        span = Span(frames, first, end, window_s, catalogue, chosen)
-        for grain in chosen:
-            for start, rows in grain_windows(span, grain):
-                path = _part(out, grain, window_s, start)
-                write_part(path, rows)
-                written.add(path)
-                starts.add(start)
-                rows_out[grain.table] += rows.num_rows
-        if progress:
-            progress(min(done, total), total)
+    counted: dict[str, int] = {}
+    looking_back: dict[str, list[tuple[int, Path]]] = {}
+    with kept_memory(), ExitStack() as stack:
+        pools = Pools(*(stack.enter_context(ThreadPoolExecutor(n)) for n in (1, 1, THREADS, THREADS)))
+        for job in ahead(pools.stretches, jobs(pools, sources, stretches, plan, out)):
+            if job.fresh:
+                counted.clear()
+            for table, count in job.rows.items():
+                rows_in[table] += count
+                done += count
+            for each in job.grains:
+                for told in _in_order(pools.groups, _write, _pieces(out, Groups(job.span, each), counted)):
+                    for path, start, count in told:
+                        written.add(path)
+                        starts.add(start)
+                        if each.lagged:
+                            looking_back.setdefault(each.grain.table, []).append((start, path))
+                        rows_out[each.grain.table] += count
+            if progress:
+                progress(min(done, total), total)
     if stretches:
         covered = between or (stretches[0][0], stretches[-1][1])
         for grain in chosen:
             _remove_stale(out, grain, window_s, covered, written)
+    for each in plan.grains:
+        fill_lagged(out, each, window_s, looking_back.get(each.grain.table, ()))
     return Summary(rows_in, rows_out, len(starts), time.perf_counter() - started)
 
 
@@ -204,23 +168,27 @@ def _grain_names(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where KPI tables go.")
 @click.option("--window", type=DURATION, default="15m", show_default=True, help="Length of a window: 90s, 15m, 1h.")
 @click.option("--by", callback=_grain_names, help="Grains, separated by commas: cell,subscriber  [default: all]")
-@click.option("--catalogue", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="More counters, KPIs and grains (TOML).")  # fmt: skip
+@catalogue_option
+@click.option("--explain", metavar="KPI", help="Say what a KPI's values are made of, after writing them.")
 def kpi_command(
-    xdr_dir: tuple[Path, ...], out: Path, window: int, by: list[str] | None, catalogue: Path | None
+    xdr_dir: tuple[Path, ...], out: Path, window: int, by: list[str] | None, catalogue: Catalogue, explain: str | None
 ) -> None:
     """Compute KPI tables from the xDR tables that earlier runs wrote.
 
     \b
     Example:
       wiregauge kpi kpis/ --out hourly/ --window 1h --by cell,subscriber
+      wiregauge kpi kpis/ --out hourly/ --by cell --explain session_drop_pct
     """
-    chosen = load_catalogue(catalogue) if catalogue else CATALOGUE
-    summary = _with_progress(lambda report: compute(xdr_dir, out, window, by, chosen, report))
+    if explain is not None:
+        explained(explain, catalogue)  # an unknown name is told before the work
+    summary = _with_progress(lambda report: compute(xdr_dir, out, window, by, catalogue, report))
     read = ", ".join(f"{rows:,} {table}" for table, rows in summary.rows_in.items() if rows) or "no"
     click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_text(window)}, {summary.seconds:.1f} s")
     for table, rows in summary.rows_out.items():
         click.echo(f"  {out / table}  {rows:,} rows")
+    if explain is not None:
+        explain_values(explain, out, catalogue, by)
 
 
 def _with_progress(work: Callable[[Progress], Summary]) -> Summary:

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import click
 
+from formats.kpi import Catalogue
 from kernels import shard as own
 from kernels.shard import Limits
 from kernels.table import REFUSED
 from probe.accounts import Accounts
 from probe.archive import Archive, archive_lines, claim, counted_twice
+from probe.catalogue import catalogue_option
 from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import OutputError, WiregaugeError
@@ -50,6 +52,7 @@ class RunOptions(NamedTuple):
     grains: Sequence[str] | None = None
     limits: Limits = Limits()
     feeds: Sequence[str] = ()
+    catalogue: Catalogue | None = None
 
 
 class Outcome(NamedTuple):
@@ -89,7 +92,7 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
         pipeline.release()
         span = _span(ledger, options.window_s * SECOND, archive)
         if span is not None:
-            kpis = compute([out], out, options.window_s, options.grains, progress=told.rows_done, between=span)
+            kpis = compute([out], out, options.window_s, options.grains, options.catalogue, told.rows_done, span)
             rows |= kpis.rows_out
     problems = [*_problems(sources, refusals), *archive.problems]
     return Outcome(
@@ -224,9 +227,7 @@ def _grains(ctx: click.Context, param: click.Parameter, value: str | None) -> li
     """The names in `--by`, checked before anything is read."""
     if not value:
         return None
-    from formats.kpi import CATALOGUE
-
-    known = [grain.name for grain in CATALOGUE.grains]
+    known = [grain.name for grain in ctx.params["catalogue"].grains]
     names = [name.strip() for name in value.split(",") if name.strip()]
     for name in names:
         if name not in known:
@@ -278,6 +279,7 @@ grains_option = click.option(
 @click.option(
     "--feed", "feeds", multiple=True, metavar="FEED", help="A feed (TOML) for files that no shipped one fits."
 )
+@catalogue_option
 @config_option
 def run_command(
     source: tuple[str, ...], out: Path, by: list[str] | None, max_flows: int, max_sessions: int, **rest: Any
@@ -295,7 +297,14 @@ def run_command(
     """
     limits = Limits(flows=max_flows, sessions=max_sessions)
     options = RunOptions(
-        rest["window"], rest["identities"], rest["identity_key"], rest["workers"], by, limits, rest["feeds"]
+        rest["window"],
+        rest["identities"],
+        rest["identity_key"],
+        rest["workers"],
+        by,
+        limits,
+        rest["feeds"],
+        rest["catalogue"],
     )
     try:
         outcome = run(source, out, options)

@@ -9,7 +9,7 @@ earlier run of that name left and this one did not write again.
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,8 +60,11 @@ def cannot_write(path: Path, problem: OSError) -> WiregaugeError:
     return WiregaugeError(f"{path}: cannot be written: {problem.strerror or problem}.\nNothing half-written was left.")
 
 
-def write_part(path: Path, table: pa.Table) -> None:
-    """Write one Parquet file whole or not at all; WiregaugeError if that fails."""
+def write_part(path: Path, table: pa.Table, dictionary: Sequence[str] | None = None) -> None:
+    """Write one Parquet file whole or not at all; WiregaugeError if that fails.
+
+    dictionary: the columns to encode by one; None for all but those of mostly distinct values.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +73,7 @@ def write_part(path: Path, table: pa.Table) -> None:
             unfinished,
             compression="zstd",
             compression_level=1,
-            use_dictionary=_dictionary_columns(table.schema),
+            use_dictionary=_dictionary_columns(table.schema) if dictionary is None else list(dictionary),
             write_statistics=[f.name for f in table.schema if pa.types.is_timestamp(f.type)],
             row_group_size=ROWS_PER_PART,
         )

@@ -3,7 +3,7 @@
 Files are chosen by the time span in their footers, so one stretch of windows is in memory at a time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,12 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from formats.schema import TEXT, TIME
+from formats.schema import TIME
 from probe.errors import WiregaugeError
 
 __all__ = ["Group", "Stretch", "groups_of", "read", "table_files"]
 
 _FIRST, _LAST = -(2**62), 2**62
+_PLAIN_OCTETS = 4
+ROWS_AT_ONCE = 1 << 20
 _UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
@@ -29,6 +31,10 @@ class Group(NamedTuple):
     rows: int
     first: int
     last: int
+    names: frozenset[str] = frozenset()
+    """the columns that the file has"""
+    plain: frozenset[str] = frozenset()
+    """of those, the text columns whose values are written out one by one"""
 
 
 def table_files(directory: Path, table: str) -> list[Path]:
@@ -46,10 +52,10 @@ def _open(path: Path, text: Sequence[str] = ()) -> pq.ParquetFile:
         ) from problem
 
 
-def _span(file: pq.ParquetFile, index: int, times: Sequence[str]) -> tuple[int, int]:
+def _span(file: pq.ParquetFile, index: int, times: Sequence[str], columns: Sequence[str]) -> tuple[int, int]:
     """First and last time of a row group, read from the column where the footer does not tell."""
     meta = file.metadata.row_group(index)
-    first, last, columns = _LAST, _FIRST, file.schema_arrow.names
+    first, last = _LAST, _FIRST
     for name in times:
         if name not in columns:
             continue
@@ -73,11 +79,26 @@ def groups_of(directories: Iterable[Path], table: str, times: Sequence[str]) -> 
     for directory in directories:
         for path in table_files(directory, table):
             with _open(path) as file:
+                names = file.schema_arrow.names
+                shared = frozenset(names)
                 for index in range(file.metadata.num_row_groups):
-                    rows = file.metadata.row_group(index).num_rows
-                    if rows:
-                        found.append(Group(path, index, rows, *_span(file, index, times)))
+                    meta = file.metadata.row_group(index)
+                    if meta.num_rows:
+                        span = _span(file, index, times, names)
+                        found.append(Group(path, index, meta.num_rows, *span, shared, _plain(meta, names)))
     return found
+
+
+def _plain(meta: pq.RowGroupMetaData, names: Sequence[str]) -> frozenset[str]:
+    """Columns of octets whose values take as much as if each were written out."""
+    if meta.num_columns != len(names):  # nested columns: not ours
+        return frozenset()
+    out = []
+    for at, name in enumerate(names):
+        column = meta.column(at)
+        if column.physical_type == "BYTE_ARRAY" and column.total_uncompressed_size > _PLAIN_OCTETS * meta.num_rows:
+            out.append(name)
+    return frozenset(out)
 
 
 class Stretch(NamedTuple):
@@ -88,21 +109,39 @@ class Stretch(NamedTuple):
     end: int
 
 
-def read(groups: Sequence[Group], columns: Sequence[str], text: Sequence[str], stretch: Stretch) -> pa.Table:
-    """The rows of `groups` in `stretch`: `columns`, a missing one null, those in `text` dictionary-encoded."""
-    by_path: dict[Path, list[int]] = {}
+def read(groups: Sequence[Group], columns: Sequence[str], text: Sequence[str], stretch: Stretch
+         ) -> Iterator[pa.Table]:  # fmt: skip
+    """The rows of `groups` in `stretch`, a table a file: `columns`, a missing one null, those in `text` as strings.
+
+    Strings are dictionary-encoded where they are in the file: where most are distinct that would only cost.
+    """
+    by_path: dict[Path, list[Group]] = {}
     for group in groups:
-        by_path.setdefault(group.path, []).append(group.number)
-    tables = []
-    for path, indices in by_path.items():
-        with _open(path, text) as file:
-            there = [c for c in columns if c in file.schema_arrow.names]
-            try:
-                whole = _complete(file.read_row_groups(indices, there, use_threads=False), columns, text)
-            except (OSError, pa.ArrowInvalid) as problem:
-                raise WiregaugeError(f"{path}: damaged: {problem}.\nRemove it, or write it again.") from problem
-        tables.append(_within(whole, stretch))
-    return pa.concat_tables(tables)
+        by_path.setdefault(group.path, []).append(group)
+    for path, some in by_path.items():
+        with _open(path, [name for name in text if name in some[0].names - some[0].plain]) as file:
+            there = [c for c in columns if c in some[0].names]
+            for batch in _batches(some):
+                try:
+                    read = file.read_row_groups([g.number for g in batch], there)
+                except (OSError, pa.ArrowInvalid) as problem:
+                    raise WiregaugeError(f"{path}: damaged: {problem}.\nRemove it, or write it again.") from problem
+                table = _complete(read, columns, text)
+                if any(g.first < stretch.first or g.last >= stretch.end for g in batch):
+                    table = _within(table, stretch)
+                if table.num_rows:
+                    yield table
+
+
+def _batches(groups: Sequence[Group]) -> Iterator[list[Group]]:
+    """The row groups of a file, some at a time."""
+    batch: list[Group] = []
+    for group in groups:
+        if batch and sum(g.rows for g in batch) + group.rows > ROWS_AT_ONCE:
+            yield batch
+            batch = []
+        batch.append(group)
+    yield batch
 
 
 def _within(table: pa.Table, stretch: Stretch) -> pa.Table:
@@ -112,30 +151,25 @@ def _within(table: pa.Table, stretch: Stretch) -> pa.Table:
         column = table.column(name).cast(pa.int64())
         times = column.fill_null(_FIRST).to_numpy()
         wanted |= (times >= stretch.first) & (times < stretch.end)
-    return table if wanted.all() else table.filter(pa.array(wanted))
-
-
-def _nothing(rows: int, text: bool) -> pa.Array:
-    if text:
-        return pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int32()), pa.array([], pa.string()))
-    return pa.nulls(rows, pa.int64())
+        if wanted.all():
+            return table
+    return table.filter(pa.array(wanted))
 
 
 def _complete(table: pa.Table, columns: Sequence[str], text: Sequence[str]) -> pa.Table:
-    """`table` with all `columns`, in order, the text ones as dictionaries."""
+    """`table` with all `columns`, in order, the text ones as strings or dictionaries of them."""
     out = []
     for name in columns:
         if name not in table.column_names:
-            out.append(pa.chunked_array([_nothing(table.num_rows, name in text)]))
+            kind = pa.string() if name in text else pa.int64()
+            out.append(pa.chunked_array([pa.nulls(table.num_rows, kind)]))
             continue
         column = table.column(name)
         if pa.types.is_timestamp(column.type):
             column = column.cast(TIME)
-        elif name in text and not pa.types.is_dictionary(column.type):
-            column = column.cast(pa.string()).dictionary_encode()
         elif pa.types.is_dictionary(column.type) and name not in text:
             column = pc.cast(column, column.type.value_type)
-        if name in text and column.type != TEXT:
-            column = column.cast(TEXT)
+        elif name in text and not (pa.types.is_dictionary(column.type) or pa.types.is_string(column.type)):
+            column = column.cast(pa.string())
         out.append(column)
     return pa.Table.from_arrays(out, names=list(columns))

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 from click.testing import CliRunner
@@ -15,12 +16,27 @@ from hypothesis import strategies as st
 
 from formats import kpi, xdr
 from formats.schema import kpi_schema
-from kernels.group import count_distinct, encode, last_by_group, slots_for
-from kernels.quantile import gather_by_group, quantile_by_group
+from kernels.group import (
+    NULL,
+    add_by_group,
+    count_distinct,
+    encode,
+    keep_codes,
+    keep_values,
+    last_by_group,
+    order_rows,
+    place_keys,
+    slots_for,
+    take,
+)
+from kernels.quantile import quantiles_by_group
 from probe.catalogue import check_catalogue, load_catalogue
 from probe.errors import WiregaugeError
+from probe.facts import number
 from probe.identity import Identities
-from probe.kpi import _stretches, compute, kpi_command
+from probe.kpi import compute, kpi_command
+from probe.kpi_domain import Domain
+from probe.kpi_rows import stretches_of
 from probe.tables import Names, to_arrow
 from probe.writer import TableWriter
 from probe.xdr_files import Group
@@ -300,7 +316,26 @@ def test_a_second_computation_replaces_the_first(tmp_path):
 
 def test_in_small_stretches(tmp_path, monkeypatch, whole):
     write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
-    monkeypatch.setattr("probe.kpi.ROWS_AT_ONCE", 20)
+    monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", 20)
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
+    assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.CATALOGUE.grains} == whole
+
+
+@pytest.mark.parametrize("rows", [1, 40])
+def test_through_files_where_memory_is_short(tmp_path, monkeypatch, whole, rows):
+    write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
+    monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", 1)
+    monkeypatch.setattr("probe.kpi_rows.ROWS_IN_MEMORY", rows)
+    summary = compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
+    assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.CATALOGUE.grains} == whole
+    assert summary.rows_out == {g.table: len(whole[g.table]) for g in kpi.CATALOGUE.grains}
+    assert not list((tmp_path / "kpi").glob(".shares*"))
+
+
+def test_large_groups_in_pieces(tmp_path, monkeypatch, whole):
+    write(tmp_path / "xdr", make(40, seed=7))
+    monkeypatch.setattr("probe.aggregate.GROUPS_AT_ONCE", 3)
+    monkeypatch.setattr("probe.aggregate.ROWS_AT_ONCE", 7)
     compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
     assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.CATALOGUE.grains} == whole
 
@@ -324,7 +359,7 @@ def test_one_row(tmp_path, table):
 def test_times_far_apart_are_read_in_few_stretches():
     day = 86400 * SECOND
     groups = [Group(None, 0, 10, 0, 20_000 * day), Group(None, 0, 10, 19_000 * day, 19_000 * day)]
-    stretches = _stretches(groups, WINDOW)
+    stretches = stretches_of(groups, WINDOW)
     assert len(stretches) == 1
     assert stretches[0][0] == 0
     assert stretches[0][1] > 20_000 * day
@@ -334,7 +369,7 @@ def test_times_far_apart_are_read_in_few_stretches():
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12), st.integers(1, 2**20)), min_size=1, max_size=20))
 def test_stretches_cover_each_window_once(spans):
     groups = [Group(None, 0, rows, a * WINDOW, (a + b) * WINDOW + 5) for a, b, rows in spans]
-    stretches = _stretches(groups, WINDOW)
+    stretches = stretches_of(groups, WINDOW)
     covered = [w for a, b in stretches for w in range(a // WINDOW, b // WINDOW)]
     wanted = {w for a, b, _ in spans for w in range(a, a + b + 1)}
     assert covered == sorted(set(covered))
@@ -354,32 +389,111 @@ def test_encode(keys):
     assert codes.tolist() == [order.index(k) for k in keys]
 
 
+def taken(values, rows):
+    out = np.empty(rows.size, values.dtype)
+    take(values, rows, out)
+    assert out.tolist() == [values.tolist()[r] for r in rows.tolist()]
+    return out
+
+
+def grouped(ids, number):
+    """Rows in order of group and where each group begins, from int32[n] (negative: in none)."""
+    starts = np.zeros(number + 1, np.int64)
+    placed = np.empty(ids.size, np.int32)
+    place_keys(ids.astype(np.int64), np.arange(number, dtype=np.int32), placed, starts)
+    assert placed.tolist() == ids.tolist()
+    np.cumsum(starts, out=starts)
+    order = np.empty(int(starts[-1]), np.int32)
+    order_rows(ids, starts[:-1].copy(), order)
+    return order, starts
+
+
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 6), st.integers(0, 3)), max_size=60))
+@given(st.lists(st.integers(-1, 9) | st.integers(0, 2**62), max_size=60), st.sampled_from([4, 8, 256]))
+def test_number(keys, slots):
+    ids, found = number(np.array(keys, np.int64), slots)
+    order = list(dict.fromkeys(k for k in keys if k >= 0))
+    assert found.tolist() == order
+    assert ids.tolist() == [order.index(k) if k >= 0 else -1 for k in keys]
+
+
+ROWS = st.lists(st.tuples(st.integers(-1, 4), st.integers(-1, 6), st.integers(0, 3), st.integers(0, 2)), max_size=60)
+
+
+@settings(max_examples=40, deadline=None)
+@given(ROWS)
 def test_distinct_and_last(rows):
-    groups, codes, times = (np.array([r[i] for r in rows], np.int64) for i in range(3))
-    groups, codes = groups.astype(np.int32), codes.astype(np.int32)
-    counts = np.zeros(5, np.int64)
-    count_distinct(groups, codes, 7, np.full(slots_for(len(rows)), -1, np.int64), counts)
-    assert counts.tolist() == [len({c for g, c, _ in rows if g == k and c >= 0}) for k in range(5)]
-    last = np.full(5, -1, np.int32)
-    last_by_group(groups, times, codes, np.zeros(5, np.int64), last)
+    groups, codes, times, classes = (np.array([r[i] for r in rows], np.int64) for i in range(4))
+    groups, codes, classes = groups.astype(np.int32), codes.astype(np.int32), classes.astype(np.int32)
+    order, starts = grouped(groups, 5)
+    wanted = np.array([True, False, True])
+    begins, gathered, counts = np.empty(6, np.int64), taken(codes, order), np.empty(5, np.int64)
+    end = keep_codes(starts, taken(classes, order), wanted, gathered, begins)
+    assert begins[5] == end
+    assert count_distinct(begins, gathered, 1, np.zeros(7, np.int32), counts) == 6
+    assert counts.tolist() == [len({c for g, c, _, w in rows if g == k and c >= 0 and w != 1}) for k in range(5)]
+    last, ranks = np.full(5, -1, np.int32), np.arange(7, dtype=np.int32)
+    last_by_group(starts, taken(times, order), taken(codes, order), ranks, np.zeros(5, np.int64), last)
     assert last.tolist() == [
-        max([(t, c) for g, c, t in rows if g == k and c >= 0], default=(0, -1))[1] for k in range(5)
+        max([(t, c) for g, c, t, _ in rows if g == k and c >= 0], default=(0, -1))[1] for k in range(5)
     ]
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.integers(-1, 4), st.floats(-1e9, 1e9)), max_size=60), st.floats(0, 1))
-def test_quantile(rows, q):
-    rows = sorted(rows, key=lambda r: r[1])
-    groups, values = np.array([r[0] for r in rows], np.int32), np.array([r[1] for r in rows], np.float64)
-    starts, gathered, out = np.zeros(6, np.int64), np.empty(len(rows)), np.empty(5)
-    gather_by_group(groups, values, starts, gathered)
-    quantile_by_group(starts, gathered, q, out)
+@given(ROWS)
+def test_counts_and_sums(rows):
+    groups, values, classes = (np.array([r[i] for r in rows], np.int64) for i in (0, 1, 3))
+    values = np.where(values < 0, NULL, values)[None]
+    order, starts = grouped(groups.astype(np.int32), 5)
+    lists = np.array([0, 1, 3, 3]), np.array([(0, -1), (0, -1), (1, 0)], np.int32)  # class 0 counts; 1 counts and adds
+    sums, flags = np.zeros((2, 5), np.int64), np.zeros((2, 5), np.uint8)
+    add_by_group(starts, taken(classes.astype(np.int32), order), lists, taken(values[0], order)[None], sums, flags)
     for k in range(5):
+        assert sums[0, k] == sum(g == k and c < 2 for g, _, _, c in rows)
+        mine = [v for g, v, _, c in rows if g == k and c == 1]
+        assert sums[1, k] == sum(v for v in mine if v >= 0)
+        assert flags[1, k] == (2 if any(v >= 0 for v in mine) else 1 if mine else 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(-1, 2), st.floats(-1e9, 1e9) | st.integers(0, 3)), max_size=120),
+       st.lists(st.floats(0, 1), min_size=1, max_size=3))  # fmt: skip
+def test_quantiles(rows, qs):
+    qs = sorted(qs)
+    groups, values = np.array([r[0] for r in rows], np.int32), np.array([r[1] for r in rows], np.float64)
+    order, starts = grouped(groups, 3)
+    begins, gathered, out = np.empty(4, np.int64), taken(values, order), np.empty((len(qs), 3))
+    keep_values(starts, np.zeros(order.size, np.int32), np.ones(1, bool), gathered, begins)
+    quantiles_by_group(begins, gathered, np.array(qs), out)
+    for k in range(3):
         mine = [v for g, v in rows if g == k]
-        assert np.isnan(out[k]) if not mine else out[k] == pytest.approx(np.quantile(mine, q), rel=1e-9, abs=1e-6)
+        for q, found in zip(qs, out[:, k], strict=True):
+            assert np.isnan(found) if not mine else found == pytest.approx(np.quantile(mine, q), rel=1e-9, abs=1e-6)
+
+
+TEXTS = st.none() | st.text("ab0-\x00é", max_size=20) | st.sampled_from(["26201" * 9, "26201" * 8])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(TEXTS, max_size=60), st.integers(1, 4))
+def test_texts_keep_their_codes_and_sort(texts, pieces):
+    domain, codes = Domain(), []
+    for some in np.array_split(np.array([*texts, None], object), pieces):
+        codes += domain.codes([pa.array(some.tolist(), pa.string())]).tolist()
+    known = [t for t in dict.fromkeys(texts) if t is not None]
+    assert codes[:-1] == [-1 if t is None else known.index(t) for t in texts]
+    every = np.arange(len(known), dtype=np.int32)
+    assert domain.texts(every).to_pylist() == known
+    assert [known[i] for i in domain.order(every)] == sorted(known, key=lambda t: t.encode())
+    coded = pa.array(texts, pa.string()).dictionary_encode()
+    assert domain.codes([coded]).tolist() == codes[:-1]
+
+
+def test_many_texts():
+    domain, texts = Domain(), [f"26201{i * 7919:010d}" for i in range(20_000)]
+    assert domain.codes([pa.array(texts[:9_000]), pa.array(texts)])[9_000:].tolist() == list(range(20_000))
+    assert domain.texts(np.array([19_999, 3])).to_pylist() == [texts[19_999], texts[3]]
+    assert domain.ranks()[7] == sorted(texts).index(texts[7])
 
 
 # --- declarations and command --------------------------------------------------------------------------------------

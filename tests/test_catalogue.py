@@ -1,0 +1,328 @@
+"""Catalogues: filters against DuckDB, formulas against a plain evaluator, mistakes with their lines."""
+
+import math
+import re
+from contextlib import suppress
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from formats.expression import Mistake, names_of, parse, where
+from formats.kpi import CATALOGUE
+from kernels.formula import BLOCK, exceed, keep_top
+from probe.catalogue import load_catalogue
+from probe.describe import describe_command
+from probe.errors import WiregaugeError
+from probe.kpi import compute, kpi_command
+from probe.kpi_formula import compiled
+
+NAMES = ("a", "b", "c")
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
+
+
+# --- formulas against a plain evaluator ----------------------------------------------------------------------------
+
+
+def plain(node, row):
+    """The value of an expression over {name: number or None}."""
+    if node.kind == "name":
+        return row[node.value]
+    if node.kind in ("number", "null"):
+        return node.value
+    parts = [plain(part, row) for part in node.parts]
+    op = node.value if node.kind == "call" else node.kind
+    if op == "is_null":
+        return float(parts[0] is None)
+    if op == "not_null":
+        return float(parts[0] is not None)
+    if op == "coalesce":
+        return next((p for p in parts if p is not None), None)
+    if op == "and":
+        return 0.0 if 0 in parts else None if None in parts else 1.0
+    if op == "or":
+        return 1.0 if any(p for p in parts if p is not None) else None if None in parts else 0.0
+    if op == "if":
+        return None if parts[0] is None else parts[1] if parts[0] else parts[2]
+    if op in ("in", "not_in"):
+        if parts[0] is None:
+            return None
+        found = parts[0] in parts[1:]
+        if not found and None in parts[1:]:
+            return None
+        return float(found != (op == "not_in"))
+    if None in parts:
+        return None
+    if op == "/":
+        return None if parts[1] == 0 else parts[0] / parts[1]
+    two = {
+        "+": lambda x, y: x + y, "-": lambda x, y: x - y, "*": lambda x, y: x * y, "==": lambda x, y: float(x == y),
+        "!=": lambda x, y: float(x != y), "<": lambda x, y: float(x < y), "<=": lambda x, y: float(x <= y),
+        ">": lambda x, y: float(x > y), ">=": lambda x, y: float(x >= y),
+    }  # fmt: skip
+    one = {"not": lambda x: float(x == 0), "abs": abs, "min": min, "max": max}
+    return two[op](*parts) if op in two else one[op](*parts)
+
+
+def expressions():
+    leaves = st.sampled_from([*NAMES, "1", "2.5", "0", "null", "10"])
+
+    def more(inner):
+        pair = st.tuples(inner, inner)
+        signs = st.sampled_from(["+", "-", "*", "/", "==", "!=", "<", "<=", ">", ">=", "and", "or"])
+        return st.one_of(
+            st.tuples(inner, signs, inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+            st.tuples(st.sampled_from(["min", "max", "coalesce"]), pair).map(lambda t: f"{t[0]}({t[1][0]}, {t[1][1]})"),
+            st.tuples(inner, inner, inner).map(lambda t: f"if({t[0]}, {t[1]}, {t[2]})"),
+            st.tuples(inner, inner, inner).map(lambda t: f"({t[0]} in ({t[1]}, {t[2]}))"),
+            inner.map(lambda e: f"(not {e})"), inner.map(lambda e: f"abs({e})"), inner.map(lambda e: f"(-{e})"),
+            inner.map(lambda e: f"({e} is null)"), inner.map(lambda e: f"({e} is not null)"),
+        )  # fmt: skip
+
+    return st.recursive(leaves, more, max_leaves=12)
+
+
+VALUES = st.none() | st.sampled_from([0.0, 1.0, 2.0, 10.0, -3.5])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(expressions(), min_size=1, max_size=4), st.lists(st.tuples(VALUES, VALUES, VALUES), max_size=5))
+def test_formulas(texts, rows):
+    program = compiled([(f"k{i}", text, None) for i, text in enumerate(texts)])
+    columns = np.array([[math.nan if v is None else v for v in row] for row in rows], np.float64).reshape(-1, 3).T
+    inputs = np.ascontiguousarray(columns[[NAMES.index(name) for name in program.inputs]])
+    found = program.run(inputs.reshape(len(program.inputs), len(rows)))
+    for text, values in zip(texts, found, strict=True):
+        for row, value in zip(rows, values.tolist(), strict=True):
+            expected = plain(parse(text), dict(zip(NAMES, row, strict=True)))
+            assert (expected is None) == math.isnan(value), (text, row)
+            assert expected is None or value == expected, (text, row)
+
+
+def test_formulas_name_those_before_them_and_stay_in_range():
+    program = compiled([("half", "a / 2", None), ("twice", "4 * half", (0, 10)), ("again", "a / 2 + half", None)])
+    a = np.arange(-3, BLOCK * 2 + 5, dtype=np.float64)[None]
+    half, twice, again = program.run(a)
+    assert half.tolist() == (a[0] / 2).tolist()
+    assert again.tolist() == a[0].tolist()
+    assert [v for v in twice.tolist() if v == v] == [0, 2, 4, 6, 8, 10]
+    assert program.registers < 8
+    assert len(compiled([(f"k{i}", f"a * {i} + b", None) for i in range(500)]).constants) == 500
+    assert compiled([(f"k{i}", f"a * {i} + b", None) for i in range(500)]).registers < 4
+
+
+def test_exceptions():
+    values, bounds = np.array([[1.0, math.nan, 9], [4, 5, 6]]), np.array([[0, 8.0], [5, math.inf]])
+    rows, columns = np.empty(1, np.int32), np.empty(1, np.int32)
+    assert exceed(values, bounds, 1, rows, columns) == 2
+    assert (rows[0], columns[0]) == (0, 2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from([math.nan, 1.0, 2.0, 3.0, -1.0]), max_size=30), st.integers(0, 30))
+def test_top_lists(values, cut):
+    top, columns = np.full((1, 3), -np.inf), np.full((1, 3), -1, np.int32)
+    keep_top(np.array([values[:cut]], np.float64), 0, top, columns)
+    keep_top(np.array([values[cut:]], np.float64), len(values[:cut]), top, columns)
+    expected = sorted((i for i, v in enumerate(values) if v == v), key=lambda i: -values[i])[:3]
+    assert columns[0].tolist() == expected + [-1] * (3 - len(expected))
+    assert top[0, : len(expected)].tolist() == [values[i] for i in expected]
+
+
+# --- the language --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("", "a value expected at the end"), ("a +", "a value expected at the end"), ("a b", "an operator expected"),
+        ("(a", "')' expected at the end"), ("a ; b", "';' at character 3"), ("foo(a)", "no function 'foo'"),
+        ("if(a, b)", "if takes 3 arguments, not 2"), ("a is 5", "'null' expected, found '5'"),
+        ("a not 5", "'in' expected"), ("__import__('os')", "no function '__import__'"), ("a.b", "'.' at character 2"),
+        ("(" * 200 + "a" + ")" * 200, "parentheses within each other"), ("a" * 30_000, "longer than"),
+    ],
+)  # fmt: skip
+def test_mistakes(text, told):
+    with pytest.raises(Mistake, match=told.replace("(", r"\(").replace(")", r"\)").replace(".", r"\.")):
+        parse(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("ab01.'\"()+-*/<>=! ,;andornotisnull", max_size=40))
+def test_random_text_is_parsed_or_refused_in_words(text):
+    with suppress(Mistake):
+        names_of(parse(text))
+        where(text)
+
+
+ROWS = [(a, t) for a in (None, 0, 1, 2, 5) for t in (None, "x", "y")]
+FILTERS = (
+    "a > 1", "a <= 1", "not a >= 2", "a == 1 or t == 'x'", "not (a == 1 or t == 'x')", "t != 'x'", "a in (1, 5)",
+    "a not in (1, 5) and t is not null", "not t in ('x', 'y')", "t is null or 2 < a",
+    "not (a is null) and t == 'y'", "(a == 1 or a == 2) and (t == 'x' or t is null)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FILTERS)
+def test_filters_as_duckdb_sees_them(tmp_path, text):
+    numbers, texts = pa.array([a for a, _ in ROWS], pa.int64()), pa.array([t for _, t in ROWS], pa.string())
+    times = pa.array(range(len(ROWS))).cast(pa.timestamp("ns", tz="UTC"))
+    (tmp_path / "xdr" / "flow").mkdir(parents=True)
+    told = pa.table({"start_time": times, "bytes_up": numbers, "service": texts, "apn": texts})
+    pq.write_table(told, tmp_path / "xdr" / "flow" / "part-0.parquet")
+    named = re.sub(r"\bt\b", "service", re.sub(r"\ba\b", "bytes_up", text))
+    file = tmp_path / "c.toml"
+    file.write_text(f'[[counter]]\nname = "found"\nfrom = "flow"\nwhere = "{named}"\n')
+    compute([tmp_path / "xdr"], tmp_path / "out", 900, ["apn"], load_catalogue(file))
+    rows = ds.dataset(tmp_path / "out" / "kpi_apn").to_table().column("found").to_pylist()
+    expected = duckdb.sql(f"SELECT count(*) FROM told WHERE {named.replace('==', '=')}").fetchall()[0][0]
+    assert sum(rows) == expected
+
+
+# --- catalogues ----------------------------------------------------------------------------------------------------
+
+GOOD = """
+[[counter]]
+name = "heavy"
+from = "flow"
+where = "bytes_up > 2 and service == 'x'"
+
+[[counter]]
+name = "both"
+from = "flow"
+take = "sum(bytes_up + bytes_down)"
+unit = "B"
+
+[[kpi]]
+id = "heavy_pct"
+unit = "%"
+formula = "100 * heavy / flows"
+valid = [0, 100]
+direction = "lower"
+
+[[kpi]]
+id = "light_pct"
+formula = "if(flows >= 1, 100 - heavy_pct, null)"
+
+[[grain]]
+name = "cell_service"
+keys = ["cell", "service"]
+"""
+
+
+def test_a_catalogue_of_ones_own(tmp_path):
+    (tmp_path / "c.toml").write_text(GOOD)
+    catalogue = load_catalogue(tmp_path / "c.toml")
+    rows = pa.table({
+        "start_time": pa.array([0, 1, 2]).cast(pa.timestamp("ns", tz="UTC")), "cell": ["p", "p", "p"],
+        "service": ["x", "x", "y"], "bytes_up": [1, 3, 5], "bytes_down": [10, None, 20], "begun": [True, True, False],
+    })  # fmt: skip
+    (tmp_path / "xdr" / "flow").mkdir(parents=True)
+    pq.write_table(rows, tmp_path / "xdr" / "flow" / "part-0.parquet")
+    compute([tmp_path / "xdr"], tmp_path / "out", 900, ["cell_service"], catalogue)
+    found = ds.dataset(tmp_path / "out" / "kpi_cell_service").to_table().to_pylist()
+    assert [(r["service"], r["heavy"], r["both"], r["heavy_pct"], r["light_pct"]) for r in found] == [
+        ("x", 1, 11, 50, 50),
+        ("y", 0, 25, None, None),
+    ]
+    words = [str(tmp_path / "xdr"), "--out", str(tmp_path / "out"), "--catalogue", str(tmp_path / "c.toml")]
+    result = CliRunner().invoke(kpi_command, [*words, "--by", "cell_service", "--explain", "light_pct"])
+    assert result.exit_code == 0, result.output
+    assert "100 - heavy_pct" in result.output
+    assert "rows of flow where bytes_up is above 2 and service is x" in result.output
+    assert CliRunner().invoke(kpi_command, [*words, "--explain", "nothing"]).exit_code != 0
+    shown = CliRunner().invoke(describe_command, ["heavy_pct", "--catalogue", str(tmp_path / "c.toml")])
+    assert "100 * heavy / flows" in shown.output
+
+
+@pytest.mark.parametrize(
+    "old, new, line, told",
+    [
+        ("bytes_up > 2 and", "bytes_up > and", 5, "a value expected, found 'and' at character 12"),
+        ("service == 'x'", "servixe == 'x'", 2, "table flow has no column 'servixe'"),
+        ("bytes_up > 2", "cell > 2", 2, "cell is text, no number"),
+        ('from = "flow"\nwhere', 'from = "flaw"\nwhere', 2, "no xDR table 'flaw'"),
+        ('id = "heavy_pct"', 'idd = "heavy_pct"', 14, "no key 'idd'"),
+        ("100 * heavy / flows", "100 * heavi / flows", 13, "no counter 'heavi'"),
+        ("100 * heavy / flows", "100 * heavy / flows)", 16, "an operator expected"),
+        ("100 * heavy / flows", "quantile(heavy, 0.5)", 13, "heavy is no list of values"),
+        ("100 * heavy / flows", "rtt_client / flows", 13, "only a quantile can be taken"),
+        ("sum(bytes_up + bytes_down)", "sum(bytes_up * 2)", 10, "only columns"),
+        ("sum(bytes_up + bytes_down)", "median(bytes_up)", 10, "take is count, sum"),
+        ('keys = ["cell", "service"]', 'keys = ["cell", "planet"]', 24, "no table has a column 'planet'"),
+        ('keys = ["cell", "service"]', "", 24, "lacks 'keys'"),
+        ('name = "both"', 'name = "heavy"', 2, "heavy: declared twice"),
+        ('direction = "lower"', 'direction = "down"', 18, "direction is one of"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, told):
+    assert old in GOOD
+    file: Path = tmp_path / "c.toml"
+    file.write_text(GOOD.replace(old, new))
+    with pytest.raises(WiregaugeError) as caught:
+        load_catalogue(file)
+    message = str(caught.value)
+    assert told in message, message
+    number = int(message.removeprefix(f"{file}:").split(":")[0])
+    assert number == line, message
+
+
+LOOKING_BACK = """
+[[kpi]]
+id = "growth"
+formula = "flows - previous(flows)"
+[[kpi]]
+id = "change_pct"
+formula = "100 * (flows / day_ago(flows) - 1)"
+[[kpi]]
+id = "growing"
+formula = "growth > 0 and week_ago(growth) is null"
+"""
+
+
+def test_looking_back(tmp_path):
+    """A row is compared with the one of the same keys before it, computed just now or by an earlier run."""
+    (tmp_path / "c.toml").write_text(LOOKING_BACK)
+    catalogue = load_catalogue(tmp_path / "c.toml")
+    window, day = 900 * 10**9, 86_400 * 10**9
+    counts = {(0, "p"): 2, (0, "q"): 1, (window, "p"): 5, (day, "p"): 3, (day, None): 1, (day + window, "p"): 1}
+    rows = [(start + i, cell) for (start, cell), n in counts.items() for i in range(n)]
+    folder = tmp_path / "xdr" / "flow"
+    folder.mkdir(parents=True)
+    for number, some in enumerate((rows[:8], rows[8:])):
+        times = pa.array([t for t, _ in some]).cast(pa.timestamp("ns", tz="UTC"))
+        cells = pa.array([c for _, c in some], pa.string())
+        pq.write_table(pa.table({"start_time": times, "cell": cells, "begun": [True] * len(some)}),
+                       folder / f"part-{number}.parquet")  # fmt: skip
+        for between in ((0, day), (day, 2 * day)) if number else ():
+            compute([tmp_path / "xdr"], tmp_path / "two", 900, ["cell"], catalogue, between=between)
+    compute([tmp_path / "xdr"], tmp_path / "one", 900, ["cell"], catalogue)
+    one, two = (ds.dataset(tmp_path / name / "kpi_cell").to_table().to_pylist() for name in ("one", "two"))
+    assert one == two
+    found = {(r["window_start"].timestamp() * 10**9, r["cell"]): r for r in one}
+    assert {k: r["flows"] for k, r in found.items()} == counts
+    assert found[window, "p"]["growth"] == 3
+    assert found[window, "p"]["growing"] == 1
+    assert found[0, "p"]["growth"] is None
+    assert found[day, "p"]["change_pct"] == 50
+    assert found[day, None]["change_pct"] is None
+    assert found[day + window, "p"]["change_pct"] == pytest.approx(-80)
+    assert found[day + window, "p"]["growth"] == -2
+
+
+def test_several_catalogues(tmp_path):
+    first, second = tmp_path / "1.toml", tmp_path / "2.toml"
+    first.write_text(GOOD)
+    second.write_text('[[kpi]]\nid = "rest_pct"\nformula = "100 - heavy_pct"\n')
+    assert [k.id for k in load_catalogue(first, second).kpis][-1] == "rest_pct"
+    assert load_catalogue() is CATALOGUE
+    first.write_text("[[kpi]\n")
+    with pytest.raises(WiregaugeError, match="not a catalogue"):
+        load_catalogue(first)
