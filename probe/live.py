@@ -13,6 +13,7 @@ import click
 
 from kernels.jit import compiled_before
 from kernels.shard import Limits
+from probe.catalogue import catalogue_option
 from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import OutputError, UsageError
@@ -92,6 +93,7 @@ def _closing(status: Status) -> Iterator[str]:
 @click.option("--workers", type=click.IntRange(1, 64), default=processors, show_default="processors, at most 4",
               help="Threads that decode.")  # fmt: skip
 @grains_option
+@catalogue_option
 @click.option("--max-flows", type=click.IntRange(1 << 10, 1 << 28), default=Limits().flows, show_default=True,
               help="Flows alive at a time.")  # fmt: skip
 @click.option("--max-sessions", type=click.IntRange(1 << 8, 1 << 24), default=Limits().sessions, show_default=True,
@@ -128,7 +130,7 @@ def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, *
         rest["window"],
         rest["workers"],
         by,
-        None,
+        rest["catalogue"],
         limits,
         rest["max_rows"],
         float(rest["seconds"] or 0),
