@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from formats.kpi import Catalogue
 from kernels.jit import compiled_before
 from kernels.shard import Limits
 from probe.catalogue import catalogue_option
@@ -19,7 +21,7 @@ from probe.duration import DURATION
 from probe.errors import OutputError, UsageError
 from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM, Identities
 from probe.live_probe import Live, LiveOptions, Status
-from probe.packet_socket import PacketRing, RingOptions
+from probe.packet_socket import Instruction, PacketRing, RingOptions
 from probe.run import check_out, grains_option, processors
 from probe.status_file import write_status
 
@@ -46,14 +48,22 @@ def _alone(out: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _stopped_by_signals(live: Live) -> Iterator[None]:
-    """SIGTERM and SIGINT end the loop, which then writes everything."""
+def _driven_by_signals(live: Live) -> Iterator[None]:
+    """SIGTERM and SIGINT end the loop, which then writes everything; SIGHUP has catalogue and filter read again."""
     before = {number: signal.signal(number, lambda *_: live.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: live.reload())
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _settings_again() -> tuple[Catalogue | None, list[Instruction]]:
+    """Catalogue and filter, as the same command line and the files that it names say now."""
+    arguments = sys.argv[sys.argv.index(str(live_command.name)) + 1 :]
+    with live_command.make_context(live_command.name, arguments) as context:
+        return context.params["catalogue"], _compiled(context.params["expression"])
 
 
 def _tell(words: str) -> None:
@@ -115,7 +125,8 @@ def _closing(status: Status) -> Iterator[str]:
 def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, **rest: Any) -> None:
     """Capture from interfaces and write xDR and KPI tables as time passes.
 
-    Tables of a window appear some seconds after its end. SIGTERM or Ctrl-C writes everything and ends.
+    Tables of a window appear some seconds after its end. SIGTERM or Ctrl-C writes everything and ends; SIGHUP has
+    the files of --catalogue and --config (its filter) read again.
 
     \b
     Example:
@@ -158,10 +169,10 @@ def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, *
             if metrics:
                 metrics.update(status)
 
-        live = Live(open_rings, out, identities, options, _tell, each_second)
+        live = Live(open_rings, out, identities, options, _tell, each_second, _settings_again)
         names = ", ".join(interfaces)
         _tell(f"listening on {names}; {live.memory >> 20:,} MiB for tables and rings; stop with Ctrl-C or SIGTERM.")
-        with _stopped_by_signals(live):
+        with _driven_by_signals(live):
             live.run()
     for line in _closing(live.status()):
         click.echo(line)
@@ -176,7 +187,7 @@ def _metrics(address: str | None) -> "Metrics | None":
     return Metrics(address)
 
 
-def _compiled(expression: str | None) -> list[tuple[int, int, int, int]]:
+def _compiled(expression: str | None) -> list[Instruction]:
     """The filter as instructions, by libpcap where it is installed."""
     if not expression:
         return []

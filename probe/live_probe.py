@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import click
+
 from formats.kpi import Catalogue
 from kernels import shard as own
 from kernels.shard import LATENESS, WATERMARK, Limits
@@ -27,7 +29,7 @@ from probe.identity import Identities
 from probe.kpi import compute
 from probe.live_sink import LiveSink
 from probe.merge import Batch
-from probe.packet_socket import PacketRing
+from probe.packet_socket import Instruction, PacketRing
 from probe.pipeline import Pipeline
 from probe.rings import Rings
 from probe.run import POOLS
@@ -41,6 +43,9 @@ LOOK_EVERY_S = 1.0
 WAIT_S = 0.05
 SILENCE_S = 5.0  # so much behind now is the clock kept on a silent link
 RING_LOSS = "kernel_ring"
+
+Settings = Callable[[], tuple[Catalogue | None, Sequence[Instruction]]]
+"""Reads catalogue and filter anew."""
 
 
 class LiveOptions(NamedTuple):
@@ -119,9 +124,11 @@ class Live:
     def __init__(
         self, open_rings: Callable[[], Sequence[PacketRing]], out: Path, identities: Identities, options: LiveOptions,
         tell: Callable[[str], None], each_second: Callable[[Status], None] = lambda status: None,
+        settings: Settings = lambda: (None, ()),
     ) -> None:  # fmt: skip
         """The rings are opened when everything is ready to read them: compiling takes longer than a ring lasts."""
         self.options, self.out, self.tell, self.each_second = options, out, tell, each_second
+        self.settings = settings
         self.window_ns = options.window_s * SECOND
         self.started = time.time_ns()
         run_id = run_digest([str(self.started), str(os.getpid()), str(out)])
@@ -138,7 +145,7 @@ class Live:
         self.closed = 0  # windows that start before this time are closed
         self.windows = 0
         self._losses: list[LedgerEntry] = []
-        self._stopping = threading.Event()
+        self._stopping, self._reloading = threading.Event(), threading.Event()
         self._told = ""
         self._ended = False
         self._down: set[str] = set()
@@ -187,6 +194,23 @@ class Live:
         """Ask the loop to end: it writes everything first."""
         self._stopping.set()
 
+    def reload(self) -> None:
+        """Ask for catalogue and filter to be read again."""
+        self._reloading.set()
+
+    def _read_again(self) -> None:
+        self._reloading.clear()
+        try:
+            catalogue, instructions = self.settings()
+        except (WiregaugeError, click.ClickException) as problem:
+            words = problem.format_message() if isinstance(problem, click.ClickException) else str(problem)
+            self.tell(f"going on with the settings as they were: {words}")
+            return
+        self.options = self.options._replace(catalogue=catalogue)
+        for ring in self.rings:
+            ring.filter(instructions)
+        self.tell("catalogue and filter were read again.")
+
     # --- the loop -------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -213,6 +237,8 @@ class Live:
 
     def _look(self, silent: bool) -> None:
         """Once a second: losses, time on a silent link, windows that are over, what people see."""
+        if self._reloading.is_set():
+            self._read_again()
         self._count()
         if silent and self.stream.last:
             self.pipeline.advance(time.time_ns() - int(SILENCE_S * SECOND))

@@ -126,7 +126,7 @@ class PacketRing:
         self.socket.setsockopt(socket.SOL_SOCKET, k.SO_TIMESTAMPING, stamps)
         self.socket.setsockopt(k.SOL_PACKET, k.PACKET_TIMESTAMP, stamps)
         if options.filter:
-            self._filter(options.filter)
+            self.filter(options.filter)
         with contextlib.suppress(OSError):  # kernels before 4.20 show our own frames too
             self.socket.setsockopt(k.SOL_PACKET, k.PACKET_IGNORE_OUTGOING, 1)
         self.socket.bind((self.interface, k.ETH_P_ALL))
@@ -145,7 +145,12 @@ class PacketRing:
         (kind,) = struct.unpack_from("=H", self._request(SIOCGIFHWADDR), 16)
         return k.ARPHRD_TO_LINK.get(kind, 1)
 
-    def _filter(self, instructions: Sequence[Instruction]) -> None:
+    def filter(self, instructions: Sequence[Instruction]) -> None:
+        """Let only packets pass that this program takes, from now on; none: all of them."""
+        if not instructions:
+            with contextlib.suppress(OSError):  # there is none
+                self.socket.setsockopt(socket.SOL_SOCKET, k.SO_DETACH_FILTER, 0)
+            return
         program, keep = _program(instructions)
         self.socket.setsockopt(socket.SOL_SOCKET, k.SO_ATTACH_FILTER, program)
         del keep

@@ -382,6 +382,24 @@ def test_a_filter_keeps_packets_out(wire: Namespace, captures_of: dict[str, Path
     assert reasons == {"gtpc"}
 
 
+def test_a_filter_and_a_catalogue_are_read_again(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
+    """SIGHUP: the new filter holds from then on; one that is wrong is refused in words, and the old one stays."""
+    config = tmp_path / "live.toml"
+    config.write_text('filter = "udp port 2123"\n')
+    probe = Probe(wire, tmp_path / "live", "--window", "1h", "--config", str(config))
+    wire.replay(captures_of["mixed"], "--rate", "5000")
+    probe.until(lambda status: set(status["by_reason"].get("decoded", {})) == {"gtpc"})
+    for text in ('filter = "no such thing"\n', 'filter = "udp port 2152"\n'):
+        config.write_text(text)
+        probe.signal(signal.SIGHUP)
+        time.sleep(2.5)
+    wire.replay(captures_of["mixed"], "--rate", "5000")
+    probe.until(lambda status: "user_plane" in status["by_reason"]["decoded"])
+    _, err = probe.stop()
+    assert "going on with the settings as they were" in err
+    assert "catalogue and filter were read again" in err
+
+
 def test_two_probes_do_not_share_a_folder(wire: Namespace, tmp_path: Path) -> None:
     probe = Probe(wire, tmp_path / "live")
     made = wire.run(*COMMAND, "live", "--interface", "b1", "--out", str(tmp_path / "live"), "--for", "1s")

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,11 @@ class Namespace:
         return made.stdout
 
     def delete(self) -> None:
-        """Remove it with all in it."""
+        """Remove it with all in it, processes too."""
+        living = subprocess.run(["ip", "netns", "pids", self.name], check=False, capture_output=True, text=True)
+        for pid in living.stdout.split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
         subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
 
 
