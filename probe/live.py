@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,10 @@ from kernels.shard import Limits
 from probe.catalogue import catalogue_option
 from probe.config import config_option
 from probe.duration import DURATION
-from probe.errors import OutputError, UsageError
+from probe.errors import InputError, OutputError, UsageError
 from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM, Identities
 from probe.live_probe import Live, LiveOptions, Status
-from probe.packet_socket import Instruction, PacketRing, RingOptions
+from probe.packet_socket import Instruction, PacketRing, Ring, RingOptions
 from probe.run import check_out, grains_option, processors
 from probe.status_file import write_status
 
@@ -32,6 +32,7 @@ __all__ = ["live_command"]
 
 MIB = 1 << 20
 LOCK = ".live.lock"
+AF_PACKET, AF_XDP = "af_packet", "af_xdp"
 
 
 @contextlib.contextmanager
@@ -110,6 +111,8 @@ def _closing(status: Status) -> Iterator[str]:
               help="Sessions alive at a time.")  # fmt: skip
 @click.option("--max-rows", type=click.IntRange(1 << 14, 1 << 28), default=1 << 20, show_default=True,
               help="Rows that may wait for the disk; more are lost and counted.")  # fmt: skip
+@click.option("--capture", type=click.Choice((AF_PACKET, AF_XDP, "auto")), default=AF_PACKET, show_default=True,
+              help="AF_XDP takes frames away from the host: for taps only. auto: where it works.")  # fmt: skip
 @click.option("--ring", type=click.IntRange(1, 16384), default=64, show_default=True, metavar="MIB",
               help="Room for packets of each interface.")  # fmt: skip
 @click.option(
@@ -156,11 +159,11 @@ def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, *
     with _alone(out):
         if not compiled_before("update_heard"):
             _tell("compiling kernels, about two minutes (first use only)")
-        for name in interfaces:
-            PacketRing(name, ring).close()  # say at once what cannot be
+        for each in _opened(interfaces, ring, rest["capture"]):  # say at once what cannot be
+            each.close()
 
-        def open_rings() -> list[PacketRing]:
-            return [PacketRing(name, ring, index) for index, name in enumerate(interfaces)]
+        def open_rings() -> list[Ring]:
+            return _opened(interfaces, ring, rest["capture"])
 
         metrics = _metrics(rest["metrics"])
 
@@ -177,6 +180,25 @@ def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, *
     for line in _closing(live.status()):
         click.echo(line)
     click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out}")
+
+
+def _opened(interfaces: Sequence[str], options: RingOptions, how: str) -> list[Ring]:
+    """The rings of all interfaces; with `auto`, AF_PACKET where AF_XDP does not work, which is said."""
+    rings: list[Ring] = []
+    for index, name in enumerate(interfaces):
+        if how == AF_PACKET:
+            rings.append(PacketRing(name, options, index))
+            continue
+        from probe.xdp_socket import open_queues
+
+        try:
+            rings += open_queues(name, options, index)
+        except (InputError, UsageError) as problem:
+            if how == AF_XDP:
+                raise
+            _tell(f"{str(problem).splitlines()[0]} Capturing with AF_PACKET.")
+            rings.append(PacketRing(name, options, index))
+    return rings
 
 
 def _metrics(address: str | None) -> "Metrics | None":

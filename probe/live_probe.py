@@ -29,7 +29,7 @@ from probe.identity import Identities
 from probe.kpi import compute
 from probe.live_sink import LiveSink
 from probe.merge import Batch
-from probe.packet_socket import Instruction, PacketRing
+from probe.packet_socket import Instruction, Ring
 from probe.pipeline import Pipeline
 from probe.rings import Rings
 from probe.run import POOLS
@@ -114,15 +114,15 @@ class _Health:
         self.counted: dict[str, tuple[int, int]] = {}
         self.lost = 0
 
-    def see(self, ring: PacketRing) -> None:
-        self.fill[ring.interface] = max(self.fill.get(ring.interface, 0.0), ring.fill)
+    def see(self, ring: Ring) -> None:
+        self.fill[ring.interface] = max(self.fill.get(ring.interface, 0.0), ring.fill_share)
 
 
 class Live:
     """One live probe; `run` returns when `stop` was asked for, or at the end of its time."""
 
     def __init__(
-        self, open_rings: Callable[[], Sequence[PacketRing]], out: Path, identities: Identities, options: LiveOptions,
+        self, open_rings: Callable[[], Sequence[Ring]], out: Path, identities: Identities, options: LiveOptions,
         tell: Callable[[str], None], each_second: Callable[[Status], None] = lambda status: None,
         settings: Settings = lambda: (None, ()),
     ) -> None:  # fmt: skip
@@ -183,7 +183,7 @@ class Live:
     def memory(self) -> int:
         """Octets of all tables and rings: fixed from the start."""
         tables = sum(worker.shard.octets for worker in self.pipeline.workers)
-        return tables + sum(ring.block_octets * ring.block_count for ring in self.rings)
+        return tables + sum(ring.octets for ring in self.rings)
 
     @property
     def accounts(self) -> Accounts:

@@ -18,7 +18,7 @@ import select
 import socket
 import struct
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from formats.records import RECORD
 from kernels.packet_ring import give_back, ready_blocks, walk_block
 from probe.errors import InputError
 
-__all__ = ["Instruction", "PacketRing", "RingBlock", "RingOptions", "RingStats"]
+__all__ = ["Instruction", "PacketRing", "Ring", "RingBlock", "RingOptions", "RingStats", "interface_up"]
 
 SIOCGIFHWADDR = 0x8927
 SIOCGIFFLAGS = 0x8913
@@ -89,6 +89,58 @@ def _cannot(interface: str, problem: OSError) -> InputError:
     return InputError(interface, words, remedy=remedy)
 
 
+def _asked(interface: str, number: int) -> bytes:
+    """What an ioctl on interfaces (netdevice(7)) says: struct ifreq."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        return fcntl.ioctl(asking, number, struct.pack("16s24x", interface.encode()))
+
+
+def interface_up(interface: str) -> bool:
+    """Whether an interface is there and up."""
+    try:
+        (flags,) = struct.unpack_from("=H", _asked(interface, SIOCGIFFLAGS), 16)
+    except OSError:
+        return False
+    return bool(flags & IFF_UP)
+
+
+class Ring(Protocol):
+    """What a live probe reads: a `PacketRing`, or a queue of AF_XDP."""
+
+    interface: str
+    index: int
+    options: RingOptions
+    stats: RingStats
+    unread: int
+    socket: socket.socket
+
+    @property
+    def octets(self) -> int:
+        """Memory of the ring."""
+
+    @property
+    def fill_share(self) -> float:
+        """Share of the ring that waits to be read, from 0 to 1."""
+
+    def read(self) -> RingBlock | None:
+        """The packets that are ready, oldest first; None while there are none. One block at a time."""
+
+    def release(self, block: RingBlock) -> None:
+        """Give a block back."""
+
+    def count(self) -> RingStats:
+        """Counters since the start."""
+
+    def filter(self, instructions: Sequence[Instruction]) -> None:
+        """Let only packets pass that this program takes."""
+
+    def up(self) -> bool:
+        """Whether the interface is there and up."""
+
+    def close(self) -> None:
+        """Stop capturing."""
+
+
 class PacketRing:
     """One ring on one interface. `index` is that of the source in the ledger."""
 
@@ -138,11 +190,8 @@ class PacketRing:
         self._poll = select.poll()
         self._poll.register(self.socket, select.POLLIN | select.POLLERR)
 
-    def _request(self, number: int) -> bytes:
-        return fcntl.ioctl(self.socket, number, struct.pack("16s24x", self.interface.encode()))
-
     def _link_type(self) -> int:
-        (kind,) = struct.unpack_from("=H", self._request(SIOCGIFHWADDR), 16)
+        (kind,) = struct.unpack_from("=H", _asked(self.interface, SIOCGIFHWADDR), 16)
         return k.ARPHRD_TO_LINK.get(kind, 1)
 
     def filter(self, instructions: Sequence[Instruction]) -> None:
@@ -194,7 +243,12 @@ class PacketRing:
         self.held -= block.blocks
 
     @property
-    def fill(self) -> float:
+    def octets(self) -> int:
+        """Memory of the ring."""
+        return self.block_octets * self.block_count
+
+    @property
+    def fill_share(self) -> float:
         """Share of the ring that waits to be read, from 0 to 1."""
         blocks, _ = ready_blocks(
             self.words, self.next, self.block_octets, self.block_count, self.block_count - self.held
@@ -213,11 +267,7 @@ class PacketRing:
 
     def up(self) -> bool:
         """Whether the interface is there and up."""
-        try:
-            (flags,) = struct.unpack_from("=H", self._request(SIOCGIFFLAGS), 16)
-        except OSError:
-            return False
-        return bool(flags & IFF_UP)
+        return interface_up(self.interface)
 
     def close(self) -> None:
         """Stop capturing. Blocks that were read must no longer be looked at."""

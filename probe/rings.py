@@ -14,7 +14,7 @@ import numpy as np
 from formats.records import RECORD
 from kernels.gather import gather
 from probe.merge import Batch
-from probe.packet_socket import PacketRing, RingBlock
+from probe.packet_socket import Ring, RingBlock
 
 __all__ = ["Rings"]
 
@@ -25,7 +25,7 @@ SLACK_MS = 80  # on top of a block's retirement: until the kernel's timer has ru
 class Rings:
     """The packets of some rings as batches; each batch must be released before the next is asked for."""
 
-    def __init__(self, rings: Sequence[PacketRing]) -> None:
+    def __init__(self, rings: Sequence[Ring]) -> None:
         self.rings = rings
         self.waiting = (np.empty(0, np.uint8), np.empty(0, RECORD))
         self.last = 0  # time of the last packet that was passed on
@@ -56,7 +56,7 @@ class Rings:
         self.last = int(records["ts"][cut - 1])
         return Batch(data, records[:cut], lambda: None)
 
-    def _passed_on(self, ring: PacketRing) -> Batch | None:
+    def _passed_on(self, ring: Ring) -> Batch | None:
         block = ring.read()
         if block is None:
             return None
@@ -64,7 +64,7 @@ class Rings:
             self.last = int(block.records["ts"][-1])
         return Batch(block.data, block.records, lambda: ring.release(block))
 
-    def _reached(self, ring: PacketRing, blocks: dict[PacketRing, RingBlock], now: int) -> int:
+    def _reached(self, ring: Ring, blocks: dict[Ring, RingBlock], now: int) -> int:
         """The time before which this ring will bring nothing more."""
         block = blocks.get(ring)
         if block is not None and len(block.records):
