@@ -33,8 +33,8 @@ class Lazy(NamedTuple):
 
 
 COMMANDS = {
-    "run": Lazy("probe.run:run_command", "Turn captures into xDR and KPI tables."),
-    "live": Lazy("probe.live:live_command", "Capture from interfaces and write tables as time passes."),
+    "run": Lazy("probe.run:run_command", "Turn captures and archived charging records into xDR and KPI tables."),
+    "live": Lazy("probe.live:live_command", "Capture from interfaces and write xDR and KPI tables as time passes."),
     "top": Lazy("probe.top:top_command", "Show how a live probe fares, and its worst cells."),
     "feed": Lazy("probe.feed_cli:feed_command", "Feeds: how files of text or columns become xDR rows."),
     "kpi": Lazy("probe.kpi:kpi_command", "Compute KPI tables from the xDR tables that earlier runs wrote."),

@@ -115,7 +115,9 @@ def _text(value: Any) -> str:
 @click.argument("directory", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--once", is_flag=True, help="Print it once and end.")
 def top_command(directory: Path, once: bool) -> None:
-    """Show how the live probe that writes to DIR fares, and its worst cells.
+    """Show how a live probe fares, and its worst cells.
+
+    DIR is the folder that it writes to.
 
     \b
     Example:
