@@ -157,7 +157,7 @@ def outcomes(out: Path) -> dict[tuple[str, str], int]:
     return dict(found)
 
 
-@pytest.mark.parametrize("how", ["vlan", "qinq"])
+@pytest.mark.parametrize("how", ["qinq", pytest.param("vlan", marks=pytest.mark.slow)])
 def test_tags_change_nothing(wire: Namespace, captures_of: dict[str, Path], how: str, tmp_path: Path) -> None:
     """The kernel takes the outer tag off; what is counted is the same."""
     (tmp_path / "tagged.pcap").write_bytes(
@@ -218,7 +218,7 @@ def test_windows_close_on_a_silent_link(wire: Namespace, captures_of: dict[str, 
     probe.stop()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
 def test_the_join_holds_across_a_restart(
     wire: Namespace, captures_of: dict[str, Path], number: int, tmp_path: Path
 ) -> None:
@@ -293,6 +293,7 @@ def test_an_interface_that_goes_down_and_up(wire: Namespace, captures_of: dict[s
     assert balanced(tmp_path / "live") == packets
 
 
+@pytest.mark.slow
 def test_an_interface_that_vanishes(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
     """What was read before is written; the probe says so and goes on with the others."""
     probe = Probe(wire, tmp_path / "live", "--window", "1h", interfaces=("b0", "b1"))
@@ -417,6 +418,7 @@ def test_af_xdp_reads_the_same(wire: Namespace, captures_of: dict[str, Path], tm
     assert outcomes(tmp_path / "live") == outcomes(tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_af_xdp_counts_what_it_loses(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
     """The probe is stopped for a while, and its chunks run out."""
     probe = Probe(wire, tmp_path / "live", "--window", "1h", "--capture", "af_xdp", "--ring", "4")
