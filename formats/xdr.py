@@ -441,3 +441,6 @@ TABLES = (FLOW, SESSION, PRESENCE, PROCEDURE, CALL, EVENT, LEDGER, HEALTH)
 
 PLAIN_TABLES = (LEDGER, HEALTH)
 """Tables that the probe itself fills, not a kernel."""
+
+KERNEL_TABLES = tuple(table for table in TABLES if table not in PLAIN_TABLES)
+"""Tables whose rows kernels make."""

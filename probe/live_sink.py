@@ -22,7 +22,6 @@ from probe.writer import TableWriter
 
 __all__ = ["LiveSink"]
 
-_TABLES = tuple(table for table in xdr.TABLES if table not in xdr.PLAIN_TABLES)
 _END_TIMES = {"session"}  # their rows stand in the window in which they began, and count in that of their end too
 SHED_FIRST = "flow"
 
@@ -34,10 +33,10 @@ class LiveSink:
 
     def __init__(self, directory: Path, run_id: str, identities: Identities, window_ns: int, room: int) -> None:
         """`room`: rows that may wait before the disk, in all, and for each table while the disk takes none."""
-        self._names: dict[str, list[str]] = {table.name: [] for table in _TABLES}
+        self._names: dict[str, list[str]] = {table.name: [] for table in xdr.KERNEL_TABLES}
         self.writers = {
             table.name: TableWriter(directory, table, run_id, Names(self._names[table.name], identities), keep=room)
-            for table in _TABLES
+            for table in xdr.KERNEL_TABLES
         }
         self.plain = {table.name: TableWriter(directory, table, run_id) for table in xdr.PLAIN_TABLES}
         self.window_ns, self.room = window_ns, room

@@ -42,8 +42,7 @@ Instruction = tuple[int, int, int, int]
 class RingOptions(NamedTuple):
     """octets: of the ring; block_octets: of one of its blocks; retire_ms: when a block that is not full is handed over.
 
-    filter: classic BPF that packets must pass; fanout: (group, program) to share the packets with other rings;
-    hardware_time: stamps of the network card.
+    filter: classic BPF that packets must pass; hardware_time: stamps of the network card.
     """
 
     octets: int = 64 << 20
@@ -51,7 +50,6 @@ class RingOptions(NamedTuple):
     retire_ms: int = 20
     promiscuous: bool = True
     filter: Sequence[Instruction] = ()
-    fanout: tuple[int, Sequence[Instruction]] | None = None
     hardware_time: bool = False
 
 
@@ -185,8 +183,6 @@ class PacketRing:
         if options.promiscuous:
             membership = struct.pack(k.PACKET_MREQ, self.ifindex, k.PACKET_MR_PROMISC, 0, b"")
             self.socket.setsockopt(k.SOL_PACKET, k.PACKET_ADD_MEMBERSHIP, membership)
-        if options.fanout:
-            self._join(*options.fanout)
         self._poll = select.poll()
         self._poll.register(self.socket, select.POLLIN | select.POLLERR)
 
@@ -202,13 +198,6 @@ class PacketRing:
             return
         program, keep = _program(instructions)
         self.socket.setsockopt(socket.SOL_SOCKET, k.SO_ATTACH_FILTER, program)
-        del keep
-
-    def _join(self, group: int, instructions: Sequence[Instruction]) -> None:
-        """Share the packets with the other rings of the group, as the program says."""
-        self.socket.setsockopt(k.SOL_PACKET, k.PACKET_FANOUT, (group & 0xFFFF) | k.FANOUT_CBPF << 16)
-        program, keep = _program(instructions)
-        self.socket.setsockopt(k.SOL_PACKET, k.PACKET_FANOUT_DATA, program)
         del keep
 
     # --- reading --------------------------------------------------------------------------------------------------

@@ -22,8 +22,6 @@ WAITING = 16
 WRITERS = 4
 """Tables that are finished at a time."""
 
-_TABLES = tuple(table for table in xdr.TABLES if table not in xdr.PLAIN_TABLES)
-
 
 class LedgerEntry(NamedTuple):
     """One ledger row; `window_start` in ns."""
@@ -42,10 +40,10 @@ class Sink:
 
     def __init__(self, directory: Path, run_id: str, identities: Identities) -> None:
         self._identities = identities
-        self._names: dict[str, list[str]] = {table.name: [] for table in _TABLES}
+        self._names: dict[str, list[str]] = {table.name: [] for table in xdr.KERNEL_TABLES}
         self.writers = {
             table.name: TableWriter(directory, table, run_id, Names(self._names[table.name], identities))
-            for table in _TABLES
+            for table in xdr.KERNEL_TABLES
         }
         self.ledger = TableWriter(directory, xdr.LEDGER, run_id)
         self._queue: queue.Queue[tuple[str, np.ndarray, list[str]] | None] = queue.Queue(WAITING)

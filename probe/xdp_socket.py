@@ -11,7 +11,6 @@ import ctypes
 import mmap
 import os
 import platform
-import select
 import socket
 import struct
 import time
@@ -158,8 +157,6 @@ class XdpRing:
         self.fill.words[self.fill.producer] = chunks
         self._bind()
         self.program.give(self.queue, fd)
-        self._poll = select.poll()
-        self._poll.register(self.socket, select.POLLIN | select.POLLERR)
 
     def _bind(self) -> None:
         """Without copies where the driver can, else with one."""
@@ -173,10 +170,6 @@ class XdpRing:
             except OSError:
                 if mode == modes[-1]:
                     raise
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until there is something to read; False where nothing came."""
-        return bool(self._poll.poll(int(seconds * 1000)))
 
     def read(self) -> RingBlock | None:
         """The frames that are ready, oldest first, stamped now; None while there are none. One block at a time."""

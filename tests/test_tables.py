@@ -37,7 +37,7 @@ from tests.xdr_rows import START, WINDOW, digits
 
 NAMES = Names(xdr_rows.APNS, Identities("clear"))
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
-KERNEL_TABLES = tuple(table for table in xdr.TABLES if table not in xdr.PLAIN_TABLES)
+KERNEL_TABLES = xdr.KERNEL_TABLES
 
 # --- twins ---------------------------------------------------------------------------------------------------------
 

@@ -45,11 +45,7 @@ def run(
     sources, refusals = open_sources([str(path) for path in paths], **options)
     pipeline = Pipeline(window, put, workers, limits)
     pipeline.run(sources)
-    rows = {
-        table.name: np.concatenate([np.empty(0, table.dtype), *kept[table.name]])
-        for table in xdr.TABLES
-        if table not in xdr.PLAIN_TABLES
-    }
+    rows = {table.name: np.concatenate([np.empty(0, table.dtype), *kept[table.name]]) for table in xdr.KERNEL_TABLES}
     return Result(pipeline.packets, pipeline.accounts, rows, names, sources, refusals, pipeline)
 
 
