@@ -6,7 +6,6 @@ replaced at once, every minute and at the end. It is loaded only by a probe with
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import pyarrow as pa
 from kernels import shard as own
 from kernels.shard import Shard
 from kernels.table import CAPACITY, FREE, HIGH, LIVE, SLOTS
+from probe.replacing import replacing
 
 __all__ = ["Snapshot", "load", "read", "take", "write"]
 
@@ -74,26 +74,34 @@ def write(out: Path, snapshot: Snapshot) -> None:
     rows = [(k, name, array) for k, arrays in enumerate(snapshot.shards) for name, array in arrays.items()]
     told = {"layout": snapshot.layout, "time_ns": snapshot.time_ns, "ended": snapshot.ended, "digest": _digest(rows)}
     schema = _SCHEMA.with_metadata({"wiregauge": json.dumps(told)})
-    unfinished = out / f"{NAME}.tmp"
-    try:
-        with pa.OSFile(str(unfinished), "wb") as file, pa.ipc.new_file(
-            file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
-        ) as writer:  # fmt: skip
-            for k, name, array in rows:
-                octets = pa.array([array.tobytes()], pa.large_binary())
-                writer.write(pa.record_batch([pa.array([k], pa.int32()), pa.array([name]), octets], schema=schema))
-        os.replace(unfinished, out / NAME)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with (
+        replacing(out / NAME) as unfinished,
+        pa.OSFile(str(unfinished), "wb") as file,
+        pa.ipc.new_file(file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer,
+    ):
+        for k, name, array in rows:
+            columns = [pa.array([k], pa.int32()), pa.array([name]), _one_value(_octets(array))]
+            writer.write(pa.record_batch(columns, schema=schema))
+
+
+def _octets(array: Any) -> np.ndarray:
+    """The same memory as uint8[n], of an array or of bytes."""
+    return np.frombuffer(array, np.uint8) if isinstance(array, bytes) else array.reshape(-1).view(np.uint8)
+
+
+def _one_value(octets: np.ndarray) -> pa.Array:
+    """An array of one large_binary value, without a copy."""
+    ends = pa.py_buffer(np.array([0, octets.size], np.int64))
+    return pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(octets)])
 
 
 def _digest(rows: Iterable[tuple[int, str, Any]]) -> str:
     """Over all arrays: rows refer to each other by number, so no octet of them may differ."""
     digest = hashlib.blake2b(digest_size=16)
     for k, name, octets in rows:
-        digest.update(f"{k} {name} {memoryview(octets).nbytes}\n".encode())
-        digest.update(octets.tobytes() if isinstance(octets, np.ndarray) else octets)
+        found = _octets(octets)
+        digest.update(f"{k} {name} {found.size}\n".encode())
+        digest.update(found.data)
     return digest.hexdigest()
 
 

@@ -1,11 +1,12 @@
 """`DIR/.status.json`: how a live probe fares, once a second, for `wiregauge top` and whoever else looks."""
 
+import contextlib
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from probe.errors import InputError
+from probe.replacing import replacing
 
 if TYPE_CHECKING:
     from probe.live_probe import Status
@@ -17,12 +18,8 @@ NAME = ".status.json"
 
 def write_status(out: Path, status: "Status") -> None:
     """Replace the file at once; a disk that takes nothing is no reason to stop."""
-    unfinished = out / f"{NAME}.tmp"
-    try:
+    with contextlib.suppress(OSError), replacing(out / NAME) as unfinished:
         unfinished.write_text(json.dumps(status._asdict()), encoding="utf-8")
-        os.replace(unfinished, out / NAME)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
 
 
 def read_status(out: Path) -> dict[str, Any]:

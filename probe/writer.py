@@ -8,7 +8,6 @@ earlier run of that name left and this one did not write again.
 """
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 
 from formats import xdr
 from probe.errors import WiregaugeError
+from probe.replacing import replacing
 from probe.tables import Names, table_schema, to_arrow
 
 __all__ = ["TableWriter", "partition", "run_digest", "stamp", "write_part"]
@@ -65,25 +65,20 @@ def write_part(path: Path, table: pa.Table, dictionary: Sequence[str] | None = N
 
     dictionary: the columns to encode by one; None for all but those of mostly distinct values.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(
-            table,
-            unfinished,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=_dictionary_columns(table.schema) if dictionary is None else list(dictionary),
-            write_statistics=[f.name for f in table.schema if pa.types.is_timestamp(f.type)],
-            row_group_size=ROWS_PER_PART,
-        )
-        os.replace(unfinished, path)
+        with replacing(path) as unfinished:
+            pq.write_table(
+                table,
+                unfinished,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=_dictionary_columns(table.schema) if dictionary is None else list(dictionary),
+                write_statistics=[f.name for f in table.schema if pa.types.is_timestamp(f.type)],
+                row_group_size=ROWS_PER_PART,
+            )
     except OSError as problem:
-        unfinished.unlink(missing_ok=True)
         raise cannot_write(path, problem) from problem
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def _by_window(rows: np.ndarray, times: np.ndarray, windows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
