@@ -16,7 +16,6 @@ import click
 from formats.kpi import CATALOGUE, Catalogue, Grain
 from probe.aggregate import Groups, Piece
 from probe.catalogue import catalogue_option
-from probe.duration import DURATION
 from probe.duration import text as duration_text
 from probe.errors import WiregaugeError
 from probe.kpi_explain import explain_values, explained
@@ -24,6 +23,7 @@ from probe.kpi_lag import fill_lagged, part_path
 from probe.kpi_memory import kept_memory
 from probe.kpi_plan import Plan
 from probe.kpi_rows import Pools, ahead, jobs, sources_of, stretches_of
+from probe.options import grains_option, window_option
 from probe.writer import stamp, write_part
 
 __all__ = ["Summary", "compute", "kpi_command"]
@@ -159,15 +159,11 @@ def compute(
     return Summary(rows_in, rows_out, len(starts), time.perf_counter() - started)
 
 
-def _grain_names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
-    return [name.strip() for name in value.split(",") if name.strip()] if value else None
-
-
 @click.command("kpi")
 @click.argument("xdr_dir", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where KPI tables go.")
-@click.option("--window", type=DURATION, default="15m", show_default=True, help="Length of a window: 90s, 15m, 1h.")
-@click.option("--by", callback=_grain_names, help="Grains, separated by commas: cell,subscriber  [default: all]")
+@window_option
+@grains_option
 @catalogue_option
 @click.option("--explain", metavar="KPI", help="Say what a KPI's values are made of, after writing them.")
 def kpi_command(
