@@ -10,6 +10,7 @@ wiregauge installed with the extra `cluster`.
 
 import asyncio
 import pickle
+import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -120,12 +121,22 @@ def _library() -> Any:
     return distributed
 
 
+def _knock(address: str) -> None:
+    """Fail at once where nobody listens: a client that never connected leaves threads behind."""
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    scheme, place = parse_address(address)
+    if scheme in ("tcp", "tls"):
+        socket.create_connection(parse_host_port(place), timeout=CONNECT_S).close()
+
+
 class Cluster:
     """The workers of a scheduler, as an engine of `compute`; a context manager."""
 
     def __init__(self, address: str) -> None:
         library = _library()
         try:
+            _knock(address)
             self._client = library.Client(address, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError, TypeError) as problem:
             raise WiregaugeError(
