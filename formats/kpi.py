@@ -29,6 +29,7 @@ from formats.kpi_parts import (
     Kpi,
     Quantile,
     Ratio,
+    Segment,
     Where,
     quantiles,
     values,
@@ -48,7 +49,7 @@ from formats.kpi_ran import (
 __all__ = [
     "BEARERS", "CATALOGUE", "CAUSE_CLASSES", "COUNTERS", "DIRECTIONS", "DROPS", "FAILURES", "GRAINS", "KINDS", "KPIS",
     "OPERATORS", "PAIRS", "Catalogue", "Condition", "Counter", "Formula", "Grain", "Key", "Kpi", "Quantile", "Ratio",
-    "Where", "bases",
+    "Segment", "Where", "bases",
 ]  # fmt: skip
 
 
@@ -343,11 +344,12 @@ GRAINS: tuple[Grain, ...] = (
 
 
 class Catalogue(NamedTuple):
-    """What is computed: counters, KPIs and grains."""
+    """What is computed: counters, KPIs and grains; segments whose columns they may name."""
 
     counters: tuple[Counter, ...]
     kpis: tuple[Kpi, ...]
     grains: tuple[Grain, ...]
+    segments: tuple[Segment, ...] = ()
 
     def counters_of(self, grain: Grain) -> tuple[Counter, ...]:
         """The counters of a grain: those that it names, or all but those of the sparse grains."""

@@ -1,6 +1,10 @@
 """What counters, KPIs and grains are made of: the types that `formats.kpi` declares them with."""
 
-from typing import NamedTuple
+from collections.abc import Container
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Condition(NamedTuple):
@@ -111,6 +115,34 @@ class Grain(NamedTuple):
     def table(self) -> str:
         """The name of the table."""
         return f"kpi_{self.name}"
+
+
+class Segment(NamedTuple):
+    """Subscribers, cells, ... with what is known of them beyond the xDR rows, joined on the xDR column `on`.
+
+    Every table that has `on` gets `columns` (text; null for what is not in `rows`) and `member` (yes, no; null where
+    `on` is). rows: the keys (distinct, not null) in column 0, then the columns, all strings. clear: the keys are IMSIs,
+    whatever subscribers are called in the tables.
+    """
+
+    name: str
+    on: str
+    columns: tuple[str, ...]
+    meaning: str
+    source: str
+    rows: "pa.Table"
+    clear: bool = False
+
+    @property
+    def member(self) -> str:
+        """The column that says whether a row is in the segment."""
+        return f"in_{self.name}"
+
+    def on_in(self, columns: Container[str]) -> str:
+        """The column of a table with these columns that it joins on, "" for none; of a session it is the last cell."""
+        if self.on in columns:
+            return self.on
+        return "cell_last" if self.on == "cell" and "cell_last" in columns else ""
 
 
 def values(name: str, table: str, column: str, meaning: str, where: Where = ()) -> Counter:

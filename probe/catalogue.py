@@ -21,7 +21,9 @@ The language of `where` and `formula` is that of `formats.expression`.
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +32,7 @@ import click
 from formats import kpi, xdr
 from formats.expression import Mistake, Node, names_of, parse, where
 from formats.kpi import CATALOGUE, Catalogue
+from probe import segment
 from probe.errors import WiregaugeError
 from probe.kpi_formula import compiled
 
@@ -40,6 +43,7 @@ _KEYS = {
     "kpi": {"id", "name", "unit", "formula", "clause", "direction", "meaning", "cannot_see", "valid", "numerator",
             "denominator", "scale", "values", "q"},
     "grain": {"name", "row", "keys", "carried", "counters", "sparse"},
+    "segment": segment.KEYS,
 }  # fmt: skip
 T = TypeVar("T")
 
@@ -113,8 +117,11 @@ def _kpi(entry: dict[str, Any]) -> kpi.Kpi:
     )  # fmt: skip
 
 
-def _grain(entry: dict[str, Any]) -> kpi.Grain:
-    keys, carried = (tuple(_key(name) for name in entry.get(what, ())) for what in ("keys", "carried"))
+def _grain(entry: dict[str, Any], segments: Sequence[kpi.Segment]) -> kpi.Grain:
+    keys, carried = (
+        tuple(segment.segment_key(segments, name) or _key(name) for name in entry.get(what, ()))
+        for what in ("keys", "carried")
+    )
     row = entry.get("row", f"one {' and '.join(entry['keys'])} in one window")
     if not keys:
         raise Mistake("a grain needs keys")
@@ -163,10 +170,20 @@ def _wrong_counter(counter: kpi.Counter, columns: dict[str, dict[str, xdr.Column
 _TEXT = {"ip", "digits", "cell", "slice", "apn", "enum", "cause", "derived"}
 
 
+def _wrong_segments(segments: Sequence[kpi.Segment]) -> list[str]:
+    return [
+        f"segment {one.name}: there is a column {taken!r} already"
+        for at, one in enumerate(segments) if (taken := segment.named_alike(one, segments[:at]))
+    ]  # fmt: skip
+
+
 def check_catalogue(catalogue: Catalogue) -> list[str]:
     """What is wrong with a catalogue, one line each: unknown columns, operators, counters; names used twice."""
     columns = {table.name: {c.name: c for c in table.columns} for table in xdr.TABLES}
-    wrong = [f"counter {c.name}: {told}" for c in catalogue.counters for told in _wrong_counter(c, columns)]
+    for name, added in segment.segment_columns(catalogue.segments).items():
+        columns[name] |= added
+    wrong = _wrong_segments(catalogue.segments)
+    wrong += [f"counter {c.name}: {told}" for c in catalogue.counters for told in _wrong_counter(c, columns)]
     kinds = {c.name: c.kind for c in catalogue.counters}
     known = set(kinds)
     for one in catalogue.kpis:
@@ -258,10 +275,14 @@ def load_catalogue(*paths: Path) -> Catalogue:
     whole = CATALOGUE
     for path in paths:
         file = _File(path)
+        joined = file.made("segment", partial(segment.segment_of, folder=path.parent))
+        published = [segment.segment_kpis(one) for one in joined]
+        segments = (*whole.segments, *joined)
         whole = Catalogue(
-            (*whole.counters, *file.made("counter", _counter)),
-            (*whole.kpis, *file.made("kpi", _kpi)),
-            (*whole.grains, *file.made("grain", _grain)),
+            (*whole.counters, *chain(*(counters for counters, _ in published)), *file.made("counter", _counter)),
+            (*whole.kpis, *chain(*(kpis for _, kpis in published)), *file.made("kpi", _kpi)),
+            (*whole.grains, *file.made("grain", partial(_grain, segments=segments))),
+            segments,
         )
         if wrong := check_catalogue(whole):
             raise WiregaugeError(_listed(file.place(message) for message in wrong))

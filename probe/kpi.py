@@ -19,11 +19,13 @@ from probe.catalogue import catalogue_option
 from probe.duration import DURATION
 from probe.duration import text as duration_text
 from probe.errors import WiregaugeError
+from probe.identity import DEFAULT_KEY
 from probe.kpi_explain import explain_values, explained
 from probe.kpi_lag import fill_lagged, part_path
 from probe.kpi_memory import kept_memory
 from probe.kpi_plan import Plan
 from probe.kpi_rows import Pools, ahead, jobs, sources_of, stretches_of
+from probe.segment import known_by
 from probe.writer import stamp, write_part
 
 __all__ = ["Summary", "compute", "kpi_command"]
@@ -114,7 +116,7 @@ def compute(
     window boundaries. Each window is one file a table, which a later computation of the same window replaces.
     """
     started = time.perf_counter()
-    catalogue, out = catalogue or CATALOGUE, Path(out)
+    catalogue, out = known_by(catalogue or CATALOGUE, None), Path(out)
     chosen = _chosen(catalogue, grains)
     catalogue = _used(catalogue, chosen)
     directories = list(dict.fromkeys(Path(d) for d in xdr_directories))
@@ -169,9 +171,17 @@ def _grain_names(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option("--window", type=DURATION, default="15m", show_default=True, help="Length of a window: 90s, 15m, 1h.")
 @click.option("--by", callback=_grain_names, help="Grains, separated by commas: cell,subscriber  [default: all]")
 @catalogue_option
+@click.option("--identity-key", type=click.Path(path_type=Path), default=DEFAULT_KEY, show_default=True,
+              help="Key of the tables' pseudonyms, for segments of IMSIs.")  # fmt: skip
 @click.option("--explain", metavar="KPI", help="Say what a KPI's values are made of, after writing them.")
 def kpi_command(
-    xdr_dir: tuple[Path, ...], out: Path, window: int, by: list[str] | None, catalogue: Catalogue, explain: str | None
+    xdr_dir: tuple[Path, ...],
+    out: Path,
+    window: int,
+    by: list[str] | None,
+    catalogue: Catalogue,
+    identity_key: Path,
+    explain: str | None,
 ) -> None:
     """Compute KPI tables from the xDR tables that earlier runs wrote.
 
@@ -182,6 +192,7 @@ def kpi_command(
     """
     if explain is not None:
         explained(explain, catalogue)  # an unknown name is told before the work
+    catalogue = known_by(catalogue, None, identity_key)
     summary = _with_progress(lambda report: compute(xdr_dir, out, window, by, catalogue, report))
     read = ", ".join(f"{rows:,} {table}" for table, rows in summary.rows_in.items() if rows) or "no"
     click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_text(window)}, {summary.seconds:.1f} s")

@@ -25,6 +25,7 @@ from probe.aggregate import Span
 from probe.facts import Domains, Frame
 from probe.kpi_domain import text_parts
 from probe.kpi_plan import GrainPlan, Plan
+from probe.segment import joined_columns
 
 __all__ = ["Job", "Pools", "Source", "ahead", "jobs", "sources_of", "stretches_of"]
 
@@ -48,10 +49,14 @@ class Source(NamedTuple):
     columns: tuple[str, ...]
     text: tuple[str, ...]
     keys: tuple[str, ...]
+    joined: dict[str, str]
+    """columns of segments, and the column that each is joined on"""
     groups: list[xdr_files.Group]
 
 
-def _columns(declared: Table, counters: Sequence[Counter], grains: Sequence[Grain]) -> list[str]:
+def _columns(
+    declared: Table, counters: Sequence[Counter], grains: Sequence[Grain], joined: dict[str, str]
+) -> list[str]:
     """The columns of a table that the counters and keys need."""
     table = declared.name
     wanted = {"start_time"}
@@ -60,6 +65,7 @@ def _columns(declared: Table, counters: Sequence[Counter], grains: Sequence[Grai
             wanted |= {counter.time, *counter.columns}
             wanted |= {condition.column for alternative in counter.where for condition in alternative}
     wanted |= {key.column_of(table) for grain in grains for key in (*grain.keys, *grain.carried)}
+    wanted |= {joined[name] for name in wanted if name in joined}
     return [column.name for column in declared.columns if column.name in wanted]
 
 
@@ -70,12 +76,14 @@ def sources_of(directories: Sequence[Path], catalogue: Catalogue, grains: Sequen
         used = [c for c in catalogue.counters if table.name in c.tables]
         if not used:
             continue
-        columns = _columns(table, used, grains)
+        joined = joined_columns(catalogue.segments, table)
+        columns = _columns(table, used, grains, joined)
         text = [c.name for c in table.columns if c.kind in _TEXT_KINDS and c.name in columns]
         times = tuple(sorted({c.time for c in used} | {"start_time"}))
         groups = xdr_files.groups_of(directories, table.name, times)
-        keys = tuple({key.column_of(table.name) for grain in grains for key in (*grain.keys, *grain.carried)})
-        sources.append(Source(table.name, times, tuple(columns), tuple(text), keys, groups))
+        keys = {key.column_of(table.name) for grain in grains for key in (*grain.keys, *grain.carried)}
+        keys |= {name for name in joined.values() if name in columns}
+        sources.append(Source(table.name, times, tuple(columns), tuple(text), tuple(keys), joined, groups))
     return sources
 
 
@@ -116,7 +124,7 @@ class Pools(NamedTuple):
 
 def _read(source: Source, first: int, end: int, domains: Domains, pools: Pools) -> Frame | None:
     groups = [g for g in source.groups if g.first < end and g.last >= first]
-    frame = Frame(source.text, source.keys, domains)
+    frame = Frame(source.text, source.keys, domains, source.joined)
     tables = xdr_files.read(groups, source.columns, source.text, xdr_files.Stretch(source.times, first, end))
     following = pools.files.submit(next, tables, None)
     while (table := following.result()) is not None:
@@ -144,7 +152,7 @@ def ahead(worker: Executor, items: Iterator[T]) -> Iterator[T]:
 
 def _domains(plan: Plan, sources: Sequence[Source]) -> Domains:
     keys = [key for each in plan.grains for key in (*each.grain.keys, *each.grain.carried)]
-    return Domains(keys, [source.table for source in sources])
+    return Domains(keys, [source.table for source in sources], plan.catalogue.segments)
 
 
 def jobs(
@@ -178,9 +186,10 @@ def _dealt(
     for grains in by_key.values():
         with tempfile.TemporaryDirectory(prefix=".shares-", dir=out) as folder:
             key, counts = grains[0].grain.keys[0], {}
+            domains = _domains(plan, sources)
             for source in sources:
                 if any(source.table in each.tables for each in grains):
-                    counts[source.table] = _deal(source, bounds, key, shares, Path(folder))
+                    counts[source.table] = _deal(source, bounds, key, shares, Path(folder), domains)
             seen = {table for table, rows in counts.items() if rows}
             for share in range(shares):
                 domains = _domains(plan, sources)
@@ -191,7 +200,7 @@ def _dealt(
                     told = True
 
 
-def _deal(source: Source, bounds: tuple[int, int], key: Key, shares: int, folder: Path) -> int:
+def _deal(source: Source, bounds: tuple[int, int], key: Key, shares: int, folder: Path, domains: Domains) -> int:
     """Deal out the rows of a table to a file for each share; how many there are."""
     first, end = bounds
     groups = [g for g in source.groups if g.first < end and g.last >= first]
@@ -202,7 +211,7 @@ def _deal(source: Source, bounds: tuple[int, int], key: Key, shares: int, folder
         for table in tables:
             table = pa.table({n: _plain(c) for n, c in zip(table.column_names, table.columns, strict=True)})
             rows += table.num_rows
-            ids = _shares(table, key.column_of(source.table), shares)
+            ids = _shares(table, _dealt_by(table, source, key, domains), shares)
             starts = np.zeros(shares + 1, np.int64)
             np.cumsum(np.bincount(ids, minlength=shares), out=starts[1:])
             order = np.empty(ids.size, np.int32)
@@ -222,11 +231,21 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
-def _shares(table: pa.Table, column: str, shares: int) -> np.ndarray:
+def _dealt_by(table: pa.Table, source: Source, key: Key, domains: Domains) -> pa.ChunkedArray | None:
+    """The keys of the rows, looked up where a segment tells them; None for a table without."""
+    name = key.column_of(source.table)
+    if name not in source.joined:
+        return table.column(name) if name in table.column_names else None
+    on = source.joined[name]
+    codes = domains.joined(name, domains.of(on).codes(table.column(on).chunks))
+    return pa.chunked_array([pa.array(codes, mask=codes < 0)])
+
+
+def _shares(table: pa.Table, keys: pa.ChunkedArray | None, shares: int) -> np.ndarray:
     """int32[n]: the share of each row, by the text of its key."""
     ids = np.zeros(table.num_rows, np.int32)
-    if column in table.column_names:
-        texts = table.column(column).cast(pa.string()).combine_chunks()
+    if keys is not None:
+        texts = keys.cast(pa.string()).combine_chunks()
         for chunk in texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]:
             share_texts(*text_parts(chunk), shares, ids)
     return ids
@@ -240,7 +259,7 @@ def _share(source: Source, share: int, folder: Path, domains: Domains, pools: Po
     path = _file(folder, source, share)
     if not path.exists():
         return None
-    frame = Frame(source.text, source.keys, domains)
+    frame = Frame(source.text, source.keys, domains, source.joined)
     with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
         frame.add(stream.read_all(), pools.texts)
     path.unlink()

@@ -23,6 +23,7 @@ from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM, Identities
 from probe.live_probe import Live, LiveOptions, Status
 from probe.packet_socket import Instruction, PacketRing, Ring, RingOptions
 from probe.run import check_out, grains_option, processors
+from probe.segment import known_by
 from probe.status_file import write_status
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def _settings_again() -> tuple[Catalogue | None, list[Instruction]]:
     """Catalogue and filter, as the same command line and the files that it names say now."""
     arguments = sys.argv[sys.argv.index(str(live_command.name)) + 1 :]
     with live_command.make_context(live_command.name, arguments) as context:
-        return context.params["catalogue"], _compiled(context.params["expression"])
+        identities = Identities.from_option(context.params["identities"], context.params["identity_key"])
+        return known_by(context.params["catalogue"], identities), _compiled(context.params["expression"])
 
 
 def _tell(words: str) -> None:
@@ -140,17 +142,17 @@ def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, *
     if len(set(interfaces)) != len(interfaces):
         raise UsageError("an interface is named twice.")
     limits = Limits(flows=rest["max_flows"], sessions=rest["max_sessions"])
+    identities = Identities.from_option(rest["identities"], rest["identity_key"])
     options = LiveOptions(
         rest["window"],
         rest["workers"],
         by,
-        rest["catalogue"],
+        known_by(rest["catalogue"], identities),
         limits,
         rest["max_rows"],
         float(rest["seconds"] or 0),
         rest["snapshot"],
     )
-    identities = Identities.from_option(rest["identities"], rest["identity_key"])
     ring = RingOptions(
         octets=rest["ring"] * MIB, promiscuous=rest["promiscuous"], filter=_compiled(rest["expression"]),
         hardware_time=rest["hardware_time"],

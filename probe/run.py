@@ -24,6 +24,7 @@ from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM, Identities
 from probe.kpi import compute
 from probe.pipeline import Pipeline
 from probe.progress import RunProgress
+from probe.segment import known_by
 from probe.sink import LedgerEntry, Sink
 from probe.sources import Refusal, Source, open_sources
 from probe.summary import RunSummary, peak_memory, summary_lines
@@ -75,7 +76,9 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
     sources, refusals = open_sources(arguments)
     archive, refusals = claim(refusals, [load_feed(name) for name in options.feeds])
     run_id = _run_id(sources, refusals, archive)
-    sink = Sink(out, run_id, Identities.from_option(options.identities, options.identity_key))
+    identities = Identities.from_option(options.identities, options.identity_key)
+    catalogue = known_by(options.catalogue, identities) if options.catalogue else None
+    sink = Sink(out, run_id, identities)
     pipeline = Pipeline(options.window_s * SECOND, sink.put, options.workers, options.limits)
     with RunProgress(sources, progress) as told:
         try:
@@ -92,7 +95,7 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
         pipeline.release()
         span = _span(ledger, options.window_s * SECOND, archive)
         if span is not None:
-            kpis = compute([out], out, options.window_s, options.grains, options.catalogue, told.rows_done, span)
+            kpis = compute([out], out, options.window_s, options.grains, catalogue, told.rows_done, span)
             rows |= kpis.rows_out
     problems = [*_problems(sources, refusals), *archive.problems]
     return Outcome(
