@@ -8,14 +8,26 @@ if TYPE_CHECKING:
 
 
 class Condition(NamedTuple):
-    """`column` `op` `value`. A null column meets only `is_null`. See OPERATORS."""
+    """`column` `op` `value`. A null column meets only `is_null`. See OPERATORS.
+
+    `holds`: `column` is an expression (see `formats.expression`) over the columns in `value`, which must be true.
+    """
 
     column: str
     op: str
     value: str | float | bool | tuple[str | float, ...] | None = None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it looks at."""
+        if self.op != "holds":
+            return (self.column,)
+        return tuple(map(str, self.value)) if isinstance(self.value, tuple) else ()
 
-OPERATORS = ("eq", "ne", "in", "not_in", "is_null", "not_null", "is_true", "is_false", "at_least", "gt", "lt", "le")
+
+OPERATORS = (
+    "eq", "ne", "in", "not_in", "is_null", "not_null", "is_true", "is_false", "at_least", "gt", "lt", "le", "holds",
+)  # fmt: skip
 
 Where = tuple[tuple[Condition, ...], ...]
 """Alternatives, each a tuple of conditions that must all hold; () is every row."""
@@ -63,6 +75,17 @@ class Formula(NamedTuple):
     names: tuple[str, ...]
 
 
+class Target(NamedTuple):
+    """The bound that a KPI must not be worse than, in rows whose `column` is `value`; "" in all others."""
+
+    column: str
+    value: str
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.bound:.10g}" + (f" where {self.column} is {self.value}" if self.column else "")
+
+
 class Kpi(NamedTuple):
     """One KPI: `direction` says whether higher or lower is better, `cannot_see` what a passive probe misses."""
 
@@ -75,6 +98,12 @@ class Kpi(NamedTuple):
     cannot_see: str = ""
     valid: tuple[float, float] | None = None
     """what lies outside of it is no value: null"""
+    targets: tuple[Target, ...] = ()
+
+    @property
+    def judged(self) -> str:
+        """The column that says whether a target is met."""
+        return f"{self.id}_target_met"
 
 
 DIRECTIONS = ("higher", "lower", "neutral")

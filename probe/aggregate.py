@@ -6,13 +6,14 @@ finished one by one, on as many threads as there are, each with memory for itsel
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from formats.kpi import Counter, Key, Ratio
+from formats.kpi import Counter, Key, Ratio, fractional
 from kernels.group import (
     MATCHED,
     add_by_group,
@@ -30,6 +31,7 @@ from kernels.quantile import quantiles_by_group
 from probe.facts import Classes, Domains, Frame, classify, met, number, summands
 from probe.kpi_domain import Domain
 from probe.kpi_plan import FactPlan, GrainPlan, Plan, TablePlan
+from probe.kpi_target import met as target_met
 
 __all__ = ["Finished", "Groups", "Piece", "Span"]
 
@@ -383,7 +385,7 @@ def _counters(piece: Piece) -> dict[str, _Measured]:
 
 def _natural(counter: Counter, measured: _Measured) -> np.ndarray:
     """Values in the counter's unit: sums of ms are kept in ns until here."""
-    return measured.values / 1e6 if counter.unit == "ms" else measured.values
+    return measured.values / 1e6 if fractional(counter) else measured.values
 
 
 def _kpis(piece: Piece, counted: dict[str, _Measured]) -> dict[str, np.ndarray]:
@@ -439,6 +441,11 @@ def _told(codes: np.ndarray, domain: Domain, key: Key) -> pa.Array:
     return text.cast(pa.string()).cast(pa.int32()) if key.number else text
 
 
+def _fits(domains: dict[str, Domain], texts: dict[str, np.ndarray], column: str, value: str) -> np.ndarray | None:
+    """bool[g]: groups whose key or carried column is this text."""
+    return np.equal(texts[column], domains[column].codes_of([value])[0]) if column in texts else None
+
+
 def _tables(piece: Piece, counted: dict[str, _Measured]) -> Iterator[Finished]:
     """The rows of the piece, window by window."""
     plan, span, grain = piece.plan, piece.span, piece.plan.grain
@@ -461,4 +468,6 @@ def _tables(piece: Piece, counted: dict[str, _Measured]) -> Iterator[Finished]:
         arrays += [_told(codes[rows], piece.groups.domains[key.name], key) for key, codes in texts]
         arrays += [pa.array(values[rows], mask=None if null is None else null[rows]) for values, null in numbers]
         arrays += [pa.array(kpis[k.id][rows], from_pandas=True) for k in plan.kpis]
+        fits = partial(_fits, piece.groups.domains, {key.name: codes[rows] for key, codes in texts})
+        arrays += [target_met(k, kpis[k.id][rows], fits) for k in plan.judged]
         yield Finished(start, piece.part, pa.Table.from_arrays(arrays, schema=schema))

@@ -12,8 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from formats.kpi import Condition, Key, Segment, Where
+from formats.xdr import TABLES
 from kernels.group import NULL, add_code_bits, add_mask_bits, number_keys
 from probe.kpi_domain import Domain
+from probe.kpi_formula import compiled
 from probe.segment import Lookup, join_keys, lookups
 
 __all__ = ["Classes", "Domains", "Frame", "classify", "met", "number", "summands"]
@@ -118,9 +120,16 @@ class Frame:
             self._numbers[column] = _whole([p for p, _ in parts]), there
         return self._numbers[column]
 
+    def is_time(self, column: str) -> bool:
+        """Whether the column is a time: its numbers are ns."""
+        return column in _TIMES
+
     def is_text(self, column: str) -> bool:
         """Whether the column is text."""
         return column in self._text or column in self._joined
+
+
+_TIMES = {column.name for table in TABLES for column in table.columns if column.kind == "time"}
 
 
 def _whole(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -146,6 +155,8 @@ def _number(array: pa.Array) -> tuple[np.ndarray, np.ndarray | None]:
 def _holds(frame: Frame, condition: Condition) -> np.ndarray:
     """bool[n]: where one condition on a column of numbers, or on whether there is a text, holds."""
     column, op, value = condition
+    if op == "holds":
+        return _true(frame, column)
     if frame.is_text(column):
         return (frame.codes(column) >= 0) == (op == "not_null")
     numbers, there = frame.numbers(column)
@@ -154,6 +165,22 @@ def _holds(frame: Frame, condition: Condition) -> np.ndarray:
         return known if op == "not_null" else ~known
     found = _compared(numbers, op, value)
     return found if there is None else found & there
+
+
+def _true(frame: Frame, expression: str) -> np.ndarray:
+    """bool[n]: where an expression over columns of numbers is true, neither false nor null."""
+    program = compiled([("", expression, None)])
+    inputs = np.empty((len(program.inputs), frame.rows))
+    for line, name in zip(inputs, program.inputs, strict=True):
+        numbers, there = frame.numbers(name)
+        if frame.is_time(name):
+            np.divide(numbers, 1e6, out=line)
+        else:
+            line[:] = numbers
+        if there is not None:
+            line[~there] = np.nan
+    found = program.run(inputs)[0]
+    return np.asarray((found != 0) & (found == found))
 
 
 def _compared(numbers: np.ndarray, op: str, value: object) -> np.ndarray:

@@ -5,10 +5,12 @@ makes no difference whether the earlier window was computed just now or by an ea
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from formats.kpi import Key
@@ -16,6 +18,7 @@ from probe.duration import text as duration_text
 from probe.kpi_domain import Domain
 from probe.kpi_formula import lag_of
 from probe.kpi_plan import GrainPlan
+from probe.kpi_target import met
 from probe.writer import partition, stamp, write_part
 
 __all__ = ["fill_lagged", "part_path"]
@@ -66,6 +69,15 @@ def _matched(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return np.where(theirs[order][at] == mine, order[at], -1)
 
 
+def _fits(rows: pa.Table, column: str, value: str) -> np.ndarray | None:
+    """bool[n]: rows whose column is this text."""
+    if column not in rows.column_names:
+        return None
+    texts = rows.column(column).cast(pa.string())
+    fits: np.ndarray = pc.equal(texts, value).fill_null(False).to_numpy()
+    return fits
+
+
 def fill_lagged(out: Path, plan: GrainPlan, window_s: int, parts: Iterable[tuple[int, Path]]) -> None:
     """Fill in the KPIs of `plan.lagged` in these files, (window start in ns, path) each."""
     keys, table = plan.grain.keys, plan.grain.table
@@ -88,4 +100,8 @@ def fill_lagged(out: Path, plan: GrainPlan, window_s: int, parts: Iterable[tuple
         for kpi, values in zip(plan.lagged, plan.lag_program.run(inputs), strict=True):
             index = rows.schema.get_field_index(kpi.id)
             rows = rows.set_column(index, rows.schema.field(index), pa.array(values, from_pandas=True))
+            if kpi in plan.judged:
+                index = rows.schema.get_field_index(kpi.judged)
+                told = met(kpi, values, partial(_fits, rows))
+                rows = rows.set_column(index, rows.schema.field(index), told)
         write_part(path, rows, plan.text)

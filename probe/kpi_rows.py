@@ -63,7 +63,7 @@ def _columns(
     for counter in counters:
         if table in counter.tables:
             wanted |= {counter.time, *counter.columns}
-            wanted |= {condition.column for alternative in counter.where for condition in alternative}
+            wanted |= {name for alternative in counter.where for c in alternative for name in c.columns}
     wanted |= {key.column_of(table) for grain in grains for key in (*grain.keys, *grain.carried)}
     wanted |= {joined[name] for name in wanted if name in joined}
     return [column.name for column in declared.columns if column.name in wanted]
@@ -82,6 +82,7 @@ def sources_of(directories: Sequence[Path], catalogue: Catalogue, grains: Sequen
         times = tuple(sorted({c.time for c in used} | {"start_time"}))
         groups = xdr_files.groups_of(directories, table.name, times)
         keys = {key.column_of(table.name) for grain in grains for key in (*grain.keys, *grain.carried)}
+        keys |= {c.columns[0] for c in used if c.kind == "distinct"}
         keys |= {name for name in joined.values() if name in columns}
         sources.append(Source(table.name, times, tuple(columns), tuple(text), tuple(keys), joined, groups))
     return sources

@@ -177,7 +177,9 @@ def _strings(file: SegmentFile, name: str) -> pa.Array:
         raise WiregaugeError(f"{file.path}: column {name!r} is {kind}: a segment has texts and whole numbers.")
     if pa.types.is_floating(kind):  # whole numbers that had nulls among them
         column = column.cast(pa.int64())
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):  # not checked by those who read columns
+        column = column.cast(pa.large_binary())
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
         _check_utf8(file, column)
     texts = pc.utf8_trim_whitespace(column.cast(pa.string()))
     texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
