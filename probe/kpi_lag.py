@@ -5,12 +5,10 @@ makes no difference whether the earlier window was computed just now or by an ea
 """
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from formats.kpi import Key
@@ -69,15 +67,6 @@ def _matched(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return np.where(theirs[order][at] == mine, order[at], -1)
 
 
-def _fits(rows: pa.Table, column: str, value: str) -> np.ndarray | None:
-    """bool[n]: rows whose column is this text."""
-    if column not in rows.column_names:
-        return None
-    texts = rows.column(column).cast(pa.string())
-    fits: np.ndarray = pc.equal(texts, value).fill_null(False).to_numpy()
-    return fits
-
-
 def fill_lagged(out: Path, plan: GrainPlan, window_s: int, parts: Iterable[tuple[int, Path]]) -> None:
     """Fill in the KPIs of `plan.lagged` in these files, (window start in ns, path) each."""
     keys, table = plan.grain.keys, plan.grain.table
@@ -102,6 +91,6 @@ def fill_lagged(out: Path, plan: GrainPlan, window_s: int, parts: Iterable[tuple
             rows = rows.set_column(index, rows.schema.field(index), pa.array(values, from_pandas=True))
             if kpi in plan.judged:
                 index = rows.schema.get_field_index(kpi.judged)
-                told = met(kpi, values, partial(_fits, rows))
+                told = met(kpi, values, dict(zip(rows.column_names, rows.columns, strict=True)))
                 rows = rows.set_column(index, rows.schema.field(index), told)
         write_part(path, rows, plan.text)

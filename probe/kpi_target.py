@@ -1,6 +1,6 @@
 """Targets: what a KPI should reach in which rows, and whether it does."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,20 +47,25 @@ def _meant(name: str, segments: Iterable[Segment]) -> tuple[str, str]:
     return found[0], name
 
 
-def met(kpi: Kpi, values: np.ndarray, fits: Callable[[str, str], np.ndarray | None]) -> pa.Array:
+def _fits(column: pa.Array | pa.ChunkedArray, value: str) -> np.ndarray:
+    """bool[n]: rows whose column is this text."""
+    fits: np.ndarray = pc.equal(column.cast(pa.string()), value).fill_null(False).to_numpy(zero_copy_only=False)
+    return fits
+
+
+def met(kpi: Kpi, values: np.ndarray, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.Array:
     """bool[n], null for no value or no target: whether values reach the strictest target that fits the row.
 
-    fits: gives bool[n] for a column and value that a target is for; None where the rows have no such column.
+    columns: the keys and carried columns of the rows.
     """
     higher = kpi.direction != "lower"
     nothing = -np.inf if higher else np.inf
     bounds = np.full(values.size, nothing)
     for target in kpi.targets:
-        if target.column:
-            rows = fits(target.column, target.value)
+        if target.column in columns:
+            rows = _fits(columns[target.column], target.value)
             stricter = np.maximum if higher else np.minimum
-            if rows is not None:
-                bounds[rows] = stricter(bounds[rows], target.bound)
+            bounds[rows] = stricter(bounds[rows], target.bound)
     default = next((target.bound for target in kpi.targets if not target.column), nothing)
     bounds[bounds == nothing] = default
     reached = values >= bounds if higher else values <= bounds

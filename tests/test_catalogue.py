@@ -189,8 +189,6 @@ def test_filters_as_duckdb_sees_them(tmp_path, text):
     rows = ds.dataset(tmp_path / "out" / "kpi_apn").to_table().column("found").to_pylist()
     chosen = r"CASE WHEN \1 THEN \2 WHEN NOT (\1) THEN \3 END"
     sql = re.sub(r"if\((.*?), (\w+), (\w+)\)", chosen, named).replace("==", "=")
-        "==", "="
-    )
     sql = sql.replace("bytes_up / bytes_down", "bytes_up / nullif(bytes_down, 0)")
     expected = duckdb.sql(f"SELECT count(*) FROM told WHERE {sql}").fetchall()[0][0]
     assert sum(rows) == expected
