@@ -16,17 +16,19 @@ import click
 from formats.kpi import CATALOGUE, Catalogue, Grain
 from probe.aggregate import Groups
 from probe.catalogue import catalogue_option
+from probe.duration import nested
 from probe.duration import text as duration_text
+from probe.duration import texts as duration_texts
 from probe.errors import WiregaugeError
 from probe.identity import DEFAULT_KEY
 from probe.kpi_explain import explain_values, explained
 from probe.kpi_lag import fill_lagged, part_path
 from probe.kpi_memory import kept_memory
-from probe.kpi_plan import Plan
+from probe.kpi_plan import GrainPlan, Plan
 from probe.kpi_rows import Pools, ahead, jobs, sources_of, stretches_of
 from probe.kpi_state import Merged
 from probe.kpi_tables import Measures, finish
-from probe.options import grains_option, window_option
+from probe.options import grains_option, windows_option
 from probe.segment import known_by
 from probe.writer import stamp, write_part
 
@@ -71,11 +73,10 @@ def _used(catalogue: Catalogue, grains: Sequence[Grain]) -> Catalogue:
     return catalogue._replace(counters=tuple(c for c in catalogue.counters if c.name in names))
 
 
-def _pieces(out: Path, groups: Groups | Merged, counted: dict[str, int]) -> Iterator[tuple[Path, Measures]]:
+def _pieces(out: Path, groups: Groups | Merged, counted: dict[GrainPlan, int]) -> Iterator[tuple[Path, Measures]]:
     """The pieces of a grain, those of one window numbered on."""
-    table = groups.plan.grain.table
-    for piece in groups.pieces(counted.get(table, 0)):
-        counted[table] = piece.part + 1
+    for piece in groups.pieces(counted.get(groups.plan, 0)):
+        counted[groups.plan] = piece.part + 1
         yield out, piece
 
 
@@ -106,7 +107,7 @@ def _in_order(workers: Executor, work: Callable[..., T], jobs: Iterable[tuple[An
 def compute(
     xdr_directories: Sequence[str | Path],
     out: str | Path,
-    window_s: int,
+    window_s: int | Sequence[int],
     grains: Iterable[str] | None = None,
     catalogue: Catalogue | None = None,
     progress: Progress | None = None,
@@ -114,31 +115,34 @@ def compute(
 ) -> Summary:
     """KPI tables under `out` from the xDR tables under `xdr_directories`.
 
-    grains: names (`cell`, `subscriber`, ...), None for all. between: only windows in first <= time < end (ns), both
-    window boundaries. Each window is one file a table, which a later computation of the same window replaces.
+    window_s: one length of window or several at once, each a multiple of the shorter ones. grains: names (`cell`,
+    `subscriber`, ...), None for all. between: only windows that lie within or overlap first <= time < end (ns), both
+    boundaries of the shortest. Each window is one file a table, which a later computation of it replaces.
     """
     started = time.perf_counter()
     catalogue, out = known_by(catalogue or CATALOGUE, None), Path(out)
     chosen = _chosen(catalogue, grains)
     catalogue = _used(catalogue, chosen)
     directories = list(dict.fromkeys(Path(d) for d in xdr_directories))
-    plan = Plan(catalogue, chosen, window_s)
+    windows = nested([window_s] if isinstance(window_s, int) else window_s)
+    plans, longest = [Plan(catalogue, chosen, seconds) for seconds in windows], windows[-1] * SECOND
     sources = sources_of(directories, catalogue, chosen)
     groups = [g for s in sources for g in s.groups if g.first <= g.last]
-    stretches = stretches_of(groups, window_s * SECOND)
+    stretches = stretches_of(groups, longest)
     if between:
+        between = between[0] // longest * longest, -(-between[1] // longest) * longest
         stretches = [
             (max(a, between[0]), min(b, between[1])) for a, b in stretches if a < between[1] and b > between[0]
         ]
     total, done = sum(g.rows for g in groups), 0
     rows_in, rows_out = {s.table: 0 for s in sources}, {g.table: 0 for g in chosen}
     written: set[Path] = set()
-    starts: set[int] = set()
-    counted: dict[str, int] = {}
-    looking_back: dict[str, list[tuple[int, Path]]] = {}
+    starts: set[tuple[int, int]] = set()
+    counted: dict[GrainPlan, int] = {}
+    looking_back: dict[GrainPlan, list[tuple[int, Path]]] = {}
     with kept_memory(), ExitStack() as stack:
         pools = Pools(*(stack.enter_context(ThreadPoolExecutor(n)) for n in (1, 1, THREADS, THREADS)))
-        for job in ahead(pools.stretches, jobs(pools, sources, stretches, plan, out)):
+        for job in ahead(pools.stretches, jobs(pools, sources, stretches, plans, out)):
             counted.clear()
             for table, count in job.rows.items():
                 rows_in[table] += count
@@ -148,25 +152,26 @@ def compute(
                 for told in _in_order(pools.groups, _write, _pieces(out, some, counted)):
                     for path, start, count in told:
                         written.add(path)
-                        starts.add(start)
+                        starts.add((each.window_s, start))
                         if each.lagged:
-                            looking_back.setdefault(each.grain.table, []).append((start, path))
+                            looking_back.setdefault(each, []).append((start, path))
                         rows_out[each.grain.table] += count
             if progress:
                 progress(min(done, total), total)
     if stretches:
         covered = between or (stretches[0][0], stretches[-1][1])
-        for grain in chosen:
-            _remove_stale(out, grain, window_s, covered, written)
-    for each in plan.grains:
-        fill_lagged(out, each, window_s, looking_back.get(each.grain.table, ()))
+        for plan in plans:
+            for grain in chosen:
+                _remove_stale(out, grain, plan.window_s, covered, written)
+    for each, parts in looking_back.items():
+        fill_lagged(out, each, each.window_s, parts)
     return Summary(rows_in, rows_out, len(starts), time.perf_counter() - started)
 
 
 @click.command("kpi")
 @click.argument("xdr_dir", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where KPI tables go.")
-@window_option
+@windows_option
 @grains_option
 @catalogue_option
 @click.option("--identity-key", type=click.Path(path_type=Path), default=DEFAULT_KEY, show_default=True,
@@ -175,7 +180,7 @@ def compute(
 def kpi_command(
     xdr_dir: tuple[Path, ...],
     out: Path,
-    window: int,
+    window: tuple[int, ...],
     by: list[str] | None,
     catalogue: Catalogue,
     identity_key: Path,
@@ -186,6 +191,7 @@ def kpi_command(
     \b
     Example:
       wiregauge kpi kpis/ --out hourly/ --window 1h --by cell,subscriber
+      wiregauge kpi kpis/ --out kpis/ --window 1m,15m,1d --by cell --catalogue mine.toml
       wiregauge kpi kpis/ --out hourly/ --by cell --explain session_drop_pct
     """
     if explain is not None:
@@ -193,7 +199,7 @@ def kpi_command(
     catalogue = known_by(catalogue, None, identity_key)
     summary = _with_progress(lambda report: compute(xdr_dir, out, window, by, catalogue, report))
     read = ", ".join(f"{rows:,} {table}" for table, rows in summary.rows_in.items() if rows) or "no"
-    click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_text(window)}, {summary.seconds:.1f} s")
+    click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_texts(window)}, {summary.seconds:.1f} s")
     for table, rows in summary.rows_out.items():
         click.echo(f"  {out / table}  {rows:,} rows")
     if explain is not None:

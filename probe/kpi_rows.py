@@ -155,26 +155,47 @@ def _domains(plan: Plan, sources: Sequence[Source]) -> Domains:
 
 
 def jobs(
-    pools: Pools, sources: Sequence[Source], stretches: Sequence[tuple[int, int]], plan: Plan, out: Path
+    pools: Pools, sources: Sequence[Source], stretches: Sequence[tuple[int, int]], plans: Sequence[Plan], out: Path
 ) -> Iterator[Job]:
-    """What there is to do, stretch by stretch; files of rows dealt out are under `out` and do not outlive their use."""
+    """What there is to do, stretch by stretch; files of states are under `out` and do not outlive their use.
+
+    plans: for each length of window, shortest first; all of them from one reading of the rows where those of the
+    longest window fit in memory. Stretches are of whole windows of the longest.
+    """
+    plan = plans[-1]
     domains = _domains(plan, sources)
     for first, end in stretches:
         rows = sum(g.rows for s in sources for g in s.groups if g.first < end and g.last >= first)
         if rows > ROWS_IN_MEMORY and end - first <= plan.window:
-            yield _by_states(pools, sources, (first, end), plan, StateFiles(out, -(-4 * rows // ROWS_IN_MEMORY)))
+            job = _by_states(pools, sources, (first, end), plan, StateFiles(out, -(-4 * rows // ROWS_IN_MEMORY)))
+            yield job._replace(rows=job.rows if len(plans) == 1 else {})
+            if len(plans) > 1:
+                parts = _within([g for s in sources for g in s.groups], plans[-2].window, (first, end))
+                yield from jobs(pools, sources, parts, plans[:-1], out)
             continue
         if domains.texts > TEXTS_IN_MEMORY:
             domains = _domains(plan, sources)
         frames = {s.table: f for s in sources if (f := _read(s, first, end, domains, pools)) is not None}
         counts = {table: frame.rows for table, frame in frames.items()}
-        yield Job(_grouped(Span(frames, first, end, plan, domains)), counts)
+        yield Job(_grouped(frames, (first, end), plans, domains), counts)
 
 
-def _grouped(span: Span) -> Iterator[Groups]:
-    """The groups of each grain, made when they are asked for."""
-    for each in span.plan.grains:
-        yield Groups(span, each)
+def _within(groups: Sequence[xdr_files.Group], window: int, bounds: tuple[int, int]) -> list[tuple[int, int]]:
+    """The parts of stretches that lie within bounds."""
+    first, end = bounds
+    mine = [g for g in groups if g.first < end and g.last >= first]
+    return [(max(a, first), min(b, end)) for a, b in stretches_of(mine, window) if a < end and b > first]
+
+
+def _grouped(
+    frames: dict[str, Frame], bounds: tuple[int, int], plans: Sequence[Plan], domains: Domains
+) -> Iterator[Groups]:
+    """The groups of each window and grain, made when they are asked for."""
+    span = None
+    for plan in plans:
+        span = Span(frames, *bounds, plan, domains, like=span)
+        for each in plan.grains:
+            yield Groups(span, each)
 
 
 # --- more rows than memory should hold ---------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from probe.duration import DURATION
 from probe.errors import InputError, OutputError, UsageError
 from probe.identity import Identities
 from probe.live_probe import Live, LiveOptions, Status
-from probe.options import decoding_options, limits_of, out_option
+from probe.options import decoding_options, limits_of, out_option, window_option
 from probe.packet_socket import Instruction, PacketRing, Ring, RingOptions
 from probe.run import check_out
 from probe.segment import known_by
@@ -96,6 +96,7 @@ def _closing(status: Status) -> Iterator[str]:
 @click.command("live")
 @click.option("--interface", "interfaces", multiple=True, required=True, metavar="IF", help="Where to listen; several.")
 @out_option
+@window_option
 @decoding_options
 @click.option("--max-rows", type=click.IntRange(1 << 14, 1 << 28), default=1 << 20, show_default=True,
               help="Rows that may wait for the disk; more are lost and counted.")  # fmt: skip
