@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from probe.errors import UsageError, WiregaugeError
-from probe.kpi_engine import Done, Task, Written, pools_of, write_groups
+from probe.kpi_engine import Done, Task, Written, lagged_of, pools_of, write_groups
 from probe.kpi_lag import fill_lagged
 from probe.kpi_plan import Plan
 from probe.kpi_rows import Source, States, lots_of, states_of
-from probe.kpi_state import Merged, Seen
+from probe.kpi_state import Merged, Seen, StateKey, key_of, see
 from probe.xdr_files import Group
 
 __all__ = ["Cluster"]
@@ -40,19 +40,19 @@ PARTS_A_SHARE = 10_000
 class _Told(NamedTuple):
     """What a worker needs to know of a task, small enough to go with each piece of work."""
 
-    plan: bytes
+    plans: bytes
     out: Path
-    window_s: int
     shares: int
 
 
 def _told(task: Task, shares: int) -> _Told:
-    return _Told(pickle.dumps((task.catalogue, list(task.grains), task.window_s)), task.out, task.window_s, shares)
+    return _Told(pickle.dumps((task.catalogue, list(task.grains), list(task.windows))), task.out, shares)
 
 
 @lru_cache(2)
-def _plan(told: bytes) -> Plan:
-    return Plan(*pickle.loads(told))
+def _plans(told: bytes) -> list[Plan]:
+    catalogue, grains, windows = pickle.loads(told)  # made by `_told`
+    return [Plan(catalogue, grains, seconds) for seconds in windows]
 
 
 # --- on the workers ----------------------------------------------------------------------------------------------
@@ -67,10 +67,10 @@ class About(NamedTuple):
 
 def _map(told: _Told, source: Source, groups: list[Group], bounds: tuple[int, int]) -> tuple[str, States | None]:
     with ExitStack() as stack:
-        return source.table, states_of(source, groups, bounds, _plan(told.plan), told.shares, pools_of(stack, 1))
+        return source.table, states_of(source, groups, bounds, _plans(told.plans), told.shares, pools_of(stack, 1))
 
 
-def _share(mapped: tuple[str, States | None], share: int) -> dict[str, pa.Table]:
+def _share(mapped: tuple[str, States | None], share: int) -> dict[StateKey, pa.Table]:
     """The states of one share, by grain."""
     states = mapped[1]
     if states is None:
@@ -89,25 +89,25 @@ def _all_about(some: Sequence[About]) -> About:
     for about in some:
         for table, count in about.rows.items():
             rows[table] = rows.get(table, 0) + count
-        for table, starts in about.seen.items():
-            seen.setdefault(table, set()).update(starts)
+        see(seen, about.seen)
     return About(rows, seen)
 
 
-def _reduce(told: _Told, share: int, about: About, parts: Sequence[dict[str, pa.Table]]) -> list[Written]:
+def _reduce(told: _Told, share: int, about: About, parts: Sequence[dict[StateKey, pa.Table]]) -> list[Written]:
     """The KPI rows of one share of the keys."""
     written: list[Written] = []
-    for each in _plan(told.plan).grains:
-        states = [part[each.grain.name] for part in parts if each.grain.name in part]
-        if states:
-            for piece in Merged(each, states, about.seen).pieces(share * PARTS_A_SHARE):
-                written += write_groups(told.out, piece)
+    for plan in _plans(told.plans):
+        for each in plan.grains:
+            states = [part[key_of(each)] for part in parts if key_of(each) in part]
+            if states:
+                for piece in Merged(each, states, about.seen).pieces(share * PARTS_A_SHARE):
+                    written += write_groups(told.out, piece)
     return written
 
 
-def _look_back(told: _Told, grain: str, files: Sequence[tuple[int, Path]]) -> None:
-    plan = next(each for each in _plan(told.plan).grains if each.grain.name == grain)
-    fill_lagged(told.out, plan, told.window_s, files)
+def _look_back(told: _Told, grain: StateKey, files: Sequence[tuple[int, Path]]) -> None:
+    each = next(each for each in lagged_of(_plans(told.plans)) if key_of(each) == grain)
+    fill_lagged(told.out, each, each.window_s, files)
 
 
 # --- here --------------------------------------------------------------------------------------------------------
@@ -209,12 +209,11 @@ class Cluster:
     def look_back(self, task: Task, files: Sequence[Written]) -> None:
         """Each grain and share for itself: a key is always in the same share, so no other share is looked at."""
         told = _told(task, 0)
-        work: dict[tuple[str, int], list[tuple[int, Path]]] = {}
-        names = {each.grain.table: each.grain.name for each in task.plan().grains if each.lagged}
+        lagged = {(each.grain.table, each.window_s): key_of(each) for each in lagged_of(task.plans())}
+        work: dict[tuple[StateKey, int], list[tuple[int, Path]]] = {}
         for file in files:
-            if file.table in names:
-                share = names[file.table], file.part // PARTS_A_SHARE
-                work.setdefault(share, []).append((file.start, file.path))
+            if grain := lagged.get((file.table, file.window_s)):
+                work.setdefault((grain, file.part // PARTS_A_SHARE), []).append((file.start, file.path))
         for future in [self._submit(_look_back, told, grain, some) for (grain, _), some in work.items()]:
             self._result(future)
 

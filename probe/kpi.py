@@ -13,12 +13,16 @@ import click
 
 from formats.kpi import CATALOGUE, Catalogue, Grain
 from probe.catalogue import catalogue_option
+from probe.duration import nested
 from probe.duration import text as duration_text
+from probe.duration import texts as duration_texts
 from probe.errors import WiregaugeError
+from probe.identity import DEFAULT_KEY
 from probe.kpi_engine import Engine, Here, Task, Written
 from probe.kpi_explain import explain_values, explained
 from probe.kpi_rows import sources_of, stretches_of
-from probe.options import grains_option, window_option
+from probe.options import grains_option, windows_option
+from probe.segment import known_by
 from probe.writer import stamp
 
 __all__ = ["Summary", "compute", "kpi_command"]
@@ -64,7 +68,7 @@ def _used(catalogue: Catalogue, grains: Sequence[Grain]) -> Catalogue:
 def compute(
     xdr_directories: Sequence[str | Path],
     out: str | Path,
-    window_s: int,
+    window_s: int | Sequence[int],
     grains: Iterable[str] | None = None,
     catalogue: Catalogue | None = None,
     progress: Progress | None = None,
@@ -73,24 +77,28 @@ def compute(
 ) -> Summary:
     """KPI tables under `out` from the xDR tables under `xdr_directories`.
 
-    grains: names (`cell`, `subscriber`, ...), None for all. between: only windows in first <= time < end (ns), both
-    window boundaries. engine: who does the work, this process where None.
-    Each window is one or more files a table, which a later computation of the same window replaces.
+    window_s: one length of window or several at once, each a multiple of the shorter ones. grains: names (`cell`,
+    `subscriber`, ...), None for all. between: only windows that lie within or overlap first <= time < end (ns), both
+    boundaries of the shortest. engine: who does the work, this process where None.
+    Each window is one or more files a table, which a later computation of it replaces.
     """
     started = time.perf_counter()
     engine = engine or Here()
-    catalogue, out = catalogue or CATALOGUE, Path(out)
+    catalogue, out = known_by(catalogue or CATALOGUE, None), Path(out)
     chosen = _chosen(catalogue, grains)
     catalogue = _used(catalogue, chosen)
     directories = list(dict.fromkeys(Path(d) for d in xdr_directories))
+    windows = nested([window_s] if isinstance(window_s, int) else window_s)
+    longest = windows[-1] * SECOND
     sources = sources_of(directories, catalogue, chosen)
     groups = [g for s in sources for g in s.groups if g.first <= g.last]
-    stretches = stretches_of(groups, window_s * SECOND)
+    stretches = stretches_of(groups, longest)
     if between:
+        between = between[0] // longest * longest, -(-between[1] // longest) * longest
         stretches = [
             (max(a, between[0]), min(b, between[1])) for a, b in stretches if a < between[1] and b > between[0]
         ]
-    task = Task(catalogue, chosen, window_s, out, sources, stretches)
+    task = Task(catalogue, chosen, windows, out, sources, stretches)
     total, done = sum(g.rows for g in groups), 0
     rows_in, rows_out = {s.table: 0 for s in sources}, {g.table: 0 for g in chosen}
     files: list[Written] = []
@@ -105,26 +113,32 @@ def compute(
             progress(min(done, total), total)
     if stretches:
         covered, written = between or (stretches[0][0], stretches[-1][1]), {file.path for file in files}
-        for grain in chosen:
-            _remove_stale(out, grain, window_s, covered, written)
+        for seconds in windows:
+            for grain in chosen:
+                _remove_stale(out, grain, seconds, covered, written)
     engine.look_back(task, files)
-    return Summary(rows_in, rows_out, len({file.start for file in files}), time.perf_counter() - started)
+    return Summary(
+        rows_in, rows_out, len({(file.window_s, file.start) for file in files}), time.perf_counter() - started
+    )
 
 
 @click.command("kpi")
 @click.argument("xdr_dir", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where KPI tables go.")
-@window_option
+@windows_option
 @grains_option
 @catalogue_option
+@click.option("--identity-key", type=click.Path(path_type=Path), default=DEFAULT_KEY, show_default=True,
+              help="Key of the tables' pseudonyms, for segments of IMSIs.")  # fmt: skip
 @click.option("--explain", metavar="KPI", help="Say what a KPI's values are made of, after writing them.")
 @click.option("--scheduler", metavar="ADDRESS", help="Have a Dask cluster do it: tcp://HOST:8786.")
 def kpi_command(
     xdr_dir: tuple[Path, ...],
     out: Path,
-    window: int,
+    window: tuple[int, ...],
     by: list[str] | None,
     catalogue: Catalogue,
+    identity_key: Path,
     explain: str | None,
     scheduler: str | None,
 ) -> None:
@@ -133,15 +147,17 @@ def kpi_command(
     \b
     Example:
       wiregauge kpi kpis/ --out hourly/ --window 1h --by cell,subscriber
+      wiregauge kpi kpis/ --out kpis/ --window 1m,15m,1d --by cell --catalogue mine.toml
       wiregauge kpi kpis/ --out hourly/ --by cell --explain session_drop_pct
     """
     if explain is not None:
         explained(explain, catalogue)  # an unknown name is told before the work
+    catalogue = known_by(catalogue, None, identity_key)
     with _engine(scheduler) as engine:
         folders, target = ([p.resolve() for p in xdr_dir], out.resolve()) if scheduler else (xdr_dir, out)
         summary = _with_progress(lambda report: compute(folders, target, window, by, catalogue, report, engine=engine))
     read = ", ".join(f"{rows:,} {table}" for table, rows in summary.rows_in.items() if rows) or "no"
-    click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_text(window)}, {summary.seconds:.1f} s")
+    click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_texts(window)}, {summary.seconds:.1f} s")
     for table, rows in summary.rows_out.items():
         click.echo(f"  {out / table}  {rows:,} rows")
     if explain is not None:

@@ -11,37 +11,38 @@ from formats.kpi import Catalogue, Grain
 from probe.aggregate import Groups
 from probe.kpi_lag import fill_lagged, part_path
 from probe.kpi_memory import kept_memory
-from probe.kpi_plan import Plan
+from probe.kpi_plan import GrainPlan, Plan
 from probe.kpi_rows import Pools, Source, ahead, jobs
 from probe.kpi_state import Merged
 from probe.kpi_tables import Measures, finish
 from probe.writer import write_part
 
-__all__ = ["Done", "Engine", "Here", "Task", "Written", "pools_of", "write_groups"]
+__all__ = ["Done", "Engine", "Here", "Task", "Written", "lagged_of", "pools_of", "write_groups"]
 
 THREADS = 2
 T = TypeVar("T")
 
 
 class Task(NamedTuple):
-    """What is to be computed: KPI tables of these grains in windows of `window_s`, under `out`."""
+    """What is to be computed under `out`: these grains, in windows of these lengths (s, shortest first)."""
 
     catalogue: Catalogue
     grains: Sequence[Grain]
-    window_s: int
+    windows: Sequence[int]
     out: Path
     sources: Sequence[Source]
     stretches: Sequence[tuple[int, int]]
 
-    def plan(self) -> Plan:
-        """The catalogue made ready."""
-        return Plan(self.catalogue, self.grains, self.window_s)
+    def plans(self) -> list[Plan]:
+        """The catalogue made ready, for each length of window."""
+        return [Plan(self.catalogue, self.grains, seconds) for seconds in self.windows]
 
 
 class Written(NamedTuple):
     """A file of a KPI table: its window (start in ns), its number among those of the window, how many rows it has."""
 
     table: str
+    window_s: int
     path: Path
     start: int
     part: int
@@ -76,15 +77,14 @@ def write_groups(out: Path, groups: Measures) -> list[Written]:
     for start, part, rows in finish(groups):
         path = part_path(out, table, groups.plan.window_s, start, part)
         write_part(path, rows, groups.plan.text)
-        written.append(Written(table, path, start, part, rows.num_rows))
+        written.append(Written(table, groups.plan.window_s, path, start, part, rows.num_rows))
     return written
 
 
-def _pieces(out: Path, groups: Groups | Merged, counted: dict[str, int]) -> Iterator[tuple[Path, Measures]]:
+def _pieces(out: Path, groups: Groups | Merged, counted: dict[GrainPlan, int]) -> Iterator[tuple[Path, Measures]]:
     """The pieces of a grain, those of one window numbered on."""
-    table = groups.plan.grain.table
-    for piece in groups.pieces(counted.get(table, 0)):
-        counted[table] = piece.part + 1
+    for piece in groups.pieces(counted.get(groups.plan, 0)):
+        counted[groups.plan] = piece.part + 1
         yield out, piece
 
 
@@ -106,8 +106,8 @@ class Here:
         """One stretch of windows after another, the next one being read meanwhile."""
         with kept_memory(), ExitStack() as stack:
             pools = pools_of(stack, THREADS)
-            for job in ahead(pools.stretches, jobs(pools, task.sources, task.stretches, task.plan(), task.out)):
-                counted: dict[str, int] = {}
+            for job in ahead(pools.stretches, jobs(pools, task.sources, task.stretches, task.plans(), task.out)):
+                counted: dict[GrainPlan, int] = {}
                 files: list[Written] = []
                 for groups in job.sets:
                     for some in _in_order(pools.groups, write_groups, _pieces(task.out, groups, counted)):
@@ -116,7 +116,11 @@ class Here:
 
     def look_back(self, task: Task, files: Sequence[Written]) -> None:
         """Grain by grain, in order of time."""
-        for each in task.plan().grains:
-            if each.lagged:
-                mine = [(f.start, f.path) for f in files if f.table == each.grain.table]
-                fill_lagged(task.out, each, task.window_s, mine)
+        for each in lagged_of(task.plans()):
+            mine = [(f.start, f.path) for f in files if (f.table, f.window_s) == (each.grain.table, each.window_s)]
+            fill_lagged(task.out, each, each.window_s, mine)
+
+
+def lagged_of(plans: Iterable[Plan]) -> list[GrainPlan]:
+    """The grains, for each length of window, that have KPIs which look back."""
+    return [each for plan in plans for each in plan.grains if each.lagged]

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from formats.expression import looks_back, parse
-from formats.kpi import Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile
+from formats.kpi import Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile, judged_of
 from formats.schema import kpi_schema
 from probe.kpi_formula import compiled
 
@@ -46,6 +46,7 @@ class GrainPlan:
         self.grain, self.window_s = grain, window_s
         self.counters = catalogue.counters_of(grain)
         self.kpis: tuple[Kpi, ...] = catalogue.kpis_of(grain)
+        self.judged = judged_of(self.kpis, grain)
         self.schema: pa.Schema = kpi_schema(grain, catalogue)
         self.text = [f.name for f in self.schema if pa.types.is_dictionary(f.type)]
         self.added = {c.name: at for at, c in enumerate(c for c in self.counters if c.kind in ADDED)}

@@ -20,9 +20,10 @@ from probe.errors import OutputError, WiregaugeError
 from probe.feed import load_feed
 from probe.identity import DEFAULT_KEY, PSEUDONYM, Identities
 from probe.kpi import compute
-from probe.options import decoding_options, limits_of, out_option
+from probe.options import decoding_options, limits_of, out_option, windows_option
 from probe.pipeline import Pipeline
 from probe.progress import RunProgress
+from probe.segment import known_by
 from probe.sink import LedgerEntry, Sink
 from probe.sources import Refusal, Source, open_sources
 from probe.summary import RunSummary, peak_memory, summary_lines
@@ -52,6 +53,8 @@ class RunOptions(NamedTuple):
     limits: Limits = Limits()
     feeds: Sequence[str] = ()
     catalogue: Catalogue | None = None
+    longer: Sequence[int] = ()
+    """more windows (s) for KPIs, each a multiple of the shorter ones; xDR rows are cut at `window_s`"""
 
 
 class Outcome(NamedTuple):
@@ -74,7 +77,9 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
     sources, refusals = open_sources(arguments)
     archive, refusals = claim(refusals, [load_feed(name) for name in options.feeds])
     run_id = _run_id(sources, refusals, archive)
-    sink = Sink(out, run_id, Identities.from_option(options.identities, options.identity_key))
+    identities = Identities.from_option(options.identities, options.identity_key)
+    catalogue = known_by(options.catalogue, identities) if options.catalogue else None
+    sink = Sink(out, run_id, identities)
     pipeline = Pipeline(options.window_s * SECOND, sink.put, options.workers, options.limits)
     with RunProgress(sources, progress) as told:
         try:
@@ -91,7 +96,8 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
         pipeline.release()
         span = _span(ledger, options.window_s * SECOND, archive)
         if span is not None:
-            kpis = compute([out], out, options.window_s, options.grains, options.catalogue, told.rows_done, span)
+            windows = (options.window_s, *options.longer)
+            kpis = compute([out], out, windows, options.grains, catalogue, told.rows_done, span)
             rows |= kpis.rows_out
     problems = [*_problems(sources, refusals), *archive.problems]
     return Outcome(
@@ -220,6 +226,7 @@ def _summary(
 @click.command("run")
 @click.argument("source", nargs=-1, required=True)
 @out_option
+@windows_option
 @decoding_options
 @click.option(
     "--feed", "feeds", multiple=True, metavar="FEED", help="A feed (TOML) for files that no shipped one fits."
@@ -238,8 +245,8 @@ def run_command(source: tuple[str, ...], out: Path, **told: Any) -> None:
       zcat old.pcap.gz | wiregauge run - --out kpis/ --window 1h --by cell,subscriber
     """
     options = RunOptions(
-        told["window"], told["identities"], told["identity_key"], told["workers"], told["by"], limits_of(told),
-        told["feeds"], told["catalogue"],
+        told["window"][0], told["identities"], told["identity_key"], told["workers"], told["by"], limits_of(told),
+        told["feeds"], told["catalogue"], told["window"][1:],
     )  # fmt: skip
     try:
         outcome = run(source, out, options)
