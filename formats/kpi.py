@@ -15,6 +15,7 @@ To add a KPI: add its counters to COUNTERS and a `Kpi` to KPIS. Every grain then
 
 from typing import NamedTuple
 
+from formats.alert import Rule
 from formats.kpi_core import CORE_COUNTERS, CORE_GRAINS, CORE_KPIS
 from formats.kpi_nas import NAS_COUNTERS, NAS_KPIS
 from formats.kpi_parts import (
@@ -343,11 +344,12 @@ GRAINS: tuple[Grain, ...] = (
 
 
 class Catalogue(NamedTuple):
-    """What is computed: counters, KPIs and grains."""
+    """What is computed: counters, KPIs and grains; and the rules of alerts."""
 
     counters: tuple[Counter, ...]
     kpis: tuple[Kpi, ...]
     grains: tuple[Grain, ...]
+    alerts: tuple[Rule, ...] = ()
 
     def counters_of(self, grain: Grain) -> tuple[Counter, ...]:
         """The counters of a grain: those that it names, or all but those of the sparse grains."""

@@ -15,6 +15,8 @@ import click
 
 from formats.kpi import CATALOGUE, Catalogue, Grain
 from probe.aggregate import Groups, Piece
+from probe.alert_out import AlertOptions, alert_options
+from probe.alerts import alerted_lines
 from probe.catalogue import catalogue_option
 from probe.duration import DURATION
 from probe.duration import text as duration_text
@@ -169,10 +171,12 @@ def _grain_names(ctx: click.Context, param: click.Parameter, value: str | None) 
 @click.option("--window", type=DURATION, default="15m", show_default=True, help="Length of a window: 90s, 15m, 1h.")
 @click.option("--by", callback=_grain_names, help="Grains, separated by commas: cell,subscriber  [default: all]")
 @catalogue_option
+@alert_options
 @click.option("--explain", metavar="KPI", help="Say what a KPI's values are made of, after writing them.")
 def kpi_command(
-    xdr_dir: tuple[Path, ...], out: Path, window: int, by: list[str] | None, catalogue: Catalogue, explain: str | None
-) -> None:
+    xdr_dir: tuple[Path, ...], out: Path, window: int, by: list[str] | None, catalogue: Catalogue, explain: str | None,
+    alerts: str, alert_webhook: str,
+) -> None:  # fmt: skip
     """Compute KPI tables from the xDR tables that earlier runs wrote.
 
     \b
@@ -187,6 +191,8 @@ def kpi_command(
     click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_text(window)}, {summary.seconds:.1f} s")
     for table, rows in summary.rows_out.items():
         click.echo(f"  {out / table}  {rows:,} rows")
+    for line in alerted_lines(xdr_dir, out, window, catalogue, AlertOptions(alerts, alert_webhook)):
+        click.echo(line)
     if explain is not None:
         explain_values(explain, out, catalogue, by)
 

@@ -14,6 +14,8 @@ from kernels import shard as own
 from kernels.shard import Limits
 from kernels.table import REFUSED
 from probe.accounts import Accounts
+from probe.alert_out import AlertOptions, alert_options
+from probe.alerts import alerted_lines
 from probe.archive import Archive, archive_lines, claim, counted_twice
 from probe.catalogue import catalogue_option
 from probe.config import config_option
@@ -53,6 +55,7 @@ class RunOptions(NamedTuple):
     limits: Limits = Limits()
     feeds: Sequence[str] = ()
     catalogue: Catalogue | None = None
+    alerts: AlertOptions = AlertOptions()
 
 
 class Outcome(NamedTuple):
@@ -63,6 +66,7 @@ class Outcome(NamedTuple):
     archive: Sequence[str] = ()
     notes: Sequence[str] = ()
     """what to know of the figures, though nothing is damaged"""
+    alerted: Sequence[str] = ()
 
 
 def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool | None = None) -> Outcome:
@@ -90,16 +94,19 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
         rows = sink.rows_written()
         refused = _refused(pipeline)
         pipeline.release()
+        alerted: list[str] = []
         span = _span(ledger, options.window_s * SECOND, archive)
         if span is not None:
             kpis = compute([out], out, options.window_s, options.grains, options.catalogue, told.rows_done, span)
             rows |= kpis.rows_out
+            alerted = alerted_lines([out], out, options.window_s, options.catalogue, options.alerts, span[0])
     problems = [*_problems(sources, refusals), *archive.problems]
     return Outcome(
         _summary(out, options, pipeline.accounts, archive, refused, rows, begun, told.compiled_s),
         problems,
         archive_lines(archive),
         counted_twice(archive, pipeline.accounts.windows()),
+        alerted,
     )
 
 
@@ -280,6 +287,7 @@ grains_option = click.option(
     "--feed", "feeds", multiple=True, metavar="FEED", help="A feed (TOML) for files that no shipped one fits."
 )
 @catalogue_option
+@alert_options
 @config_option
 def run_command(
     source: tuple[str, ...], out: Path, by: list[str] | None, max_flows: int, max_sessions: int, **rest: Any
@@ -305,6 +313,7 @@ def run_command(
         limits,
         rest["feeds"],
         rest["catalogue"],
+        AlertOptions(rest["alerts"], rest["alert_webhook"]),
     )
     try:
         outcome = run(source, out, options)
@@ -312,7 +321,7 @@ def run_command(
         raise WiregaugeError(
             f"interrupted: what stands in {out} is not complete; run it again to replace it."
         ) from None
-    for line in (*outcome.archive, *summary_lines(outcome.summary)):
+    for line in (*outcome.archive, *summary_lines(outcome.summary), *outcome.alerted):
         click.echo(line)
     table = " kpi_cell" if outcome.summary.rows.get("kpi_cell") else ""
     click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out}{table}")
