@@ -14,15 +14,14 @@ import click
 
 from formats.kpi import Catalogue
 from kernels.jit import compiled_before
-from kernels.shard import Limits
-from probe.catalogue import catalogue_option
 from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import InputError, OutputError, UsageError
-from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM, Identities
+from probe.identity import Identities
 from probe.live_probe import Live, LiveOptions, Status
+from probe.options import decoding_options, limits_of, out_option
 from probe.packet_socket import Instruction, PacketRing, Ring, RingOptions
-from probe.run import check_out, grains_option, processors
+from probe.run import check_out
 from probe.status_file import write_status
 
 if TYPE_CHECKING:
@@ -94,21 +93,8 @@ def _closing(status: Status) -> Iterator[str]:
 
 @click.command("live")
 @click.option("--interface", "interfaces", multiple=True, required=True, metavar="IF", help="Where to listen; several.")
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the tables.")
-@click.option("--window", type=DURATION, default="15m", show_default=True, help="Length of a window: 90s, 15m, 1h.")
-@click.option(
-    "--identities", type=click.Choice(MODES), default=PSEUDONYM, show_default=True, help="How subscribers are named."
-)
-@click.option("--identity-key", type=click.Path(path_type=Path), default=DEFAULT_KEY, show_default=True,
-              help="Key of the pseudonyms, made on first use.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(1, 64), default=processors, show_default="processors, at most 4",
-              help="Threads that decode.")  # fmt: skip
-@grains_option
-@catalogue_option
-@click.option("--max-flows", type=click.IntRange(1 << 10, 1 << 28), default=Limits().flows, show_default=True,
-              help="Flows alive at a time.")  # fmt: skip
-@click.option("--max-sessions", type=click.IntRange(1 << 8, 1 << 24), default=Limits().sessions, show_default=True,
-              help="Sessions alive at a time.")  # fmt: skip
+@out_option
+@decoding_options
 @click.option("--max-rows", type=click.IntRange(1 << 14, 1 << 28), default=1 << 20, show_default=True,
               help="Rows that may wait for the disk; more are lost and counted.")  # fmt: skip
 @click.option("--capture", type=click.Choice((AF_PACKET, AF_XDP, "auto")), default=AF_PACKET, show_default=True,
@@ -125,7 +111,7 @@ def _closing(status: Status) -> Iterator[str]:
               help="How often the state of sessions is kept, for the next start.")  # fmt: skip
 @click.option("--for", "seconds", type=DURATION, default=None, help="Stop after this time  [default: never]")
 @config_option
-def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, **rest: Any) -> None:
+def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
     """Capture from interfaces and write xDR and KPI tables as time passes.
 
     Tables of a window appear some seconds after its end. SIGTERM or Ctrl-C writes everything and ends; SIGHUP has
@@ -139,33 +125,26 @@ def live_command(interfaces: tuple[str, ...], out: Path, by: list[str] | None, *
     check_out(out)
     if len(set(interfaces)) != len(interfaces):
         raise UsageError("an interface is named twice.")
-    limits = Limits(flows=rest["max_flows"], sessions=rest["max_sessions"])
     options = LiveOptions(
-        rest["window"],
-        rest["workers"],
-        by,
-        rest["catalogue"],
-        limits,
-        rest["max_rows"],
-        float(rest["seconds"] or 0),
-        rest["snapshot"],
-    )
-    identities = Identities.from_option(rest["identities"], rest["identity_key"])
+        told["window"], told["workers"], told["by"], told["catalogue"], limits_of(told), told["max_rows"],
+        float(told["seconds"] or 0), told["snapshot"],
+    )  # fmt: skip
+    identities = Identities.from_option(told["identities"], told["identity_key"])
     ring = RingOptions(
-        octets=rest["ring"] * MIB, promiscuous=rest["promiscuous"], filter=_compiled(rest["expression"]),
-        hardware_time=rest["hardware_time"],
+        octets=told["ring"] * MIB, promiscuous=told["promiscuous"], filter=_compiled(told["expression"]),
+        hardware_time=told["hardware_time"],
     )  # fmt: skip
     os.umask(0o027)  # what is written is for the group at most
     with _alone(out):
         if not compiled_before("update_heard"):
             _tell("compiling kernels, about two minutes (first use only)")
-        for each in _opened(interfaces, ring, rest["capture"]):  # say at once what cannot be
+        for each in _opened(interfaces, ring, told["capture"]):  # say at once what cannot be
             each.close()
 
         def open_rings() -> list[Ring]:
-            return _opened(interfaces, ring, rest["capture"])
+            return _opened(interfaces, ring, told["capture"])
 
-        metrics = _metrics(rest["metrics"])
+        metrics = _metrics(told["metrics"])
 
         def each_second(status: Status) -> None:
             write_status(out, status)

@@ -14,16 +14,15 @@ from kernels import shard as own
 from kernels.shard import Limits
 from kernels.table import REFUSED
 from probe.accounts import Accounts
-from probe.alert_out import AlertOptions, alert_options
+from probe.alert_out import AlertOptions
 from probe.alerts import alerted_lines
 from probe.archive import Archive, archive_lines, claim, counted_twice
-from probe.catalogue import catalogue_option
 from probe.config import config_option
-from probe.duration import DURATION
 from probe.errors import OutputError, WiregaugeError
 from probe.feed import load_feed
-from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM, Identities
+from probe.identity import DEFAULT_KEY, PSEUDONYM, Identities
 from probe.kpi import compute
+from probe.options import decoding_options, limits_of, out_option
 from probe.pipeline import Pipeline
 from probe.progress import RunProgress
 from probe.sink import LedgerEntry, Sink
@@ -31,7 +30,7 @@ from probe.sources import Refusal, Source, open_sources
 from probe.summary import RunSummary, peak_memory, summary_lines
 from probe.writer import run_digest
 
-__all__ = ["Outcome", "RunOptions", "check_out", "grains_option", "processors", "run", "run_command"]
+__all__ = ["Outcome", "RunOptions", "check_out", "run", "run_command"]
 
 SECOND = 10**9
 EDGE = 64 << 10  # octets from each end of a file that tell it from others
@@ -225,73 +224,15 @@ def _summary(
 # --- the command -------------------------------------------------------------------------------------------------
 
 
-def processors() -> int:
-    """How many workers there are by default."""
-    return min(4, len(os.sched_getaffinity(0)))
-
-
-def _grains(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
-    """The names in `--by`, checked before anything is read."""
-    if not value:
-        return None
-    known = [grain.name for grain in ctx.params["catalogue"].grains]
-    names = [name.strip() for name in value.split(",") if name.strip()]
-    for name in names:
-        if name not in known:
-            raise click.BadParameter(f"no grain {name!r}: there are {', '.join(known)}", ctx, param)
-    return names
-
-
-grains_option = click.option(
-    "--by", callback=_grains, metavar="GRAINS", help="KPI tables, as in cell,subscriber  [default: all]"
-)
-
-
 @click.command("run")
 @click.argument("source", nargs=-1, required=True)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the tables.")
-@click.option("--window", type=DURATION, default="15m", show_default=True, help="Length of a window: 90s, 15m, 1h.")
-@click.option(
-    "--identities", type=click.Choice(MODES), default=PSEUDONYM, show_default=True, help="How subscribers are named."
-)
-@click.option(
-    "--identity-key",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_KEY,
-    show_default=True,
-    help="Key of the pseudonyms, made on first use.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=processors,
-    show_default="processors, at most 4",
-    help="Threads that decode.",
-)
-@grains_option
-@click.option(
-    "--max-flows",
-    type=click.IntRange(1 << 10, 1 << 28),
-    default=Limits().flows,
-    show_default=True,
-    help="Flows alive at a time.",
-)
-@click.option(
-    "--max-sessions",
-    type=click.IntRange(1 << 8, 1 << 24),
-    default=Limits().sessions,
-    show_default=True,
-    help="Sessions alive at a time.",
-)
+@out_option
+@decoding_options
 @click.option(
     "--feed", "feeds", multiple=True, metavar="FEED", help="A feed (TOML) for files that no shipped one fits."
 )
-@catalogue_option
-@alert_options
 @config_option
-def run_command(
-    source: tuple[str, ...], out: Path, by: list[str] | None, max_flows: int, max_sessions: int, **rest: Any
-) -> None:
+def run_command(source: tuple[str, ...], out: Path, **told: Any) -> None:
     """Turn captures and archived charging records into xDR and KPI tables.
 
     SOURCE is any mix of files, folders, globs and - for stdin: pcap and pcapng, charging records (TS 32.298, TAP 3),
@@ -303,18 +244,10 @@ def run_command(
       wiregauge run archive/2026-11/ --out kpis/ --feed my_feed.toml
       zcat old.pcap.gz | wiregauge run - --out kpis/ --window 1h --by cell,subscriber
     """
-    limits = Limits(flows=max_flows, sessions=max_sessions)
     options = RunOptions(
-        rest["window"],
-        rest["identities"],
-        rest["identity_key"],
-        rest["workers"],
-        by,
-        limits,
-        rest["feeds"],
-        rest["catalogue"],
-        AlertOptions(rest["alerts"], rest["alert_webhook"]),
-    )
+        told["window"], told["identities"], told["identity_key"], told["workers"], told["by"], limits_of(told),
+        told["feeds"], told["catalogue"], AlertOptions(told["alerts"], told["alert_webhook"]),
+    )  # fmt: skip
     try:
         outcome = run(source, out, options)
     except KeyboardInterrupt:
