@@ -111,6 +111,7 @@ class Counting:
         self.rule = rule
         self._rule = np.array([rule.least, rule.within_s * SECOND, rule.close], np.int64)
         self.within = rule.within_s * SECOND
+        self._kept = 0
         self._domain = Domain()
         self._rows = np.zeros(_FIRST, HAPPENING)
         self._dirty = np.zeros(_FIRST, np.int32)
@@ -205,6 +206,13 @@ class Counting:
         kept = np.flatnonzero(self._heads[: len(self._domain)] >= 0)
         if 4 * kept.size < len(self._domain) and len(self._domain) > _FIRST:
             self._number_again(kept)
+
+    def forget_often(self, late: int, every: int) -> None:
+        """Forget what is `late` ns behind, once in `every` ns of the rows' time or when rows have doubled."""
+        floor, used = int(self._state[CLOCK]) - late, int(self._state[USED])
+        if floor - int(self._state[FLOOR]) >= every or used > 2 * max(self._kept, _FIRST):
+            self.forget(floor)
+            self._kept = int(self._state[USED])
 
     def _number_again(self, kept: np.ndarray) -> None:
         """Forget the texts of keys that have no rows any more."""

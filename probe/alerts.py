@@ -26,7 +26,7 @@ from probe.duration import text as duration_text
 from probe.kpi_rows import stretches_of
 from probe.writer import stamp
 
-__all__ = ["ROWS", "Alerted", "alerted_lines", "count_rules", "evaluate", "kpi_rules", "resumed"]
+__all__ = ["ROWS", "Alerted", "alerted_lines", "count_rules", "evaluate", "kpi_rules", "read_since", "resumed"]
 
 SECOND, HOUR = 10**9, 3600 * 10**9
 ROWS = "rows"
@@ -85,8 +85,10 @@ def evaluate(
         kept = [e for e in old if since is not None and (e.time < since or (tag != ROWS and e.time == since))]
         store.replace(old, [*kept, *events])
         store.thin()
-        known, told = {e.identity for e in old}, {e.identity for e in (*kept, *events)}
-        gone += [e for e in old if e.identity not in told]
+        gone += _gone(old, [*kept, *events])
+        if base is None and first is not None:  # what was there before is for the table alone
+            events = [e for e in events if e.time >= first]
+        known = {e.identity for e in old}
         new += events
         for event in events:
             states[event.state] = states.get(event.state, 0) + (event.identity not in known)
@@ -96,10 +98,16 @@ def evaluate(
     return Alerted(states, sum(states.values()))
 
 
+def _gone(old: Sequence[Event], new: Sequence[Event]) -> list[Event]:
+    """What was told and did not happen so after all."""
+    there = {event.identity for event in new}
+    return [event for event in old if event.identity not in there]
+
+
 # --- rows within a period ----------------------------------------------------------------------------------------
 
 
-def resumed(rules: Sequence[CountRule], store: AlertStore, newest: bool = False) -> tuple[int | None, list[Counting]]:
+def resumed(rules: Sequence[CountRule], store: AlertStore) -> tuple[int | None, list[Counting]]:
     """Count rules as the newest state has them, and its time; None: from the beginning."""
     states = [Counting(rule) for rule in rules]
     found = store.newest()
@@ -110,13 +118,29 @@ def resumed(rules: Sequence[CountRule], store: AlertStore, newest: bool = False)
     return found[0], states
 
 
+def read_since(
+    directories: Sequence[Path], rules: Sequence[CountRule], states: Sequence[Counting], window: int, since: int
+) -> None:
+    """Have all rows from `since` (ns) on counted."""
+    for table, groups in _groups(directories, rules).items():
+        mine = [(rule, state) for rule, state in zip(rules, states, strict=True) if rule.table == table]
+        some = [g for g in groups if g.first <= g.last and g.last >= since]
+        for first, end in _stretches(some, window, since, _END):
+            _read(some, mine, max(first, since), end)
+
+
+def _groups(directories: Sequence[Path], rules: Sequence[CountRule]) -> dict[str, list[xdr_files.Group]]:
+    """The row groups of each table that some rule counts."""
+    return {rule.table: xdr_files.groups_of(directories, rule.table, _times(rules, rule.table)) for rule in rules}
+
+
 def _count(
     directories: Sequence[Path], rules: Sequence[CountRule], store: AlertStore, window: int, stop: int
 ) -> Iterator[Event]:
     """The events of count rules from the newest state on."""
     base, states = resumed(rules, store)
     start = -_END if base is None else base
-    groups = {rule.table: xdr_files.groups_of(directories, rule.table, _times(rules, rule.table)) for rule in rules}
+    groups = _groups(directories, rules)
     every = [g for some in groups.values() for g in some if g.first <= g.last and g.last >= start]
     for first, end in _stretches(every, window, start, stop):
         for table, some in groups.items():
