@@ -5,18 +5,22 @@ closes is sent at once. When a window is closed, `probe.alerts` evaluates what s
 judges the KPIs, and finds what came too late for the quick look. A change that was sent is not sent again.
 """
 
+import contextlib
 import queue
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from formats import xdr
 from formats.alert import CountRule
 from formats.kpi import Catalogue
-from probe.alert_count import Counting, matched
+from probe.alert_count import Counting, columns_of, matched
 from probe.alert_out import Outputs
 from probe.alert_store import AlertStore, rules_digest
 from probe.alerts import ROWS, Alerted, count_rules, evaluate, read_since, resumed
@@ -30,10 +34,12 @@ SECOND = 10**9
 LATE_NS = 900 * SECOND
 """Rows so much older than the newest are left to the evaluation of their window."""
 FORGET_NS = 60 * SECOND
+TOGETHER = 256
 _PLAIN = {"flag": -1, "small": -1, "count": -1, "ms": -1, "id": 0}
 """Kinds of columns whose conditions are met or not by the kernel's own numbers, and their nulls."""
 
-Work = tuple[str, np.ndarray, list[str]] | Catalogue | None
+Block = tuple[str, np.ndarray, list[str]]
+Work = Block | Catalogue | None
 
 
 class LiveAlerts:
@@ -94,17 +100,30 @@ class LiveAlerts:
     # --- in a thread of its own -----------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while (work := self._queue.get()) is not None:
-            try:
+        while True:
+            works = [self._queue.get()]
+            with contextlib.suppress(queue.Empty):  # what has come meanwhile is looked at together
+                while len(works) < TOGETHER:
+                    works.append(self._queue.get_nowait())
+            blocks: dict[str, list[Block]] = {}
+            for work in works:
+                if work is not None and not isinstance(work, Catalogue):
+                    blocks.setdefault(work[0], []).append(work)
+            for table, some in blocks.items():
+                self._try(self._look, table, np.concatenate([rows for _, rows, _ in some]), some[-1][2])
+            with self._lock:
+                self._waiting -= sum(rows.size for some in blocks.values() for _, rows, _ in some)
+            for work in works:
                 if isinstance(work, Catalogue):
-                    self._begin(work)
-                else:
-                    self._look(*work)
-            except WiregaugeError as problem:  # the evaluation of the window meets it too, and tells
-                self.trouble = str(problem)
-            if not isinstance(work, Catalogue):
-                with self._lock:
-                    self._waiting -= work[1].size
+                    self._try(self._begin, work)
+            if None in works:
+                return
+
+    def _try(self, work: Callable[..., None], *arguments: Any) -> None:
+        try:
+            work(*arguments)
+        except WiregaugeError as problem:  # the evaluation of the window meets it too, and tells
+            self.trouble = str(problem)
 
     def _look(self, table: str, rows: np.ndarray, apns: list[str]) -> None:
         declared = next(t for t in xdr.KERNEL_TABLES if t.name == table)
@@ -113,7 +132,7 @@ class LiveAlerts:
             clock = int(times.max(initial=xdr.NEVER))
             some = rows[likely(rule, declared, rows)]
             if some.size:
-                told = to_arrow(declared, some, Names(apns, self.identities))
+                told = _arrow(rule, declared, some, Names(apns, self.identities))
                 state.take(matched(rule, told)._replace(clock=clock))
             else:
                 state.pass_time(clock)
@@ -137,6 +156,25 @@ class LiveAlerts:
         """Look at what waits and end; what is to be sent is the caller's to close."""
         self._queue.put(None)
         self._thread.join()
+
+
+_MADE_OF = {"cause": ("cause_code",), "service": ("server_port", "ip_protocol")}
+
+
+@lru_cache
+def _narrow(table: xdr.Table, names: tuple[str, ...]) -> xdr.Table:
+    """The table with these columns alone, and those that they are made of."""
+    wanted = {*names, *(more for name in names for more in _MADE_OF.get(name, ()))}
+    return table._replace(columns=tuple(column for column in table.columns if column.name in wanted))
+
+
+def _arrow(rule: CountRule, table: xdr.Table, rows: np.ndarray, names: Names) -> pa.Table:
+    """What a rule reads of kernel rows."""
+    narrow = _narrow(table, tuple(columns_of(rule)))
+    kept = np.empty(rows.size, narrow.dtype)
+    for name in narrow.dtype.names or ():
+        kept[name] = rows[name]
+    return to_arrow(narrow, kept, names)
 
 
 def likely(rule: CountRule, table: xdr.Table, rows: np.ndarray) -> np.ndarray:
