@@ -16,6 +16,7 @@ To add a KPI: add its counters to COUNTERS and a `Kpi` to KPIS. Every grain then
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from formats.alert import Rule
 from formats.kpi_core import CORE_COUNTERS, CORE_GRAINS, CORE_KPIS
 from formats.kpi_nas import NAS_COUNTERS, NAS_KPIS
 from formats.kpi_parts import (
@@ -347,12 +348,13 @@ GRAINS: tuple[Grain, ...] = (
 
 
 class Catalogue(NamedTuple):
-    """What is computed: counters, KPIs and grains; segments whose columns they may name."""
+    """What is computed: counters, KPIs and grains; segments whose columns they may name; the rules of alerts."""
 
     counters: tuple[Counter, ...]
     kpis: tuple[Kpi, ...]
     grains: tuple[Grain, ...]
     segments: tuple[Segment, ...] = ()
+    alerts: tuple[Rule, ...] = ()
 
     def counters_of(self, grain: Grain) -> tuple[Counter, ...]:
         """The counters of a grain: those that it names, or all but those of the sparse grains."""

@@ -19,6 +19,7 @@ _TYPES = {
     "time": TIME, "ms": pa.float64(), "kbps": pa.float64(), "pct": pa.float64(), "count": pa.int64(),
     "small": pa.int32(), "flag": pa.bool_(), "id": pa.int64(), "ip": pa.string(), "digits": pa.string(),
     "cell": TEXT, "slice": TEXT, "apn": TEXT, "enum": TEXT, "cause": TEXT, "derived": TEXT,
+    "text": pa.string(), "number": pa.float64(),
 }  # fmt: skip
 
 

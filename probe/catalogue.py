@@ -33,9 +33,11 @@ from formats import kpi, xdr
 from formats.expression import Mistake, Node, names_of, parse, where
 from formats.kpi import CATALOGUE, Catalogue
 from probe import segment
+from probe.alert_rules import ALERT_KEYS, rule_of, wrong_rules
 from probe.errors import WiregaugeError
 from probe.kpi_formula import compiled
 from probe.kpi_target import targets_of
+from probe.shipped import CatalogueFile
 
 __all__ = ["catalogue_option", "check_catalogue", "load_catalogue"]
 
@@ -45,6 +47,7 @@ _KEYS = {
             "denominator", "scale", "values", "q", "targets"},
     "grain": {"name", "row", "keys", "carried", "counters", "sparse"},
     "segment": segment.KEYS,
+    "alert": ALERT_KEYS,
 }  # fmt: skip
 T = TypeVar("T")
 
@@ -299,7 +302,7 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
             f"grain {grain.name}: no table has a column {k.column!r}" for k in grain.keys if k.column not in every
         ]
         wrong += [f"grain {grain.name}: no counter {name!r}" for name in grain.counters if name not in kinds]
-    return wrong
+    return wrong + wrong_rules(catalogue)
 
 
 class _File:
@@ -337,7 +340,7 @@ class _File:
             try:
                 if not isinstance(entry, dict):
                     raise Mistake(f"[[{kind}]] is wanted")
-                where_told = f"{kind} {entry.get('name', entry.get('id', ''))}".strip()
+                where_told = f"{kind} {entry.get('id', entry.get('name', ''))}".strip()
                 for key in entry:
                     if key not in _KEYS[kind]:
                         raise Mistake(f"no key {key!r}: there are {', '.join(sorted(_KEYS[kind]))}")
@@ -357,7 +360,7 @@ class _File:
         """A message of `check_catalogue` with the line of the entry that it is about."""
         for kind in _KEYS:
             for number, entry in enumerate(self.told.get(kind, [])):
-                name = entry.get("name", entry.get("id")) if kind != "kpi" else entry.get("id")
+                name = entry.get("name", entry.get("id")) if kind in ("counter", "grain") else entry.get("id")
                 if message.lower().startswith((f"{kind} {name}:".lower(), f"{name}:".lower(), f"kpi_{name}:".lower())):
                     return f"{self.path}:{self.line(kind, number)}: {message}"
         return f"{self.path}: {message}"
@@ -377,6 +380,7 @@ def load_catalogue(*paths: Path) -> Catalogue:
              *file.made("kpi", partial(_kpi, segments=segments))),
             (*whole.grains, *file.made("grain", partial(_grain, segments=segments))),
             segments,
+            (*whole.alerts, *file.made("alert", rule_of)),
         )  # fmt: skip
         whole = whole._replace(grains=tuple(_with_bases(grain, whole) for grain in whole.grains))
         if wrong := check_catalogue(whole):
@@ -390,8 +394,8 @@ def _chosen(ctx: click.Context, param: click.Parameter, value: tuple[Path, ...])
 
 catalogue_option = click.option(
     "--catalogue", multiple=True, callback=_chosen, metavar="FILE", is_eager=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="More counters, KPIs and grains (TOML); may be given several times.",
+    type=CatalogueFile(),
+    help="More counters, KPIs, grains, alerts (TOML); `alerts` for the shipped rules; may be given several times.",
 )  # fmt: skip
 """The option of all commands that know a catalogue; it gives them a `Catalogue`."""
 

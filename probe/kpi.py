@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import click
 
 from formats.kpi import CATALOGUE, Catalogue, Grain
+from probe.alert_out import AlertOptions, alert_options
+from probe.alerts import alerted_lines
 from probe.catalogue import catalogue_option
 from probe.duration import nested
 from probe.duration import text as duration_text
@@ -130,6 +132,7 @@ def compute(
 @catalogue_option
 @click.option("--identity-key", type=click.Path(path_type=Path), default=DEFAULT_KEY, show_default=True,
               help="Key of the tables' pseudonyms, for segments of IMSIs.")  # fmt: skip
+@alert_options
 @click.option("--explain", metavar="KPI", help="Say what a KPI's values are made of, after writing them.")
 @click.option("--scheduler", metavar="ADDRESS", help="Have a Dask cluster do it: tcp://HOST:8786.")
 def kpi_command(
@@ -141,6 +144,8 @@ def kpi_command(
     identity_key: Path,
     explain: str | None,
     scheduler: str | None,
+    alerts: str,
+    alert_webhook: str,
 ) -> None:
     """Compute KPI tables from the xDR tables that earlier runs wrote.
 
@@ -160,6 +165,8 @@ def kpi_command(
     click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_texts(window)}, {summary.seconds:.1f} s")
     for table, rows in summary.rows_out.items():
         click.echo(f"  {out / table}  {rows:,} rows")
+    for line in alerted_lines(xdr_dir, out, window[0], catalogue, AlertOptions(alerts, alert_webhook)):
+        click.echo(line)
     if explain is not None:
         explain_values(explain, out, catalogue, by)
 

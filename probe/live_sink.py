@@ -26,6 +26,7 @@ _END_TIMES = {"session"}  # their rows stand in the window in which they began, 
 SHED_FIRST = "flow"
 
 Work = Callable[[], None]
+Watch = Callable[[str, np.ndarray, list[str]], None]
 
 
 class LiveSink:
@@ -43,6 +44,7 @@ class LiveSink:
         self.waiting = 0
         self.shed: Counter[str] = Counter()
         self.touched: set[int] = set()  # windows that have rows that no KPI counts yet
+        self.watch: Watch = lambda table, rows, apns: None  # sees the same rows, at once
         self._unwritten: list[tuple[xdr.Table, tuple[object, ...]]] = []
         self._plain_trouble = ""
         self._lock = threading.Lock()
@@ -59,7 +61,9 @@ class LiveSink:
                 self.shed[table] += rows.size
                 return
             self.waiting += rows.size
-        self._queue.put(self._writing(table, rows.copy(), apns))
+        kept = rows.copy()
+        self._queue.put(self._writing(table, kept, apns))
+        self.watch(table, kept, apns)
 
     def _writing(self, table: str, rows: np.ndarray, apns: list[str]) -> Work:
         def work() -> None:

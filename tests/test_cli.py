@@ -264,7 +264,7 @@ def test_config_gives_options_and_the_command_line_wins(capture: Path, tmp_path:
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("windw = '1m'", "no option windw; there are by,"),
+        ("windw = '1m'", "no option windw; there are alert-webhook, alerts, by,"),
         ("window = '5x'", "'5x' is not a length of time"),
         ("window = ", "not a readable TOML file"),
         ("workers = true", "workers is True: write a text, a number or a list"),
