@@ -127,7 +127,7 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
         raise UsageError("an interface is named twice.")
     options = LiveOptions(
         told["window"], told["workers"], told["by"], told["catalogue"], limits_of(told), told["max_rows"],
-        float(told["seconds"] or 0), told["snapshot"],
+        float(told["seconds"] or 0), told["snapshot"], told["duplicates"],
     )  # fmt: skip
     identities = Identities.from_option(told["identities"], told["identity_key"])
     ring = RingOptions(

@@ -21,7 +21,7 @@ from probe.feed import load_feed
 from probe.identity import DEFAULT_KEY, PSEUDONYM, Identities
 from probe.kpi import compute
 from probe.options import decoding_options, limits_of, out_option
-from probe.pipeline import Pipeline
+from probe.pipeline import MILLISECOND, Pipeline, copies_within
 from probe.progress import RunProgress
 from probe.sink import LedgerEntry, Sink
 from probe.sources import Refusal, Source, open_sources
@@ -42,7 +42,10 @@ POOLS = {
 
 
 class RunOptions(NamedTuple):
-    """How to run. `grains`: KPI tables by the names of their grains, None for all; `feeds`: names or TOML files."""
+    """How to run. `grains`: KPI tables by the names of their grains, None for all; `feeds`: names or TOML files.
+
+    `duplicates_ns`: how long after a frame a copy of it may come, 0 to keep copies.
+    """
 
     window_s: int = 900
     identities: str = PSEUDONYM
@@ -52,6 +55,7 @@ class RunOptions(NamedTuple):
     limits: Limits = Limits()
     feeds: Sequence[str] = ()
     catalogue: Catalogue | None = None
+    duplicates_ns: int = 10 * MILLISECOND
 
 
 class Outcome(NamedTuple):
@@ -75,7 +79,9 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
     archive, refusals = claim(refusals, [load_feed(name) for name in options.feeds])
     run_id = _run_id(sources, refusals, archive)
     sink = Sink(out, run_id, Identities.from_option(options.identities, options.identity_key))
-    pipeline = Pipeline(options.window_s * SECOND, sink.put, options.workers, options.limits)
+    pipeline = Pipeline(
+        options.window_s * SECOND, sink.put, options.workers, options.limits, copies_within(options.duplicates_ns)
+    )
     with RunProgress(sources, progress) as told:
         try:
             if sources:  # else its kernels need not be compiled
@@ -239,7 +245,7 @@ def run_command(source: tuple[str, ...], out: Path, **told: Any) -> None:
     """
     options = RunOptions(
         told["window"], told["identities"], told["identity_key"], told["workers"], told["by"], limits_of(told),
-        told["feeds"], told["catalogue"],
+        told["feeds"], told["catalogue"], told["duplicates"],
     )  # fmt: skip
     try:
         outcome = run(source, out, options)
