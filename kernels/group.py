@@ -10,8 +10,9 @@ import numpy as np
 from kernels.jit import kernel
 
 __all__ = [
-    "add_by_group", "add_code_bits", "add_mask_bits", "count_distinct", "encode", "keep_codes", "keep_values",
-    "last_by_group", "mark_keys", "number_keys", "order_rows", "place_keys", "slots_for", "take", "window_of",
+    "add_by_group", "add_code_bits", "add_entries", "add_mask_bits", "count_distinct", "encode", "keep_codes",
+    "keep_values", "last_by_group", "mark_keys", "number_keys", "order_rows", "place_keys", "slots_for", "take",
+    "window_of",
 ]  # fmt: skip
 
 _U8 = np.uint64
@@ -274,3 +275,19 @@ def last_by_group(starts, times, codes, ranks, out_time, out_code):  # type: ign
                 out_time[k], out_code[k] = times[at], code
             elif times[at] == out_time[k] and ranks[code] > ranks[known]:
                 out_code[k] = code
+
+
+@kernel
+def add_entries(starts, rows, begins, counters, sums, flags, out_sums, out_flags):  # type: ignore[no-untyped-def]
+    """Add up what states say of each group.
+
+    starts: int64[g + 1]; rows: int64[m], the states of group k at rows[starts[k]:starts[k + 1]]
+    begins: int64[states + 1], the entries of each state;  counters: int16[e];  sums: int64[e];  flags: uint8[e]
+    out_sums: int64[c, g];  out_flags: uint8[c, g], the greatest
+    """
+    for k in range(starts.size - 1):
+        for at in range(starts[k], starts[k + 1]):
+            for e in range(begins[rows[at]], begins[rows[at] + 1]):
+                counter = counters[e]
+                out_sums[counter, k] += sums[e]
+                out_flags[counter, k] = max(out_flags[counter, k], flags[e])

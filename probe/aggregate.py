@@ -1,7 +1,7 @@
-"""One stretch of windows: frames of xDR rows to the tables of each grain, by the kernels of `group` and `quantile`.
+"""One stretch of windows: frames of xDR rows to groups of each grain, and what is measured of them.
 
 For each grain the rows are brought into the order of their groups once; then stretches of groups (`Piece`) are
-finished one by one, on as many threads as there are, each with memory for itself alone.
+measured one by one, on as many threads as there are, each with memory for itself alone.
 """
 
 import threading
@@ -10,11 +10,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from formats.kpi import Counter, Key, Ratio
+from formats.kpi import Counter, Key
 from kernels.group import (
-    MATCHED,
     add_by_group,
     count_distinct,
     keep_codes,
@@ -26,12 +24,12 @@ from kernels.group import (
     take,
     window_of,
 )
-from kernels.quantile import quantiles_by_group
 from probe.facts import Classes, Domains, Frame, classify, met, number, summands
 from probe.kpi_domain import Domain
+from probe.kpi_estimate import Lists, Sets, bounded_lists, bounded_sets
 from probe.kpi_plan import FactPlan, GrainPlan, Plan, TablePlan
 
-__all__ = ["Finished", "Groups", "Piece", "Span"]
+__all__ = ["Grouped", "Groups", "Order", "Piece", "Span", "cut", "grouped"]
 
 GROUPS_AT_ONCE = 1 << 16
 ROWS_AT_ONCE = 1 << 20
@@ -113,71 +111,90 @@ class Span:
         return stamps, mark
 
 
-class _Order(NamedTuple):
+class Order(NamedTuple):
     """The rows of a fact in order of group: group k has rows[starts[k]:starts[k + 1]]."""
 
     rows: np.ndarray
     starts: np.ndarray
 
 
-def _ordered(keys: np.ndarray, places: np.ndarray, number_of_groups: int) -> _Order:
+def _ordered(keys: np.ndarray, places: np.ndarray, number_of_groups: int) -> Order:
     ids, starts = np.empty(keys.size, np.int32), np.zeros(number_of_groups + 1, np.int64)
     place_keys(keys, places, ids, starts)
     np.cumsum(starts, out=starts)
     rows = np.empty(int(starts[-1]), np.int32)
     order_rows(ids, starts[:-1].copy(), rows)
-    return _Order(rows, starts)
+    return Order(rows, starts)
+
+
+class Grouped(NamedTuple):
+    """Groups in order of window and of the texts of their keys, and the rows of each source that are theirs."""
+
+    windows: np.ndarray
+    keys: list[np.ndarray]
+    orders: list[Order]
+
+
+def grouped(windows: Sequence[np.ndarray], codes: Sequence[Sequence[np.ndarray]], domains: Sequence[Domain]) -> Grouped:
+    """The groups of some sources of rows: windows[s] int64 (negative: left out), codes[key][s] int32."""
+    packed = _Packed(windows)
+    for column, domain in zip(codes, domains, strict=True):
+        packed.add(column, len(domain))
+    places, found = packed.groups()
+    started, keys = packed.split(found)
+    order = _sorted(started, keys, domains)
+    rank = np.empty(order.size, np.int32)
+    rank[order] = np.arange(order.size, dtype=np.int32)
+    if places is None:
+        places = rank  # the rows hold numbers of groups already
+    else:
+        places[found] = rank
+    return Grouped(started[order], [k[order] for k in keys], [_ordered(k, places, order.size) for k in packed.keys])
+
+
+def cut(windows: np.ndarray, rows: np.ndarray, base: int = 0) -> Iterator[tuple[int, int, int]]:
+    """Stretches of groups (first, end, part): some whole windows, or a part of one, numbered from `base`.
+
+    windows: int64[g], in order;  rows: int64[g + 1], how many rows the groups before have
+    """
+    edges = np.append(np.flatnonzero(np.diff(windows, prepend=-1)), windows.size).tolist()
+    first = 0
+    for low, high in pairwise(edges):
+        if first < low and (high - first > GROUPS_AT_ONCE or rows[high] - rows[first] > ROWS_AT_ONCE):
+            yield first, low, base
+            first = low
+        part = base
+        while high - first > GROUPS_AT_ONCE or (high - first > 1 and rows[high] - rows[first] > ROWS_AT_ONCE):
+            by_rows = int(np.searchsorted(rows, rows[first] + ROWS_AT_ONCE, "right")) - 1
+            end = min(max(by_rows, first + 1), first + GROUPS_AT_ONCE, high)
+            if end == high:
+                break
+            yield first, end, part
+            first, part = end, part + 1
+        if part > base:
+            yield first, high, part
+            first = high
+    if first < windows.size:
+        yield first, windows.size, base
 
 
 class Groups:
-    """The groups of a grain: window and keys of each, in order, and the rows of each fact that are theirs."""
+    """The groups of a grain in a span of rows."""
 
     def __init__(self, span: Span, plan: GrainPlan) -> None:
         self.span, self.plan, grain = span, plan, plan.grain
         self.facts = [f for f in span.facts if (f.table, f.time) in plan.times]
         self.domains = {key.name: span.domains.of(key.column) for key in (*grain.keys, *grain.carried)}
         codes = [[fact.codes(key) for fact in self.facts] for key in grain.keys]
-        sizes = [len(self.domains[key.name]) for key in grain.keys]
-        packed = _Packed([fact.windows for fact in self.facts])
-        for column, size in zip(codes, sizes, strict=True):
-            packed.add(column, size)
-        places, found = packed.groups()
-        windows, keys = packed.split(found)
-        order = _sorted(windows, keys, [self.domains[key.name] for key in grain.keys])
-        rank = np.empty(order.size, np.int32)
-        rank[order] = np.arange(order.size, dtype=np.int32)
-        self.number = order.size
-        self.windows, self.keys = windows[order], [key[order] for key in keys]
-        if places is None:
-            places = rank  # the rows hold numbers of groups already
-        else:
-            places[found] = rank
-        self.orders = [_ordered(keys, places, self.number) for keys in packed.keys]
+        domains = [self.domains[key.name] for key in grain.keys]
+        self.windows, self.keys, self.orders = grouped([f.windows for f in self.facts], codes, domains)
 
     def pieces(self, base: int = 0) -> Iterator["Piece"]:
         """Stretches of groups: some whole windows, or a part of one; parts are numbered from `base`."""
-        if not self.number:
-            return
-        rows = np.add.reduce([o.starts for o in self.orders])
-        edges = np.append(np.flatnonzero(np.diff(self.windows, prepend=-1)), self.number).tolist()
-        first = 0
-        for low, high in pairwise(edges):
-            if first < low and (high - first > GROUPS_AT_ONCE or rows[high] - rows[first] > ROWS_AT_ONCE):
-                yield Piece(self, first, low, base)
-                first = low
-            part = base
-            while high - first > GROUPS_AT_ONCE or (high - first > 1 and rows[high] - rows[first] > ROWS_AT_ONCE):
-                by_rows = int(np.searchsorted(rows, rows[first] + ROWS_AT_ONCE, "right")) - 1
-                end = min(max(by_rows, first + 1), first + GROUPS_AT_ONCE, high)
-                if end == high:
-                    break
+        if self.windows.size:
+            rows = np.add.reduce([o.starts for o in self.orders])
+            for first, end, part in cut(self.windows, rows, base):
                 yield Piece(self, first, end, part)
-                first, part = end, part + 1
-            if part > base:
-                yield Piece(self, first, high, part)
-                first = high
-        if first < self.number:
-            yield Piece(self, first, self.number, base)
 
 
 class _Packed:
@@ -239,25 +256,10 @@ def _sorted(windows: np.ndarray, keys: Sequence[np.ndarray], domains: Sequence[D
     return np.lexsort(columns[::-1])
 
 
-class _Measured(NamedTuple):
-    """A counter of some groups: values[g], and where they are null (None: nowhere)."""
-
-    values: np.ndarray
-    null: np.ndarray | None
-
-
-class Finished(NamedTuple):
-    """Rows of a KPI table: those of the window that starts at `start` ns, number `part` of them."""
-
-    start: int
-    part: int
-    rows: pa.Table
-
-
 class _Rows:
     """The rows of a fact that are in a piece, in order of group: group k has those from starts[k] to starts[k + 1]."""
 
-    def __init__(self, piece: "Piece", fact: Fact, order: _Order) -> None:
+    def __init__(self, piece: "Piece", fact: Fact, order: Order) -> None:
         starts = order.starts[piece.first : piece.end + 1]
         self.fact, self._rows = fact, order.rows[starts[0] : starts[-1]]
         self.starts = starts - starts[0]
@@ -278,12 +280,15 @@ class _Rows:
 
 
 class Piece:
-    """Some groups of a grain, one after another: first <= group < end."""
+    """Some groups of a grain, one after another, and what is measured of them; see `probe.kpi_tables.Measures`."""
 
     def __init__(self, groups: Groups, first: int, end: int, part: int) -> None:
-        self.groups, self.first, self.end, self.part = groups, first, end, part
-        self.number, self.plan, self.span = end - first, groups.plan, groups.span
+        self.groups, self.plan, self.span, self.part = groups, groups.plan, groups.span, part
+        self.first, self.end, self.number = first, end, end - first
         self.windows = groups.windows[first:end]
+        self.starts = self.span.first + self.windows * self.span.plan.window
+        self.keys = [codes[first:end] for codes in groups.keys]
+        self.domains = groups.domains
         self._rows: list[_Rows] = []
 
     def rows(self) -> list[_Rows]:
@@ -293,40 +298,59 @@ class Piece:
             self._rows = [_Rows(self, fact, order) for fact, order in pairs]
         return self._rows
 
-    def finish(self) -> list[Finished]:
-        """The rows of each window, null columns and all."""
-        return list(_tables(self, _counters(self)))
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Counts and sums of all facts: int64[c, g], and how they are known: uint8[c, g]."""
+        sums = np.zeros((len(self.plan.added), self.number), np.int64)
+        flags = np.zeros(sums.shape, np.uint8)
+        for rows in self.rows():
+            lists = self.plan.lists(rows.fact.plan, rows.fact.matched, rows.fact.sum_columns)
+            if lists[1].size:
+                add_by_group(rows.starts, rows.classes, lists, rows.sums(), sums, flags)
+        return sums, flags
 
-
-def _sums(piece: Piece) -> tuple[np.ndarray, np.ndarray]:
-    """Counts and sums of all facts: int64[c, g] and uint8[c, g]."""
-    sums = np.zeros((len(piece.plan.added), piece.number), np.int64)
-    flags = np.zeros(sums.shape, np.uint8)
-    for rows in piece.rows():
-        lists = piece.plan.lists(rows.fact.plan, rows.fact.matched, rows.fact.sum_columns)
-        if lists[1].size:
-            add_by_group(rows.starts, rows.classes, lists, rows.sums(), sums, flags)
-    return sums, flags
-
-
-def _distinct(piece: Piece, counter: Counter) -> _Measured:
-    """Exact number of distinct values in each group, over all tables of the counter."""
-    key = Key(counter.columns[0], counter.columns[0], "", "")
-    domain = piece.span.domains.of(key.column)
-    parts, seen = [], np.zeros(piece.number, bool)
-    for rows in piece.rows():
-        fact = rows.fact
-        if fact.table in counter.tables and fact.time == counter.time:
-            begins, codes = np.empty(piece.number + 1, np.int64), rows.take(fact.codes(key))
-            end = keep_codes(rows.starts, rows.classes, fact.matched[counter.name], codes, begins)
-            parts.append((begins, codes[:end]))
-            seen |= np.diff(rows.starts) > 0
-    counts = np.zeros(piece.number, np.int64)
-    if parts:
+    def distinct(self, counter: Counter) -> Sets:
+        """The distinct texts of each group, over all tables of the counter."""
+        key = Key(counter.columns[0], counter.columns[0], "", "")
+        domain = self.span.domains.of(key.column)
+        parts, seen = [], np.zeros(self.number, bool)
+        for rows in self.rows():
+            fact = rows.fact
+            if fact.table in counter.tables and fact.time == counter.time:
+                begins, codes = np.empty(self.number + 1, np.int64), rows.take(fact.codes(key))
+                end = keep_codes(rows.starts, rows.classes, fact.matched[counter.name], codes, begins)
+                parts.append((begins, codes[:end]))
+                seen |= np.diff(rows.starts) > 0
+        counts = np.zeros(self.number, np.int64)
+        if not parts:
+            return Sets(np.zeros(self.number + 1, np.int64), np.empty(0, np.int32), counts, seen, {})
         begins, codes = parts[0] if len(parts) == 1 else _joined(parts)
-        stamps, mark = piece.span.stamps(domain, piece.number)
+        stamps, mark = self.span.stamps(domain, self.number)
         count_distinct(begins, codes, mark, stamps, counts)
-    return _Measured(counts, seen & (counts == 0))
+        return bounded_sets(begins, codes, counts, seen, domain)
+
+    def values(self, counter: Counter) -> Lists:
+        """The values of each group."""
+        for rows in self.rows():  # a list is of one table and time: at most one fact has it
+            if counter in rows.fact.plan.listed and rows.fact.matched[counter.name].any():
+                begins, values = np.empty(self.number + 1, np.int64), rows.take(rows.fact.values(counter))
+                keep_values(rows.starts, rows.classes, rows.fact.matched[counter.name], values, begins)
+                return bounded_lists(begins, values)
+        return Lists(np.zeros(self.number + 1, np.int64), np.empty(0), {})
+
+    def carried(self, key: Key) -> tuple[np.ndarray, np.ndarray]:
+        """Time and code of the latest row of each group that has one: int64[g], int32[g] (-1 for none)."""
+        times, codes = np.zeros(self.number, np.int64), np.full(self.number, -1, np.int32)
+        ranks = self.domains[key.name].ranks()
+        for rows in self.rows():
+            if rows.fact.time == "start_time" and key.column_of(rows.fact.table):
+                told = rows.take(rows.fact.codes(key))
+                last_by_group(rows.starts, rows.take(rows.fact.times), told, ranks, times, codes)
+        return times, codes
+
+    def seen(self, table: str) -> np.ndarray | None:
+        """bool[g]: whether the table has rows in the window of each group, be they of which group they will."""
+        seen = self.span.seen.get(table)
+        return None if seen is None else seen[self.windows]
 
 
 def _joined(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -338,127 +362,3 @@ def _joined(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray,
     order = np.empty(ids.size, np.int32)
     order_rows(ids, starts[:-1].copy(), order)
     return starts, values[order]
-
-
-def _quantiles(piece: Piece) -> dict[str, np.ndarray]:
-    """float64[g] of each KPI that is a quantile, NaN for none."""
-    out: dict[str, np.ndarray] = {}
-    for name, asked in piece.plan.quantiles.items():
-        counter = piece.plan.by_name[name]
-        found = np.full((len(asked), piece.number), np.nan)
-        for rows in piece.rows():  # a list is of one table and time: at most one fact has it
-            if counter in rows.fact.plan.listed and rows.fact.matched[name].any():
-                begins, values = np.empty(piece.number + 1, np.int64), rows.take(rows.fact.values(counter))
-                keep_values(rows.starts, rows.classes, rows.fact.matched[name], values, begins)
-                quantiles_by_group(begins, values, np.array([q for _, q in asked]), found)
-        out.update((kpi.id, line) for (kpi, _), line in zip(asked, found, strict=True))
-    return out
-
-
-def _unmeasured(piece: Piece, counter: Counter) -> np.ndarray | None:
-    """bool[g]: groups of windows in which none of the counter's tables has a row; None for no such group."""
-    seen = [piece.span.seen[table] for table in counter.tables if table in piece.span.seen]
-    if not seen:
-        return np.ones(piece.number, bool)
-    missing = ~np.logical_or.reduce(seen)[piece.windows]
-    return missing if missing.any() else None
-
-
-def _counters(piece: Piece) -> dict[str, _Measured]:
-    sums, flags = _sums(piece)
-    out, missing = {}, {}
-    for counter in piece.plan.told:
-        if counter.tables not in missing:
-            missing[counter.tables] = _unmeasured(piece, counter)
-        if counter.kind == "distinct":
-            values, null = _distinct(piece, counter)
-        else:
-            at = piece.plan.added[counter.name]
-            values, null = sums[at], flags[at] == MATCHED if counter.kind == "sum" else None
-        other = missing[counter.tables]
-        null = other if null is None else null if other is None else null | other
-        out[counter.name] = _Measured(values, null)
-    return out
-
-
-def _natural(counter: Counter, measured: _Measured) -> np.ndarray:
-    """Values in the counter's unit: sums of ms are kept in ns until here."""
-    return measured.values / 1e6 if counter.unit == "ms" else measured.values
-
-
-def _kpis(piece: Piece, counted: dict[str, _Measured]) -> dict[str, np.ndarray]:
-    """float64[g] a KPI, NaN null."""
-    plan, out = piece.plan, _quantiles(piece)
-    for kpi in plan.kpis:
-        if not isinstance(kpi.formula, Ratio):
-            continue
-        over, under = counted[kpi.formula.numerator], counted[kpi.formula.denominator]
-        top = _natural(plan.by_name[kpi.formula.numerator], over)
-        bottom = _natural(plan.by_name[kpi.formula.denominator], under)
-        there = bottom != 0
-        for null in (over.null, under.null):
-            if null is not None:
-                there &= ~null
-        out[kpi.id] = np.divide(kpi.formula.scale * top, bottom, out=np.full(piece.number, np.nan), where=there)
-    out.update((kpi.id, np.full(piece.number, np.nan)) for kpi in plan.lagged)  # filled in when they are written
-    if plan.formulas:
-        inputs = np.empty((len(plan.program.inputs), piece.number))
-        for line, name in zip(inputs, plan.program.inputs, strict=True):
-            line[:] = out[name] if name in out else _natural(plan.by_name[name], counted[name])
-            null = None if name in out else counted[name].null
-            if null is not None:
-                line[null] = np.nan
-        out.update(zip((kpi.id for kpi in plan.formulas), plan.program.run(inputs), strict=True))
-    return out
-
-
-def _carried(piece: Piece, key: Key) -> np.ndarray:
-    """int32[g]: the code of the latest row of each group that has one, -1 for none."""
-    times, codes = np.zeros(piece.number, np.int64), np.full(piece.number, -1, np.int32)
-    ranks = piece.groups.domains[key.name].ranks()
-    for rows in piece.rows():
-        if rows.fact.time == "start_time" and key.column_of(rows.fact.table):
-            last_by_group(rows.starts, rows.take(rows.fact.times), rows.take(rows.fact.codes(key)), ranks, times, codes)
-    return codes
-
-
-def _text(codes: np.ndarray, domain: Domain) -> pa.DictionaryArray:
-    """Codes (-1 null) as text, with only the values that occur, in order of the text."""
-    used, at = np.unique(codes, return_inverse=True)
-    nulls = int(used.size > 0 and used[0] < 0)
-    order = domain.order(used[nulls:])
-    rank = np.empty(used.size, np.int32)
-    rank[nulls:][order] = np.arange(order.size, dtype=np.int32)
-    indices = pa.array(rank[at], mask=codes < 0) if nulls else pa.array(rank[at])
-    return pa.DictionaryArray.from_arrays(indices, domain.texts(used[nulls:][order]))
-
-
-def _told(codes: np.ndarray, domain: Domain, key: Key) -> pa.Array:
-    """Codes (-1 null) as what the key is declared to be."""
-    text = _text(codes, domain)
-    return text.cast(pa.string()).cast(pa.int32()) if key.number else text
-
-
-def _tables(piece: Piece, counted: dict[str, _Measured]) -> Iterator[Finished]:
-    """The rows of the piece, window by window."""
-    plan, span, grain = piece.plan, piece.span, piece.plan.grain
-    kpis, schema = _kpis(piece, counted), plan.schema
-    keys = [codes[piece.first : piece.end] for codes in piece.groups.keys]
-    texts = [*zip(grain.keys, keys, strict=True), *((k, _carried(piece, k)) for k in grain.carried)]
-    keep = np.ones(piece.number, bool)
-    if grain.sparse:
-        keep = np.any([m.values != 0 for m in counted.values()], axis=0)
-    numbers = [(_natural(c, counted[c.name]), counted[c.name].null) for c in plan.told]
-    edges = np.flatnonzero(np.diff(piece.windows, prepend=-1, append=-1))
-    for low, high in pairwise(edges.tolist()):
-        rows = slice(low, high) if keep[low:high].all() else np.flatnonzero(keep[low:high]) + low
-        count = int(keep[low:high].sum())
-        if not count:
-            continue
-        start = span.first + int(piece.windows[low]) * span.plan.window
-        arrays = [pa.array(np.full(count, start)).view(schema.field(0).type)]
-        arrays.append(pa.array(np.full(count, span.plan.window_s, np.int32)))
-        arrays += [_told(codes[rows], piece.groups.domains[key.name], key) for key, codes in texts]
-        arrays += [pa.array(values[rows], mask=None if null is None else null[rows]) for values, null in numbers]
-        arrays += [pa.array(kpis[k.id][rows], from_pandas=True) for k in plan.kpis]
-        yield Finished(start, piece.part, pa.Table.from_arrays(arrays, schema=schema))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from formats.kpi import CATALOGUE, Catalogue, Grain
-from probe.aggregate import Groups, Piece
+from probe.aggregate import Groups
 from probe.catalogue import catalogue_option
 from probe.duration import text as duration_text
 from probe.errors import WiregaugeError
@@ -23,6 +23,8 @@ from probe.kpi_lag import fill_lagged, part_path
 from probe.kpi_memory import kept_memory
 from probe.kpi_plan import Plan
 from probe.kpi_rows import Pools, ahead, jobs, sources_of, stretches_of
+from probe.kpi_state import Merged
+from probe.kpi_tables import Measures, finish
 from probe.options import grains_option, window_option
 from probe.writer import stamp, write_part
 
@@ -67,7 +69,7 @@ def _used(catalogue: Catalogue, grains: Sequence[Grain]) -> Catalogue:
     return catalogue._replace(counters=tuple(c for c in catalogue.counters if c.name in names))
 
 
-def _pieces(out: Path, groups: Groups, counted: dict[str, int]) -> Iterator[tuple[Path, Piece]]:
+def _pieces(out: Path, groups: Groups | Merged, counted: dict[str, int]) -> Iterator[tuple[Path, Measures]]:
     """The pieces of a grain, those of one window numbered on."""
     table = groups.plan.grain.table
     for piece in groups.pieces(counted.get(table, 0)):
@@ -75,11 +77,11 @@ def _pieces(out: Path, groups: Groups, counted: dict[str, int]) -> Iterator[tupl
         yield out, piece
 
 
-def _write(out: Path, piece: Piece) -> list[tuple[Path, int, int]]:
+def _write(out: Path, piece: Measures) -> list[tuple[Path, int, int]]:
     """Finish some groups and write their rows: path, window and number of rows of each file."""
     written = []
-    for start, part, rows in piece.finish():
-        path = part_path(out, piece.plan.grain.table, piece.span.plan.window_s, start, part)
+    for start, part, rows in finish(piece):
+        path = part_path(out, piece.plan.grain.table, piece.plan.window_s, start, part)
         write_part(path, rows, piece.plan.text)
         written.append((path, start, rows.num_rows))
     return written
@@ -135,13 +137,13 @@ def compute(
     with kept_memory(), ExitStack() as stack:
         pools = Pools(*(stack.enter_context(ThreadPoolExecutor(n)) for n in (1, 1, THREADS, THREADS)))
         for job in ahead(pools.stretches, jobs(pools, sources, stretches, plan, out)):
-            if job.fresh:
-                counted.clear()
+            counted.clear()
             for table, count in job.rows.items():
                 rows_in[table] += count
                 done += count
-            for each in job.grains:
-                for told in _in_order(pools.groups, _write, _pieces(out, Groups(job.span, each), counted)):
+            for some in job.sets:
+                each = some.plan
+                for told in _in_order(pools.groups, _write, _pieces(out, some, counted)):
                     for path, start, count in told:
                         written.add(path)
                         starts.add(start)

@@ -42,8 +42,8 @@ class TablePlan(NamedTuple):
 class GrainPlan:
     """One KPI table: its counters and KPIs, and in which columns they stand."""
 
-    def __init__(self, grain: Grain, catalogue: Catalogue) -> None:
-        self.grain = grain
+    def __init__(self, grain: Grain, catalogue: Catalogue, window_s: int) -> None:
+        self.grain, self.window_s = grain, window_s
         self.counters = catalogue.counters_of(grain)
         self.kpis: tuple[Kpi, ...] = catalogue.kpis_of(grain)
         self.schema: pa.Schema = kpi_schema(grain, catalogue)
@@ -103,6 +103,6 @@ class Plan:
 
     def __init__(self, catalogue: Catalogue, grains: Sequence[Grain], window_s: int) -> None:
         self.catalogue, self.window_s, self.window = catalogue, window_s, window_s * 10**9
-        self.grains = [GrainPlan(grain, catalogue) for grain in grains]
+        self.grains = [GrainPlan(grain, catalogue, window_s) for grain in grains]
         names = dict.fromkeys(table for c in catalogue.counters for table in c.tables)
         self.tables = {table: _table_plan(table, catalogue) for table in names}

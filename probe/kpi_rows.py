@@ -1,14 +1,13 @@
 """The rows that KPIs are made of, a stretch of windows at a time, within a bound of memory.
 
 A stretch is as many whole windows as hold about `ROWS_AT_ONCE` rows. Where one window alone holds more than
-`ROWS_IN_MEMORY`, its rows are dealt out to files on disk by the hash of a key, once for each first key of the grains,
-and read back share by share: a group is whole in one share. So memory holds a share, or the largest group.
+`ROWS_IN_MEMORY`, they are made into states (`kpi_state`) some at a time, which go to files on disk by the hash of their
+keys and are merged share by share. So memory holds the rows that are being read, and a share of the states.
 """
 
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -16,17 +15,18 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from formats.kpi import Catalogue, Counter, Grain, Key
+from formats.kpi import Catalogue, Counter, Grain
 from formats.xdr import TABLES, Table
 from kernels.group import order_rows
-from kernels.intern import share_texts
 from probe import xdr_files
-from probe.aggregate import Span
+from probe.aggregate import Groups, Span
 from probe.facts import Domains, Frame
-from probe.kpi_domain import text_parts
-from probe.kpi_plan import GrainPlan, Plan
+from probe.kpi_plan import Plan
+from probe.kpi_state import Merged, Seen, shares_of, state_of
 
-__all__ = ["Job", "Pools", "Source", "ahead", "jobs", "sources_of", "stretches_of"]
+__all__ = [
+    "Job", "Pools", "Source", "States", "ahead", "jobs", "lots_of", "sources_of", "states_of", "stretches_of",
+]  # fmt: skip
 
 ROWS_AT_ONCE = 1 << 20
 """Rows of one table in memory, as long as a window holds no more."""
@@ -126,12 +126,10 @@ def _read(source: Source, first: int, end: int, domains: Domains, pools: Pools) 
 
 
 class Job(NamedTuple):
-    """Rows that are ready: the grains to make of them, how many are read of each table, whether new windows begin."""
+    """What is ready: groups of each grain, how many rows were read of each table for them."""
 
-    span: Span
-    grains: Sequence[GrainPlan]
+    sets: Iterator[Groups | Merged]
     rows: dict[str, int]
-    fresh: bool
 
 
 def ahead(worker: Executor, items: Iterator[T]) -> Iterator[T]:
@@ -155,93 +153,128 @@ def jobs(
     for first, end in stretches:
         rows = sum(g.rows for s in sources for g in s.groups if g.first < end and g.last >= first)
         if rows > ROWS_IN_MEMORY and end - first <= plan.window:
-            yield from _dealt(pools, sources, (first, end), plan, out, -(-4 * rows // ROWS_IN_MEMORY))
+            yield _by_states(pools, sources, (first, end), plan, StateFiles(out, -(-4 * rows // ROWS_IN_MEMORY)))
             continue
         if domains.texts > TEXTS_IN_MEMORY:
             domains = _domains(plan, sources)
         frames = {s.table: f for s in sources if (f := _read(s, first, end, domains, pools)) is not None}
         counts = {table: frame.rows for table, frame in frames.items()}
-        yield Job(Span(frames, first, end, plan, domains), plan.grains, counts, True)
+        yield Job(_grouped(Span(frames, first, end, plan, domains)), counts)
+
+
+def _grouped(span: Span) -> Iterator[Groups]:
+    """The groups of each grain, made when they are asked for."""
+    for each in span.plan.grains:
+        yield Groups(span, each)
 
 
 # --- more rows than memory should hold ---------------------------------------------------------------------------
 
 
-def _dealt(
-    pools: Pools, sources: Sequence[Source], bounds: tuple[int, int], plan: Plan, out: Path, shares: int
-) -> Iterator[Job]:
-    by_key: dict[str, list[GrainPlan]] = {}
-    for each in plan.grains:
-        by_key.setdefault(each.grain.keys[0].name, []).append(each)
-    out.mkdir(parents=True, exist_ok=True)
-    told = False
-    for grains in by_key.values():
-        with tempfile.TemporaryDirectory(prefix=".shares-", dir=out) as folder:
-            key, counts = grains[0].grain.keys[0], {}
-            for source in sources:
-                if any(source.table in each.tables for each in grains):
-                    counts[source.table] = _deal(source, bounds, key, shares, Path(folder))
-            seen = {table for table, rows in counts.items() if rows}
-            for share in range(shares):
-                domains = _domains(plan, sources)
-                frames = {s.table: f for s in sources if (f := _share(s, share, Path(folder), domains, pools))}
-                if frames:
-                    span = Span(frames, *bounds, plan, domains, seen)
-                    yield Job(span, grains, {} if told else counts, share == 0)
-                    told = True
+def _by_states(
+    pools: Pools, sources: Sequence[Source], bounds: tuple[int, int], plan: Plan, files: "StateFiles"
+) -> Job:
+    """Rows to states on disk, some at a time; the groups are what becomes of those, share by share."""
+    seen: Seen = {}
+    counts: dict[str, int] = {}
+    for source in sources:
+        for groups in lots_of(source, bounds):
+            rows = states_of(source, groups, bounds, plan, files.shares, pools)
+            if rows is None:
+                continue
+            counts[source.table] = counts.get(source.table, 0) + rows.rows
+            for table, starts in rows.seen.items():
+                seen.setdefault(table, set()).update(starts)
+            for grain, shares in rows.states.items():
+                files.write(grain, shares)
+    return Job(_merged(plan, files, seen), counts)
 
 
-def _deal(source: Source, bounds: tuple[int, int], key: Key, shares: int, folder: Path) -> int:
-    """Deal out the rows of a table to a file for each share; how many there are."""
-    first, end = bounds
-    groups = [g for g in source.groups if g.first < end and g.last >= first]
-    tables = xdr_files.read(groups, source.columns, source.text, xdr_files.Stretch(source.times, first, end))
-    options, rows = pa.ipc.IpcWriteOptions(compression="lz4"), 0
-    with ExitStack() as stack:
-        files: dict[int, pa.ipc.RecordBatchStreamWriter] = {}
-        for table in tables:
-            table = pa.table({n: _plain(c) for n, c in zip(table.column_names, table.columns, strict=True)})
-            rows += table.num_rows
-            ids = _shares(table, key.column_of(source.table), shares)
-            starts = np.zeros(shares + 1, np.int64)
-            np.cumsum(np.bincount(ids, minlength=shares), out=starts[1:])
-            order = np.empty(ids.size, np.int32)
-            order_rows(ids, starts[:-1].copy(), order)
-            dealt = table.take(pa.array(order))
-            for share, (low, high) in enumerate(pairwise(starts.tolist())):
-                if high > low:
-                    if share not in files:
-                        file = stack.enter_context(pa.OSFile(str(_file(folder, source, share)), "wb"))
-                        files[share] = stack.enter_context(pa.ipc.new_stream(file, table.schema, options=options))
-                    files[share].write_table(dealt.slice(low, high - low))
-    return rows
+def _merged(plan: Plan, files: "StateFiles", seen: Seen) -> Iterator[Merged]:
+    with files.folder:
+        for each in plan.grains:
+            for share in range(files.shares):
+                if states := files.read(each.grain.name, share):
+                    yield Merged(each, states, seen)
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text as text: each file has dictionaries of its own."""
-    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+class States(NamedTuple):
+    """What some rows are as states: of each grain a table for each share that has some; rows; windows of the table."""
+
+    states: dict[str, dict[int, pa.Table]]
+    rows: int
+    seen: Seen
 
 
-def _shares(table: pa.Table, column: str, shares: int) -> np.ndarray:
-    """int32[n]: the share of each row, by the text of its key."""
-    ids = np.zeros(table.num_rows, np.int32)
-    if column in table.column_names:
-        texts = table.column(column).cast(pa.string()).combine_chunks()
-        for chunk in texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]:
-            share_texts(*text_parts(chunk), shares, ids)
-    return ids
+def lots_of(source: Source, bounds: tuple[int, int]) -> Iterator[list[xdr_files.Group]]:
+    """The row groups of a table that have rows within bounds, about ROWS_AT_ONCE rows at a time."""
+    lot: list[xdr_files.Group] = []
+    for group in source.groups:
+        if group.first < bounds[1] and group.last >= bounds[0]:
+            if lot and sum(g.rows for g in lot) + group.rows > ROWS_AT_ONCE:
+                yield lot
+                lot = []
+            lot.append(group)
+    if lot:
+        yield lot
 
 
-def _file(folder: Path, source: Source, share: int) -> Path:
-    return folder / f"{source.table}-{share}.arrow"
-
-
-def _share(source: Source, share: int, folder: Path, domains: Domains, pools: Pools) -> Frame | None:
-    path = _file(folder, source, share)
-    if not path.exists():
+def states_of(
+    source: Source, groups: list[xdr_files.Group], bounds: tuple[int, int], plan: Plan, shares: int, pools: Pools
+) -> States | None:
+    """The states of the rows of some row groups that lie within bounds; None for no row."""
+    domains = _domains(plan, [source])
+    frame = _read(source._replace(groups=groups), *bounds, domains, pools)
+    if frame is None:
         return None
-    frame = Frame(source.text, source.keys, domains)
-    with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
-        frame.add(stream.read_all(), pools.texts)
-    path.unlink()
-    return frame
+    span = Span({source.table: frame}, *bounds, plan, domains)
+    seen = {table: {bounds[0] + int(w) * plan.window for w in np.flatnonzero(at)} for table, at in span.seen.items()}
+    states: dict[str, dict[int, pa.Table]] = {}
+    for each in plan.grains:
+        if source.table in each.tables:
+            made = pools.groups.map(lambda piece: state_of(piece, domains.of), Groups(span, each).pieces())
+            tables = list(made)
+            if tables:
+                states[each.grain.name] = _by_share(pa.concat_tables(tables), len(each.grain.keys), shares)
+    return States(states, frame.rows, seen)
+
+
+def _by_share(states: pa.Table, keys: int, shares: int) -> dict[int, pa.Table]:
+    ids = shares_of(states, keys, shares)
+    starts = np.zeros(shares + 1, np.int64)
+    np.cumsum(np.bincount(ids, minlength=shares), out=starts[1:])
+    order = np.empty(ids.size, np.int32)
+    order_rows(ids, starts[:-1].copy(), order)
+    dealt = states.take(pa.array(order))
+    edges = pairwise(starts.tolist())
+    return {share: dealt.slice(low, high - low) for share, (low, high) in enumerate(edges) if high > low}
+
+
+class StateFiles:
+    """States on disk: a file for each grain and lot of rows, a record batch in it for each share."""
+
+    def __init__(self, out: Path, shares: int) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self.folder, self.shares = tempfile.TemporaryDirectory(prefix=".states-", dir=out), shares
+        self._files: dict[str, list[tuple[Path, dict[int, int]]]] = {}
+
+    def write(self, grain: str, shares: dict[int, pa.Table]) -> None:
+        """One more file."""
+        some = self._files.setdefault(grain, [])
+        path, places = Path(self.folder.name) / f"{grain}-{len(some)}.arrow", dict[int, int]()
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        schema = next(iter(shares.values())).schema
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema, options=options) as writer:
+            for share, states in shares.items():
+                places[share] = len(places)
+                writer.write(states.combine_chunks().to_batches()[0])
+        some.append((path, places))
+
+    def read(self, grain: str, share: int) -> list[pa.Table]:
+        """The states of one share, of all files."""
+        out = []
+        for path, places in self._files.get(grain, ()):
+            if share in places:
+                with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
+                    out.append(pa.Table.from_batches([reader.get_batch(places[share])]))
+        return out

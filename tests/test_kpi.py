@@ -329,7 +329,7 @@ def test_through_files_where_memory_is_short(tmp_path, monkeypatch, whole, rows)
     summary = compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
     assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.CATALOGUE.grains} == whole
     assert summary.rows_out == {g.table: len(whole[g.table]) for g in kpi.CATALOGUE.grains}
-    assert not list((tmp_path / "kpi").glob(".shares*"))
+    assert not list((tmp_path / "kpi").glob(".states*"))
 
 
 def test_large_groups_in_pieces(tmp_path, monkeypatch, whole):
