@@ -25,6 +25,7 @@ from probe.kpi_plan import Plan
 from probe.kpi_rows import Pools, ahead, jobs, sources_of, stretches_of
 from probe.kpi_state import Merged
 from probe.kpi_tables import Measures, finish
+from probe.losses import losses
 from probe.options import grains_option, window_option
 from probe.writer import stamp, write_part
 
@@ -121,6 +122,9 @@ def compute(
     catalogue = _used(catalogue, chosen)
     directories = list(dict.fromkeys(Path(d) for d in xdr_directories))
     plan = Plan(catalogue, chosen, window_s)
+    complete = {w: lost.complete_pct for w, lost in losses(directories, plan.window, between).items()}
+    for each in plan.grains:
+        each.complete_pct = complete
     sources = sources_of(directories, catalogue, chosen)
     groups = [g for s in sources for g in s.groups if g.first <= g.last]
     stretches = stretches_of(groups, window_s * SECOND)

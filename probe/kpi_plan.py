@@ -44,6 +44,8 @@ class GrainPlan:
 
     def __init__(self, grain: Grain, catalogue: Catalogue, window_s: int) -> None:
         self.grain, self.window_s = grain, window_s
+        self.complete_pct: dict[int, float | None] = {}
+        """by start of the window, ns: see `probe.losses`"""
         self.counters = catalogue.counters_of(grain)
         self.kpis: tuple[Kpi, ...] = catalogue.kpis_of(grain)
         self.schema: pa.Schema = kpi_schema(grain, catalogue)
