@@ -45,10 +45,11 @@ def cause_family(code: int) -> str:
 
 
 def kpi_schema(grain: Grain, catalogue: Catalogue = CATALOGUE) -> pa.Schema:
-    """The Arrow schema of a KPI table: window, keys, carried columns, counters, KPIs."""
+    """The Arrow schema of a KPI table: window, how complete it is, keys, carried columns, counters, KPIs."""
     fields = [
         field("window_start", TIME, "", "start of the window"),
         field("window_s", pa.int32(), "s", "length of the window"),
+        field("complete_pct", pa.float64(), "%", "share of the window's packets that are counted, the others lost"),
     ]
     keys = (*grain.keys, *grain.carried)
     fields += [field(k.name, pa.int32() if k.number else TEXT, k.unit, k.meaning) for k in keys]

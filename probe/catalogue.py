@@ -360,7 +360,7 @@ class _File:
         """A message of `check_catalogue` with the line of the entry that it is about."""
         for kind in _KEYS:
             for number, entry in enumerate(self.told.get(kind, [])):
-                name = entry.get("name", entry.get("id")) if kind in ("counter", "grain") else entry.get("id")
+                name = entry.get("name", entry.get("id")) if kind not in ("kpi", "alert") else entry.get("id")
                 if message.lower().startswith((f"{kind} {name}:".lower(), f"{name}:".lower(), f"kpi_{name}:".lower())):
                     return f"{self.path}:{self.line(kind, number)}: {message}"
         return f"{self.path}: {message}"

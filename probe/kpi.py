@@ -23,6 +23,7 @@ from probe.identity import DEFAULT_KEY
 from probe.kpi_engine import Engine, Here, Task, Written
 from probe.kpi_explain import explain_values, explained
 from probe.kpi_rows import sources_of, stretches_of
+from probe.losses import losses
 from probe.options import grains_option, windows_option
 from probe.segment import known_by
 from probe.writer import stamp
@@ -100,7 +101,8 @@ def compute(
         stretches = [
             (max(a, between[0]), min(b, between[1])) for a, b in stretches if a < between[1] and b > between[0]
         ]
-    task = Task(catalogue, chosen, windows, out, sources, stretches)
+    lost = {seconds: losses(directories, seconds * SECOND, between) for seconds in windows}
+    task = Task(catalogue, chosen, windows, out, sources, stretches, lost)
     total, done = sum(g.rows for g in groups), 0
     rows_in, rows_out = {s.table: 0 for s in sources}, {g.table: 0 for g in chosen}
     files: list[Written] = []

@@ -168,6 +168,8 @@ def _tables(groups: Measures, counted: dict[str, _Counted]) -> Iterator[Finished
             continue
         arrays = [pa.array(np.full(count, groups.starts[low])).view(schema.field(0).type)]
         arrays.append(pa.array(np.full(count, plan.window_s, np.int32)))
+        lost = plan.lost.get(int(groups.starts[low]))
+        arrays.append(pa.array([lost and lost.complete_pct] * count, pa.float64()))
         arrays += [_told(codes[rows], groups.domains[key.name], key) for key, codes in texts]
         arrays += [pa.array(values[rows], mask=None if null is None else null[rows]) for values, null in numbers]
         arrays += [pa.array(kpis[k.id][rows], from_pandas=True) for k in plan.kpis]

@@ -134,6 +134,7 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
     options = LiveOptions(
         told["window"], told["workers"], told["by"], catalogue, limits_of(told), told["max_rows"],
         float(told["seconds"] or 0), told["snapshot"], AlertOptions(told["alerts"], told["alert_webhook"]),
+        told["duplicates"],
     )  # fmt: skip
     ring = RingOptions(
         octets=told["ring"] * MIB, promiscuous=told["promiscuous"], filter=_compiled(told["expression"]),

@@ -16,7 +16,7 @@ import click
 from kernels.shard import Limits
 from probe.alert_out import alert_options
 from probe.catalogue import catalogue_option
-from probe.duration import DURATION, DURATIONS
+from probe.duration import DURATION, DURATIONS, MOMENT
 from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM
 
 __all__ = [
@@ -79,6 +79,10 @@ _DECODING = (
     click.option(
         "--max-sessions", type=click.IntRange(1 << 8, 1 << 24), default=Limits().sessions, show_default=True,
         help="Sessions alive at a time.",
+    ),
+    click.option(
+        "--duplicates", type=MOMENT, default="10ms", show_default=True, metavar="TIME|off",
+        help="Remove copies of a frame that come within this time, as SPAN ports make them.",
     ),
 )  # fmt: skip
 

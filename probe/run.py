@@ -23,7 +23,7 @@ from probe.feed import load_feed
 from probe.identity import DEFAULT_KEY, PSEUDONYM, Identities
 from probe.kpi import compute
 from probe.options import decoding_options, limits_of, out_option, windows_option
-from probe.pipeline import Pipeline
+from probe.pipeline import MILLISECOND, Pipeline, copies_within
 from probe.progress import RunProgress
 from probe.segment import known_by
 from probe.sink import LedgerEntry, Sink
@@ -45,7 +45,10 @@ POOLS = {
 
 
 class RunOptions(NamedTuple):
-    """How to run. `grains`: KPI tables by the names of their grains, None for all; `feeds`: names or TOML files."""
+    """How to run. `grains`: KPI tables by the names of their grains, None for all; `feeds`: names or TOML files.
+
+    `duplicates_ns`: how long after a frame a copy of it may come, 0 to keep copies.
+    """
 
     window_s: int = 900
     identities: str = PSEUDONYM
@@ -58,6 +61,7 @@ class RunOptions(NamedTuple):
     longer: Sequence[int] = ()
     """more windows (s) for KPIs, each a multiple of the shorter ones; xDR rows are cut at `window_s`"""
     alerts: AlertOptions = AlertOptions()
+    duplicates_ns: int = 10 * MILLISECOND
 
 
 class Outcome(NamedTuple):
@@ -84,7 +88,9 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
     identities = Identities.from_option(options.identities, options.identity_key)
     catalogue = known_by(options.catalogue, identities) if options.catalogue else None
     sink = Sink(out, run_id, identities)
-    pipeline = Pipeline(options.window_s * SECOND, sink.put, options.workers, options.limits)
+    pipeline = Pipeline(
+        options.window_s * SECOND, sink.put, options.workers, options.limits, copies_within(options.duplicates_ns)
+    )
     with RunProgress(sources, progress) as told:
         try:
             if sources:  # else its kernels need not be compiled
@@ -254,7 +260,7 @@ def run_command(source: tuple[str, ...], out: Path, **told: Any) -> None:
     options = RunOptions(
         told["window"][0], told["identities"], told["identity_key"], told["workers"], told["by"], limits_of(told),
         told["feeds"], told["catalogue"], told["window"][1:],
-        AlertOptions(told["alerts"], told["alert_webhook"]),
+        AlertOptions(told["alerts"], told["alert_webhook"]), told["duplicates"],
     )  # fmt: skip
     try:
         outcome = run(source, out, options)

@@ -68,7 +68,7 @@ def read(directory, table, catalogue=kpi.CATALOGUE):
     schema = kpi_schema(grain, catalogue)
     found = ds.dataset(directory / table, schema=schema).to_table()
     starts = found.column("window_start").cast("int64").to_pylist()
-    rows = found.drop_columns(["window_start", "window_s"]).to_pylist()
+    rows = found.drop_columns(["window_start", "window_s", "complete_pct"]).to_pylist()
     keys = [k.name for k in grain.keys]
     out = {(start, *(row.pop(k) for k in keys)): row for start, row in zip(starts, rows, strict=True)}
     assert len(out) == len(rows), "a key occurs twice"
