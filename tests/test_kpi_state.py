@@ -20,7 +20,7 @@ from kernels.sketch import (
 from probe.kpi import compute
 from probe.kpi_domain import Domain
 from probe.kpi_estimate import add_bins, bounded_lists, bounded_sets, distinct_counts, quantiles
-from tests.test_kpi import make, read, write
+from tests.kpi_tools import make, read, write
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")
 
