@@ -44,6 +44,13 @@ def cause_family(code: int) -> str:
     return CAUSE_FAMILIES[code] if 0 <= code < len(CAUSE_FAMILIES) else ""
 
 
+CAVEAT_KINDS = ("withheld", "estimate", "interval")
+"""withheld: fewer samples than the KPI asks for, so it is null; estimate: told by a sketch, bounds are its error;
+interval: packets were missed, the true value lies between the bounds (null: not known)."""
+CAVEATS = pa.list_(pa.struct([("name", TEXT), ("kind", TEXT), ("low", pa.float64()), ("high", pa.float64())]))
+"""What to keep in mind of a row's KPIs (and counters of distinct things)."""
+
+
 def kpi_schema(grain: Grain, catalogue: Catalogue = CATALOGUE) -> pa.Schema:
     """The Arrow schema of a KPI table: window, how complete it is, keys, carried columns, counters, KPIs."""
     fields = [
@@ -63,4 +70,7 @@ def kpi_schema(grain: Grain, catalogue: Catalogue = CATALOGUE) -> pa.Schema:
     for kpi in judged:
         meaning = f"whether {kpi.id} meets its target ({'; '.join(map(str, kpi.targets))}); null: not measured"
         fields.append(field(kpi.judged, pa.bool_(), "", meaning))
+    fields.append(
+        field("caveats", CAVEATS, "", "KPIs that are withheld, estimated or within an interval; null for none")
+    )
     return pa.schema(fields, metadata={"wiregauge.table": grain.table, "wiregauge.row": grain.row})

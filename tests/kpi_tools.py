@@ -27,7 +27,7 @@ def make(n=150, seed=0):
     return {t.name: xdr_rows.rows(t, n, seed) for t in FACTS}
 
 
-def read(directory, table, catalogue=kpi.CATALOGUE):
+def read(directory, table, catalogue=kpi.CATALOGUE, caveats=False):
     """Rows of a KPI table by (window start, keys)."""
     if not (directory / table).is_dir():
         return {}
@@ -35,7 +35,9 @@ def read(directory, table, catalogue=kpi.CATALOGUE):
     schema = kpi_schema(grain, catalogue)
     found = ds.dataset(directory / table, schema=schema).to_table()
     starts = found.column("window_start").cast("int64").to_pylist()
-    rows = found.drop_columns(["window_start", "window_s", "complete_pct"]).to_pylist()
+    rows = found.drop_columns(
+        ["window_start", "window_s", "complete_pct", *([] if caveats else ["caveats"])]
+    ).to_pylist()
     keys = [k.name for k in grain.keys]
     out = {(start, *(row.pop(k) for k in keys)): row for start, row in zip(starts, rows, strict=True)}
     assert len(out) == len(rows), "a key occurs twice"

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")
 
 
 def tables(folder):
-    return {g.table: read(folder, g.table) for g in kpi.CATALOGUE.grains}
+    return {g.table: read(folder, g.table, caveats=True) for g in kpi.CATALOGUE.grains}
 
 
 @pytest.mark.parametrize("exact", [(1, 1), (4, 2)])
