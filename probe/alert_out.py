@@ -99,9 +99,10 @@ class _Sent:
         """Those that are not known yet, and withdrawals of those that are."""
         out = []
         for sign, event in changes:
-            if (event.identity in self.known) == (sign < 0):
+            identity = event.identity
+            if (identity in self.known) == (sign < 0):
                 out.append((sign, event))
-                self.known ^= {event.identity}
+                (self.known.discard if sign < 0 else self.known.add)(identity)
         return out
 
     def note(self, identities: Sequence[int]) -> None:
