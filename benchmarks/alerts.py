@@ -85,7 +85,7 @@ def _blocks(rate: int, rng: np.random.Generator) -> Iterator[list[tuple[str, np.
 
 def every_row() -> Catalogue:
     """A catalogue that counts each row."""
-    entry = {"table": "procedure", "key": "subscriber", "count": 14, "within": "1m"}
+    entry = {"table": "procedure", "key": "subscriber", "count": 80, "within": "1m"}
     rules = [rule_of(entry | {"id": "often"})]
     rules += [rule_of(entry | {"id": f"often_{table}", "table": table}) for table in ("presence", "session")]
     return CATALOGUE._replace(alerts=tuple(rules))

@@ -6,6 +6,8 @@ one that is not after the first change; those after it are forgotten, as the row
 
 import contextlib
 import hashlib
+import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from formats import xdr
-from formats.alert import Rule
+from formats.alert import HAPPENING, Rule
 from probe.alert_event import Event
 from probe.errors import WiregaugeError
 from probe.replacing import replacing
@@ -36,7 +38,7 @@ State = Sequence[dict[str, np.ndarray]]
 
 def rules_digest(rules: Iterable[Rule]) -> str:
     """What must be the same for a state to be of use."""
-    return hashlib.blake2b(f"{_VERSION} {[*rules]!r}".encode(), digest_size=10).hexdigest()
+    return hashlib.blake2b(f"{_VERSION} {HAPPENING.descr} {[*rules]!r}".encode(), digest_size=10).hexdigest()
 
 
 class AlertStore:
@@ -83,7 +85,7 @@ class AlertStore:
                     if number.isdigit():
                         out[int(number)][rest] = file[name]
                 return out
-        except (OSError, ValueError, KeyError, IndexError, EOFError):
+        except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile, zlib.error):
             return None
 
     def save(self, time: int, state: State) -> None:
