@@ -241,7 +241,7 @@ class _File:
                     f"{self.path}:{self.line(kind, number)}: {where_told} lacks {missing}."
                 ) from missing
             except (ValueError, TypeError, AttributeError) as problem:
-                named = str(problem).partition(" ")[0]  # `direction is one of ...`
+                named = str(problem).partition(" ")[0].rstrip(":")  # `direction is one of ...`
                 line = self.line(kind, number, named if named in _KEYS[kind] else key)
                 raise WiregaugeError(f"{self.path}:{line}: {where_told}: {problem}.") from problem
         return out
@@ -252,7 +252,9 @@ class _File:
             for number, entry in enumerate(self.told.get(kind, [])):
                 name = entry.get("name", entry.get("id")) if kind in ("counter", "grain") else entry.get("id")
                 if message.lower().startswith((f"{kind} {name}:".lower(), f"{name}:".lower(), f"kpi_{name}:".lower())):
-                    return f"{self.path}:{self.line(kind, number)}: {message}"
+                    key = message.partition(": ")[2].partition(":")[0]
+                    line = self.line(kind, number, key if key in entry else "")
+                    return f"{self.path}:{line}: {message}"
         return f"{self.path}: {message}"
 
 

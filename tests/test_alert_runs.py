@@ -133,12 +133,12 @@ def test_count_rules_are_those_of_plain_loops(tmp_path: Path, rules: Path) -> No
 
 
 def test_a_second_time_says_nothing_new(tmp_path: Path, rules: Path) -> None:
-    out = whole(tmp_path, made(), rules)
+    out = whole(tmp_path, made(600), rules)
     before, lines = table(out), (tmp_path / "all.jsonl").read_text()
     assert len(before) == len(lines.splitlines()) == sum(net(tmp_path / "all.jsonl").values())
     assert {row[2] for row in before} == {"dropping", "failing", "setup", "traffic"}
     assert {row[4] for row in before} == {"opened", "updated", "closed"}
-    again = whole(tmp_path, made(), rules)
+    again = whole(tmp_path, made(600), rules)
     assert table(again) == before
     assert (tmp_path / "all.jsonl").read_text() == lines
 
