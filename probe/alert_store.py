@@ -61,6 +61,8 @@ class AlertStore:
 
     def latest(self, first: int | None) -> tuple[int, State] | None:
         """Time and content of the latest state that is not after `first` (ns); later ones are forgotten."""
+        for path in self.folder.glob(f".{self.tag}-*.new"):
+            path.unlink(missing_ok=True)  # of an evaluation that did not come to its end
         found = None
         for time, path in reversed(self._states()):
             if first is not None and time <= first and found is None and (state := self._read(path)) is not None:
@@ -89,11 +91,11 @@ class AlertStore:
             return None
 
     def save(self, time: int, state: State) -> None:
-        """Keep a state."""
+        """Write a state, which is one when `commit` says so: not before what it knows is in the table, and told."""
         arrays = {f"{k}_{name}": array for k, each in enumerate(state) for name, array in each.items()}
         arrays["digest"] = np.frombuffer(self.digest.encode(), np.uint8)
         arrays["rules"] = np.array([len(state)])
-        path = self.folder / f"{self.tag}-{stamp(time)}.npz"
+        path = self.folder / f".{self.tag}-{stamp(time)}.new"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with replacing(path) as unfinished, open(unfinished, "wb") as file:
@@ -101,8 +103,10 @@ class AlertStore:
         except OSError as problem:
             raise cannot_write(path, problem) from problem
 
-    def thin(self) -> None:
-        """Remove states that are too many."""
+    def commit(self) -> None:
+        """The states that were written are of use from now on; those that are too many go."""
+        for path in self.folder.glob(f".{self.tag}-*.new"):
+            path.replace(path.with_name(f"{path.stem.removeprefix('.')}.npz"))
         states = self._states()
         days: set[int] = set()
         for time, path in states[:-LATEST]:

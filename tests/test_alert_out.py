@@ -180,6 +180,25 @@ def test_a_url_that_sleeps_holds_nothing_up_and_gets_it_at_the_next_start(hook: 
     assert not list((tmp_path / ".alerts").glob("unsent-*"))
 
 
+def test_what_a_killed_process_had_not_sent_is_sent(hook: Hook, tmp_path: Path) -> None:
+    hook.delay_s = 0.3
+    outputs = Outputs(tmp_path, AlertOptions(webhook=hook.url))  # never closed
+    outputs.tell([(1, event(n)) for n in range(6)])
+    time.sleep(0.4)
+    folder = tmp_path / "again" / ".alerts"
+    folder.mkdir(parents=True)
+    for path in (tmp_path / ".alerts").iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    sent = len(hook.bodies)
+    assert 1 <= sent < 6
+    hook.delay_s = 0
+    again = Outputs(tmp_path / "again", AlertOptions(webhook=hook.url))
+    again.tell([(1, event(n)) for n in range(6)])
+    again.close()
+    outputs.close()
+    assert again.counts()["sent"] == 6 - sent
+
+
 def test_more_than_can_wait_is_lost_and_counted(hook: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_out, "WAITING", 10)
     hook.delay_s = 0.1

@@ -18,6 +18,7 @@ from formats.expression import where
 from probe.alert_count import columns_of, matched
 from probe.alert_live import LiveAlerts, likely
 from probe.alert_out import AlertOptions, Outputs
+from probe.alert_store import AlertStore
 from probe.alerts import evaluate
 from probe.catalogue import load_catalogue
 from probe.identity import Identities
@@ -213,6 +214,33 @@ def test_states_that_are_of_no_use_are_passed_over(tmp_path: Path, rules: Path) 
     fewer = catalogue._replace(alerts=tuple(rule for rule in catalogue.alerts if rule.id != "failing"))
     evaluate([tmp_path / "xdr"], out, 900, fewer, last // WINDOW * WINDOW)
     assert table(out) == [row for row in before if row[2] != "failing"]
+
+
+@pytest.mark.parametrize("place", ["save", "tell", "replace", "commit"])
+def test_a_kill_at_any_step_loses_nothing(
+    place: str, tmp_path: Path, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The evaluation of the second window ends there; that of the third goes on from what is left of it."""
+    rows, catalogue, out = made(120, 3), load_catalogue(rules), tmp_path / "steps"
+    expected = whole(tmp_path, rows, rules)
+    first = min(int(some["window"].min()) for some in rows.values())
+    where_it_is = {"tell": Outputs}.get(place, AlertStore)
+    for number, there in enumerate(arrivals(rows, 0, 8)):
+        write(out, there, f"r{number}")
+        windows, before = touched(there), first + (number + 1) * WINDOW if number < WINDOWS - 1 else 1 << 62
+        windows = [window for window in windows if window < before]
+        compute([out], out, 900, ["cell", "subscriber"], catalogue, between=(windows[0], windows[-1] + WINDOW))
+        outputs = Outputs(out, AlertOptions(str(tmp_path / "steps.jsonl")))
+        with monkeypatch.context() as patched:
+            if number == 1:
+                patched.setattr(where_it_is, place, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+                with pytest.raises(KeyboardInterrupt):
+                    evaluate([out], out, 900, catalogue, windows[0], before, outputs)
+            else:
+                evaluate([out], out, 900, catalogue, windows[0], before, outputs)
+        outputs.close()
+    assert table(out) == table(expected)
+    assert net(tmp_path / "steps.jsonl") == net(tmp_path / "all.jsonl")
 
 
 def test_an_old_archive_is_not_sent_when_a_new_window_is(tmp_path: Path, rules: Path) -> None:
