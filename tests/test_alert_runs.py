@@ -165,6 +165,7 @@ def touched(rows: dict[str, np.ndarray]) -> list[int]:
     return sorted(found | {int(end) // WINDOW * WINDOW for end in ends[ends != xdr.NEVER]})
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("late", [0.0, 0.3])
 @pytest.mark.parametrize("quick", [False, True])

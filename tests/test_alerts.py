@@ -161,6 +161,7 @@ def test_evidence_names_the_rows_that_were_counted():
     assert (change[1].value, change[1].threshold, change[1].subscriber) == (3, 3, "a")
 
 
+@pytest.mark.compiled
 def test_a_key_that_has_gone_leaves_no_memory():
     state = Counting(rule(2, 10))
     for at in range(0, 400_000, 4000):
