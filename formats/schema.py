@@ -5,7 +5,7 @@ Derived from `formats.xdr`; every file of a table has exactly this schema, so th
 
 import pyarrow as pa
 
-from formats.kpi import CATALOGUE, Catalogue, Grain
+from formats.kpi import CATALOGUE, Catalogue, Grain, fractional, judged_of
 from formats.xdr import CAUSE_FAMILIES, Column, Table
 
 __all__ = ["TEXT", "TIME", "arrow_type", "cause_family", "field", "kpi_schema", "schema"]
@@ -44,17 +44,33 @@ def cause_family(code: int) -> str:
     return CAUSE_FAMILIES[code] if 0 <= code < len(CAUSE_FAMILIES) else ""
 
 
+CAVEAT_KINDS = ("withheld", "estimate", "interval")
+"""withheld: fewer samples than the KPI asks for, so it is null; estimate: told by a sketch, bounds are its error;
+interval: packets were missed, the true value lies between the bounds (null: not known)."""
+CAVEATS = pa.list_(pa.struct([("name", TEXT), ("kind", TEXT), ("low", pa.float64()), ("high", pa.float64())]))
+"""What to keep in mind of a row's KPIs (and counters of distinct things)."""
+
+
 def kpi_schema(grain: Grain, catalogue: Catalogue = CATALOGUE) -> pa.Schema:
-    """The Arrow schema of a KPI table: window, keys, carried columns, counters, KPIs."""
+    """The Arrow schema of a KPI table: window, how complete it is, keys, carried columns, counters, KPIs."""
     fields = [
         field("window_start", TIME, "", "start of the window"),
         field("window_s", pa.int32(), "s", "length of the window"),
+        field("complete_pct", pa.float64(), "%", "share of the window's packets that are counted, the others lost"),
     ]
     keys = (*grain.keys, *grain.carried)
     fields += [field(k.name, pa.int32() if k.number else TEXT, k.unit, k.meaning) for k in keys]
     for counter in catalogue.counters_of(grain):
         if counter.kind != "values":
-            kind = pa.float64() if counter.unit == "ms" else pa.int64()
+            kind = pa.float64() if fractional(counter) else pa.int64()
             fields.append(field(counter.name, kind, counter.unit, counter.meaning))
-    fields += [field(k.id, pa.float64(), k.unit, k.meaning) for k in catalogue.kpis_of(grain)]
+    kpis = catalogue.kpis_of(grain)
+    fields += [field(k.id, pa.float64(), k.unit, k.meaning) for k in kpis]
+    judged = judged_of(kpis, grain)
+    for kpi in judged:
+        meaning = f"whether {kpi.id} meets its target ({'; '.join(map(str, kpi.targets))}); null: not measured"
+        fields.append(field(kpi.judged, pa.bool_(), "", meaning))
+    fields.append(
+        field("caveats", CAVEATS, "", "KPIs that are withheld, estimated or within an interval; null for none")
+    )
     return pa.schema(fields, metadata={"wiregauge.table": grain.table, "wiregauge.row": grain.row})

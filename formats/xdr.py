@@ -411,7 +411,12 @@ LEDGER = Table(
     (
         Column("window_start", "time", "", "start of the window"),
         Column("source", "derived", "", "file or interface"),
-        Column("stage", "derived", "", "in, decoded, rejected, dropped, duplicate; joined, unjoined"),
+        Column(
+            "stage",
+            "derived",
+            "",
+            "in, decoded, rejected, dropped, duplicate; joined, unjoined; lost (rows)",
+        ),
         Column("reason", "derived", "", "why"),
         Column("packets", "count", "", "packets"),
         Column("bytes", "count", "B", "octets on the wire"),

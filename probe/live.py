@@ -20,9 +20,10 @@ from probe.duration import DURATION
 from probe.errors import InputError, OutputError, UsageError
 from probe.identity import Identities
 from probe.live_probe import Live, LiveOptions, Status
-from probe.options import decoding_options, limits_of, out_option
+from probe.options import decoding_options, limits_of, out_option, window_option
 from probe.packet_socket import Instruction, PacketRing, Ring, RingOptions
 from probe.run import check_out
+from probe.segment import known_by
 from probe.status_file import write_status
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def _settings_again() -> tuple[Catalogue | None, list[Instruction]]:
     """Catalogue and filter, as the same command line and the files that it names say now."""
     arguments = sys.argv[sys.argv.index(str(live_command.name)) + 1 :]
     with live_command.make_context(live_command.name, arguments) as context:
-        return context.params["catalogue"], _compiled(context.params["expression"])
+        identities = Identities.from_option(context.params["identities"], context.params["identity_key"])
+        return known_by(context.params["catalogue"], identities), _compiled(context.params["expression"])
 
 
 def _tell(words: str) -> None:
@@ -95,6 +97,7 @@ def _closing(status: Status) -> Iterator[str]:
 @click.command("live")
 @click.option("--interface", "interfaces", multiple=True, required=True, metavar="IF", help="Where to listen; several.")
 @out_option
+@window_option
 @decoding_options
 @click.option("--max-rows", type=click.IntRange(1 << 14, 1 << 28), default=1 << 20, show_default=True,
               help="Rows that may wait for the disk; more are lost and counted.")  # fmt: skip
@@ -126,11 +129,13 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
     check_out(out)
     if len(set(interfaces)) != len(interfaces):
         raise UsageError("an interface is named twice.")
-    options = LiveOptions(
-        told["window"], told["workers"], told["by"], told["catalogue"], limits_of(told), told["max_rows"],
-        float(told["seconds"] or 0), told["snapshot"], AlertOptions(told["alerts"], told["alert_webhook"]),
-    )  # fmt: skip
     identities = Identities.from_option(told["identities"], told["identity_key"])
+    catalogue = known_by(told["catalogue"], identities)
+    options = LiveOptions(
+        told["window"], told["workers"], told["by"], catalogue, limits_of(told), told["max_rows"],
+        float(told["seconds"] or 0), told["snapshot"], AlertOptions(told["alerts"], told["alert_webhook"]),
+        told["duplicates"],
+    )  # fmt: skip
     ring = RingOptions(
         octets=told["ring"] * MIB, promiscuous=told["promiscuous"], filter=_compiled(told["expression"]),
         hardware_time=told["hardware_time"],

@@ -33,7 +33,7 @@ from probe.kpi import compute
 from probe.live_sink import LiveSink
 from probe.merge import Batch
 from probe.packet_socket import Instruction, Ring
-from probe.pipeline import Pipeline
+from probe.pipeline import MILLISECOND, Pipeline, copies_within
 from probe.rings import Rings
 from probe.run import POOLS
 from probe.sink import LedgerEntry
@@ -45,6 +45,7 @@ SECOND = 10**9
 LOOK_EVERY_S = 1.0
 WAIT_S = 0.05
 SILENCE_S = 5.0  # so much behind now is the clock kept on a silent link
+NEVER_NS = -1
 RING_LOSS = "kernel_ring"
 
 Settings = Callable[[], tuple[Catalogue | None, Sequence[Instruction]]]
@@ -63,6 +64,7 @@ class LiveOptions(NamedTuple):
     seconds: float = 0
     snapshot_s: float = 60
     alerts: AlertOptions = AlertOptions()
+    duplicates_ns: int = 10 * MILLISECOND
 
 
 class Status(NamedTuple):
@@ -137,7 +139,8 @@ class Live:
         self.started = time.time_ns()
         run_id = run_digest([str(self.started), str(os.getpid()), str(out)])
         self.sink = LiveSink(out, run_id, identities, self.window_ns, options.room)
-        self.pipeline = Pipeline(self.window_ns, self.sink.put, options.workers, options.limits)
+        copies = copies_within(options.duplicates_ns)
+        self.pipeline = Pipeline(self.window_ns, self.sink.put, options.workers, options.limits, copies)
         self.pipeline.warm()
         for worker in self.pipeline.workers:
             worker.shard.touch()  # all of its memory now, none later
@@ -148,6 +151,8 @@ class Live:
         self.sink.watch = self.alerts.put
         self.rings = open_rings()
         self.stream = Rings(self.rings)
+        if self.pipeline.copies and not all(ring.stamped for ring in self.rings):
+            self.pipeline.copies.bare_ns = NEVER_NS  # what is read together has one time
         self.kpis = _KpiThread(self._compute, self._alert, self.window_ns)
         self.health = _Health()
         self.closed = 0  # windows that start before this time are closed
@@ -192,7 +197,8 @@ class Live:
     def memory(self) -> int:
         """Octets of all tables and rings: fixed from the start."""
         tables = sum(worker.shard.octets for worker in self.pipeline.workers)
-        return tables + sum(ring.octets for ring in self.rings)
+        copies = self.pipeline.copies.octets if self.pipeline.copies else 0
+        return tables + copies + sum(ring.octets for ring in self.rings)
 
     @property
     def accounts(self) -> Accounts:

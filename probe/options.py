@@ -2,7 +2,8 @@
 
 @click.command("run")
 @out_option
-@decoding_options      # window, identities, identity_key, workers, by, catalogue, alerts, ..., max_flows, max_sessions
+@windows_option
+@decoding_options      # identities, identity_key, workers, by, catalogue, alerts, ..., max_flows, max_sessions
 """
 
 import os
@@ -15,10 +16,13 @@ import click
 from kernels.shard import Limits
 from probe.alert_out import alert_options
 from probe.catalogue import catalogue_option
-from probe.duration import DURATION
+from probe.duration import DURATION, DURATIONS, MOMENT
 from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM
 
-__all__ = ["decoding_options", "grains_option", "limits_of", "out_option", "processors", "window_option"]
+__all__ = [
+    "decoding_options", "grains_option", "limits_of", "out_option", "processors", "window_option",
+    "windows_option",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,12 +48,15 @@ out_option = click.option("--out", required=True, type=click.Path(path_type=Path
 window_option = click.option(
     "--window", type=DURATION, default="15m", show_default=True, help="Length of a window: 90s, 15m, 1h."
 )
+windows_option = click.option(
+    "--window", type=DURATIONS, default="15m", show_default=True,
+    help="Length of a window: 90s, 15m, 1h; several at once as 1m,15m,1h.",
+)  # fmt: skip
 grains_option = click.option(
     "--by", callback=_grains, metavar="GRAINS", help="KPI tables, as in cell,subscriber  [default: all]"
 )
 
 _DECODING = (
-    window_option,
     click.option(
         "--identities", type=click.Choice(MODES), default=PSEUDONYM, show_default=True,
         help="How subscribers are named.",
@@ -72,6 +79,10 @@ _DECODING = (
     click.option(
         "--max-sessions", type=click.IntRange(1 << 8, 1 << 24), default=Limits().sessions, show_default=True,
         help="Sessions alive at a time.",
+    ),
+    click.option(
+        "--duplicates", type=MOMENT, default="10ms", show_default=True, metavar="TIME|off",
+        help="Remove copies of a frame that come within this time, as SPAN ports make them.",
     ),
 )  # fmt: skip
 

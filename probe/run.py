@@ -22,9 +22,10 @@ from probe.errors import OutputError, WiregaugeError
 from probe.feed import load_feed
 from probe.identity import DEFAULT_KEY, PSEUDONYM, Identities
 from probe.kpi import compute
-from probe.options import decoding_options, limits_of, out_option
-from probe.pipeline import Pipeline
+from probe.options import decoding_options, limits_of, out_option, windows_option
+from probe.pipeline import MILLISECOND, Pipeline, copies_within
 from probe.progress import RunProgress
+from probe.segment import known_by
 from probe.sink import LedgerEntry, Sink
 from probe.sources import Refusal, Source, open_sources
 from probe.summary import RunSummary, peak_memory, summary_lines
@@ -44,7 +45,10 @@ POOLS = {
 
 
 class RunOptions(NamedTuple):
-    """How to run. `grains`: KPI tables by the names of their grains, None for all; `feeds`: names or TOML files."""
+    """How to run. `grains`: KPI tables by the names of their grains, None for all; `feeds`: names or TOML files.
+
+    `duplicates_ns`: how long after a frame a copy of it may come, 0 to keep copies.
+    """
 
     window_s: int = 900
     identities: str = PSEUDONYM
@@ -54,7 +58,10 @@ class RunOptions(NamedTuple):
     limits: Limits = Limits()
     feeds: Sequence[str] = ()
     catalogue: Catalogue | None = None
+    longer: Sequence[int] = ()
+    """more windows (s) for KPIs, each a multiple of the shorter ones; xDR rows are cut at `window_s`"""
     alerts: AlertOptions = AlertOptions()
+    duplicates_ns: int = 10 * MILLISECOND
 
 
 class Outcome(NamedTuple):
@@ -78,8 +85,12 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
     sources, refusals = open_sources(arguments)
     archive, refusals = claim(refusals, [load_feed(name) for name in options.feeds])
     run_id = _run_id(sources, refusals, archive)
-    sink = Sink(out, run_id, Identities.from_option(options.identities, options.identity_key))
-    pipeline = Pipeline(options.window_s * SECOND, sink.put, options.workers, options.limits)
+    identities = Identities.from_option(options.identities, options.identity_key)
+    catalogue = known_by(options.catalogue, identities) if options.catalogue else None
+    sink = Sink(out, run_id, identities)
+    pipeline = Pipeline(
+        options.window_s * SECOND, sink.put, options.workers, options.limits, copies_within(options.duplicates_ns)
+    )
     with RunProgress(sources, progress) as told:
         try:
             if sources:  # else its kernels need not be compiled
@@ -96,9 +107,10 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
         alerted: list[str] = []
         span = _span(ledger, options.window_s * SECOND, archive)
         if span is not None:
-            kpis = compute([out], out, options.window_s, options.grains, options.catalogue, told.rows_done, span)
+            windows = (options.window_s, *options.longer)
+            kpis = compute([out], out, windows, options.grains, catalogue, told.rows_done, span)
             rows |= kpis.rows_out
-            alerted = alerted_lines([out], out, options.window_s, options.catalogue, options.alerts, span[0])
+            alerted = alerted_lines([out], out, options.window_s, catalogue, options.alerts, span[0])
     problems = [*_problems(sources, refusals), *archive.problems]
     return Outcome(
         _summary(out, options, pipeline.accounts, archive, refused, rows, begun, told.compiled_s),
@@ -227,6 +239,7 @@ def _summary(
 @click.command("run")
 @click.argument("source", nargs=-1, required=True)
 @out_option
+@windows_option
 @decoding_options
 @click.option(
     "--feed", "feeds", multiple=True, metavar="FEED", help="A feed (TOML) for files that no shipped one fits."
@@ -245,8 +258,9 @@ def run_command(source: tuple[str, ...], out: Path, **told: Any) -> None:
       zcat old.pcap.gz | wiregauge run - --out kpis/ --window 1h --by cell,subscriber
     """
     options = RunOptions(
-        told["window"], told["identities"], told["identity_key"], told["workers"], told["by"], limits_of(told),
-        told["feeds"], told["catalogue"], AlertOptions(told["alerts"], told["alert_webhook"]),
+        told["window"][0], told["identities"], told["identity_key"], told["workers"], told["by"], limits_of(told),
+        told["feeds"], told["catalogue"], told["window"][1:],
+        AlertOptions(told["alerts"], told["alert_webhook"]), told["duplicates"],
     )  # fmt: skip
     try:
         outcome = run(source, out, options)
