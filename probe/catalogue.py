@@ -362,7 +362,9 @@ class _File:
             for number, entry in enumerate(self.told.get(kind, [])):
                 name = entry.get("name", entry.get("id")) if kind not in ("kpi", "alert") else entry.get("id")
                 if message.lower().startswith((f"{kind} {name}:".lower(), f"{name}:".lower(), f"kpi_{name}:".lower())):
-                    return f"{self.path}:{self.line(kind, number)}: {message}"
+                    key = message.partition(": ")[2].partition(":")[0]
+                    line = self.line(kind, number, key if key in entry else "")
+                    return f"{self.path}:{line}: {message}"
         return f"{self.path}: {message}"
 
 

@@ -6,10 +6,13 @@ from typing import NamedTuple
 import click
 import pyarrow as pa
 
+from formats.alert import CountRule, Rule
 from formats.kpi import CATALOGUE, Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile, Where, bases
 from formats.schema import TEXT, kpi_schema, schema
 from formats.xdr import TABLES
+from probe.alert_rules import length, told
 from probe.catalogue import catalogue_option
+from probe.duration import text as duration_text
 from probe.errors import WiregaugeError
 
 __all__ = ["counted", "describe", "describe_command", "formula", "markdown"]
@@ -97,6 +100,17 @@ def _counter(counter: Counter) -> Listing:
     return Listing(counter.name, counter.meaning, ("", ""), rows)
 
 
+def _rule(rule: Rule) -> Listing:
+    """A rule of alerts."""
+    rows = [("severity", rule.severity), ("opens", told(rule)), ("says", rule.description or "nothing more")]
+    if isinstance(rule, CountRule):
+        rows += [("closes", f"when at most {rule.close} rows are left"), ("evidence", rule.mark or "times alone")]
+    else:
+        rows += [("closes", (rule.close or f"not ({rule.open})") + length(rule.close_for)),
+                 ("nothing to judge", f"closes after {duration_text(rule.silence_s)}")]  # fmt: skip
+    return Listing(rule.id, rule.name, ("", ""), rows)
+
+
 def _grain_columns(grain: Grain, catalogue: Catalogue) -> Listing:
     return _columns(grain.table, kpi_schema(grain, catalogue))
 
@@ -110,7 +124,14 @@ def _overview(catalogue: Catalogue) -> list[Listing]:
         Listing("Tables", "wiregauge describe TABLE lists its columns.", ("table", "one row is", "columns"), tables),
         Listing("Counters", "In every KPI table.", ("counter", "unit", "meaning"), counters),
         Listing("KPIs", "wiregauge describe KPI says more.", ("KPI", "unit", "formula", "clause", "better"), kpis),
+        *([_alerts(catalogue)] if catalogue.alerts else []),
     ]
+
+
+def _alerts(catalogue: Catalogue) -> Listing:
+    """The rules of alerts in force."""
+    rows = [(rule.id, rule.severity, told(rule)) for rule in catalogue.alerts]
+    return Listing("Alerts", "wiregauge describe RULE says more.", ("rule", "severity", "opens"), rows)
 
 
 def listings(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> list[Listing]:
@@ -129,6 +150,9 @@ def listings(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> list[
     for counter in catalogue.counters:
         if name == counter.name:
             return [_counter(counter)]
+    for rule in catalogue.alerts:
+        if name == rule.id:
+            return [_rule(rule)]
     raise WiregaugeError(f"no table, KPI or counter {name!r}.{_near(name, catalogue)}\n`wiregauge describe` lists all.")
 
 
@@ -136,7 +160,7 @@ def _near(name: str, catalogue: Catalogue) -> str:
     from difflib import get_close_matches
 
     names = [t.name for t in TABLES] + [g.table for g in catalogue.grains]
-    names += [k.id for k in catalogue.kpis] + [c.name for c in catalogue.counters]
+    names += [k.id for k in catalogue.kpis] + [c.name for c in catalogue.counters] + [r.id for r in catalogue.alerts]
     close = get_close_matches(name, names, 3)
     return f" Near: {', '.join(close)}." if close else ""
 
