@@ -230,7 +230,7 @@ class Pipeline:
 
     def _update(self, data: np.ndarray, lanes: Sequence[Lane]) -> None:
         """Every shard takes the packets of the lanes: all at once, unless there is signalling to assemble."""
-        if self.assembler is None and not any(lane.signalling.used[STATEFUL] for lane in lanes):
+        if not any(lane.signalling.used[STATEFUL] for lane in lanes):
             spans = [Span(lane, 0, lane.count, None) for lane in lanes]
             self._all(lambda worker: worker.take(spans), self.workers)
             return
