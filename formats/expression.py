@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
-from formats.kpi_parts import Condition, Where
+from formats.kpi import Condition, Where
 
 __all__ = ["COMPARISONS", "FUNCTIONS", "LAGS", "Mistake", "Node", "looks_back", "names_of", "parse", "where", "written"]
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import click
 import pyarrow as pa
 
-from formats.kpi import CATALOGUE, Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile, Where, bases
+from formats.kpi import Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile, Where, bases
 from formats.schema import TEXT, kpi_schema, schema
 from formats.xdr import TABLES
-from probe.catalogue import catalogue_option
+from probe.catalogue import catalogue_option, shipped_catalogue
 from probe.errors import WiregaugeError
 
 __all__ = ["counted", "describe", "describe_command", "formula", "markdown"]
@@ -57,10 +57,10 @@ def counted(counter: Counter) -> str:
 def formula(kpi: Kpi) -> str:
     """A KPI's formula in one line."""
     if isinstance(kpi.formula, Quantile):
-        return f"quantile {kpi.formula.q:g} of {kpi.formula.values}"
+        return f"quantile({kpi.formula.values}, {kpi.formula.q:g})"
     if isinstance(kpi.formula, Formula):
         return kpi.formula.text
-    scale = "" if kpi.formula.scale == 1 else f"{kpi.formula.scale:,.10g} × "
+    scale = "" if kpi.formula.scale == 1 else f"{kpi.formula.scale:.10g} * "
     return f"{scale}{kpi.formula.numerator} / {kpi.formula.denominator}"
 
 
@@ -113,8 +113,9 @@ def _overview(catalogue: Catalogue) -> list[Listing]:
     ]
 
 
-def listings(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> list[Listing]:
+def listings(name: str | None = None, catalogue: Catalogue | None = None) -> list[Listing]:
     """What there is to say of a table, KPI or counter, or of all; WiregaugeError for an unknown name."""
+    catalogue = catalogue or shipped_catalogue()
     if name is None:
         return _overview(catalogue)
     for table in TABLES:
@@ -145,8 +146,9 @@ def _markdown_rows(rows: Iterable[tuple[str, ...]]) -> Iterable[str]:
     return ("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
 
 
-def markdown(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> str:
+def markdown(name: str | None = None, catalogue: Catalogue | None = None) -> str:
     """The same as a Markdown section (what stands in README tables); with no name every table in full, and the KPIs."""
+    catalogue = catalogue or shipped_catalogue()
     if name is None:
         parts = [_columns(t.name, schema(t)) for t in TABLES]
         parts += [_columns(g.table, _keys_only(g, catalogue)) for g in catalogue.grains]
@@ -169,7 +171,7 @@ def _keys_only(grain: Grain, catalogue: Catalogue) -> pa.Schema:
     return pa.schema([whole.field(i) for i in [*range(keep), *own]], metadata=whole.metadata)
 
 
-def describe(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> None:
+def describe(name: str | None = None, catalogue: Catalogue | None = None) -> None:
     """Print what there is to say of a table, KPI or counter, or of all."""
     from rich.console import Console
     from rich.table import Table

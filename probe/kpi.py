@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from formats.kpi import CATALOGUE, Catalogue, Grain
+from formats.kpi import Catalogue, Grain
 from probe.aggregate import Groups
-from probe.catalogue import catalogue_option
+from probe.catalogue import catalogue_option, shipped_catalogue
 from probe.duration import nested
 from probe.duration import text as duration_text
 from probe.duration import texts as duration_texts
@@ -120,7 +120,7 @@ def compute(
     boundaries of the shortest. Each window is one file a table, which a later computation of it replaces.
     """
     started = time.perf_counter()
-    catalogue, out = known_by(catalogue or CATALOGUE, None), Path(out)
+    catalogue, out = known_by(catalogue or shipped_catalogue(), None), Path(out)
     chosen = _chosen(catalogue, grains)
     catalogue = _used(catalogue, chosen)
     directories = list(dict.fromkeys(Path(d) for d in xdr_directories))

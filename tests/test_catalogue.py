@@ -16,9 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formats.expression import Mistake, names_of, parse, where
-from formats.kpi import CATALOGUE
 from kernels.formula import BLOCK, exceed, keep_top
-from probe.catalogue import load_catalogue
+from probe.catalogue import load_catalogue, shipped_catalogue
 from probe.describe import describe_command
 from probe.errors import WiregaugeError
 from probe.kpi import compute, kpi_command
@@ -426,7 +425,7 @@ def test_several_catalogues(tmp_path):
     first.write_text(GOOD)
     second.write_text('[[kpi]]\nid = "rest_pct"\nformula = "100 - heavy_pct"\n')
     assert [k.id for k in load_catalogue(first, second).kpis][-1] == "rest_pct"
-    assert load_catalogue() is CATALOGUE
+    assert load_catalogue() is shipped_catalogue()
     first.write_text("[[kpi]\n")
     with pytest.raises(WiregaugeError, match="not a catalogue"):
         load_catalogue(first)
