@@ -4,38 +4,30 @@ KPIs are a pure function of xDR rows: which file a row stands in, and in which o
 """
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import click
 
 from formats.kpi import Catalogue, Grain
-from probe.aggregate import Groups
 from probe.catalogue import catalogue_option, shipped_catalogue
 from probe.duration import nested
 from probe.duration import text as duration_text
 from probe.duration import texts as duration_texts
 from probe.errors import WiregaugeError
 from probe.identity import DEFAULT_KEY
+from probe.kpi_engine import Engine, Here, Task, Written
 from probe.kpi_explain import explain_values, explained
-from probe.kpi_lag import fill_lagged, part_path
-from probe.kpi_memory import kept_memory
-from probe.kpi_plan import GrainPlan, Plan
-from probe.kpi_rows import Pools, ahead, jobs, sources_of, stretches_of
-from probe.kpi_state import Merged
-from probe.kpi_tables import Measures, finish
+from probe.kpi_rows import sources_of, stretches_of
 from probe.options import grains_option, windows_option
 from probe.segment import known_by
-from probe.writer import stamp, write_part
+from probe.writer import stamp
 
 __all__ = ["Summary", "compute", "kpi_command"]
 
 SECOND = 10**9
-THREADS = 2
 Progress = Callable[[int, int], None]
 """Called with rows done and rows in all."""
 
@@ -73,37 +65,6 @@ def _used(catalogue: Catalogue, grains: Sequence[Grain]) -> Catalogue:
     return catalogue._replace(counters=tuple(c for c in catalogue.counters if c.name in names))
 
 
-def _pieces(out: Path, groups: Groups | Merged, counted: dict[GrainPlan, int]) -> Iterator[tuple[Path, Measures]]:
-    """The pieces of a grain, those of one window numbered on."""
-    for piece in groups.pieces(counted.get(groups.plan, 0)):
-        counted[groups.plan] = piece.part + 1
-        yield out, piece
-
-
-def _write(out: Path, piece: Measures) -> list[tuple[Path, int, int]]:
-    """Finish some groups and write their rows: path, window and number of rows of each file."""
-    written = []
-    for start, part, rows in finish(piece):
-        path = part_path(out, piece.plan.grain.table, piece.plan.window_s, start, part)
-        write_part(path, rows, piece.plan.text)
-        written.append((path, start, rows.num_rows))
-    return written
-
-
-T = TypeVar("T")
-
-
-def _in_order(workers: Executor, work: Callable[..., T], jobs: Iterable[tuple[Any, ...]]) -> Iterator[T]:
-    """The result of each job, in order, a few of them under way at a time."""
-    waiting: deque[Future[T]] = deque()
-    for job in jobs:
-        waiting.append(workers.submit(work, *job))
-        if len(waiting) > 2 * THREADS:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
 def compute(
     xdr_directories: Sequence[str | Path],
     out: str | Path,
@@ -112,20 +73,23 @@ def compute(
     catalogue: Catalogue | None = None,
     progress: Progress | None = None,
     between: tuple[int, int] | None = None,
+    engine: Engine | None = None,
 ) -> Summary:
     """KPI tables under `out` from the xDR tables under `xdr_directories`.
 
     window_s: one length of window or several at once, each a multiple of the shorter ones. grains: names (`cell`,
     `subscriber`, ...), None for all. between: only windows that lie within or overlap first <= time < end (ns), both
-    boundaries of the shortest. Each window is one file a table, which a later computation of it replaces.
+    boundaries of the shortest. engine: who does the work, this process where None.
+    Each window is one or more files a table, which a later computation of it replaces.
     """
     started = time.perf_counter()
+    engine = engine or Here()
     catalogue, out = known_by(catalogue or shipped_catalogue(), None), Path(out)
     chosen = _chosen(catalogue, grains)
     catalogue = _used(catalogue, chosen)
     directories = list(dict.fromkeys(Path(d) for d in xdr_directories))
     windows = nested([window_s] if isinstance(window_s, int) else window_s)
-    plans, longest = [Plan(catalogue, chosen, seconds) for seconds in windows], windows[-1] * SECOND
+    longest = windows[-1] * SECOND
     sources = sources_of(directories, catalogue, chosen)
     groups = [g for s in sources for g in s.groups if g.first <= g.last]
     stretches = stretches_of(groups, longest)
@@ -134,38 +98,28 @@ def compute(
         stretches = [
             (max(a, between[0]), min(b, between[1])) for a, b in stretches if a < between[1] and b > between[0]
         ]
+    task = Task(catalogue, chosen, windows, out, sources, stretches)
     total, done = sum(g.rows for g in groups), 0
     rows_in, rows_out = {s.table: 0 for s in sources}, {g.table: 0 for g in chosen}
-    written: set[Path] = set()
-    starts: set[tuple[int, int]] = set()
-    counted: dict[GrainPlan, int] = {}
-    looking_back: dict[GrainPlan, list[tuple[int, Path]]] = {}
-    with kept_memory(), ExitStack() as stack:
-        pools = Pools(*(stack.enter_context(ThreadPoolExecutor(n)) for n in (1, 1, THREADS, THREADS)))
-        for job in ahead(pools.stretches, jobs(pools, sources, stretches, plans, out)):
-            counted.clear()
-            for table, count in job.rows.items():
-                rows_in[table] += count
-                done += count
-            for some in job.sets:
-                each = some.plan
-                for told in _in_order(pools.groups, _write, _pieces(out, some, counted)):
-                    for path, start, count in told:
-                        written.add(path)
-                        starts.add((each.window_s, start))
-                        if each.lagged:
-                            looking_back.setdefault(each, []).append((start, path))
-                        rows_out[each.grain.table] += count
-            if progress:
-                progress(min(done, total), total)
+    files: list[Written] = []
+    for some in engine.run(task):
+        files += some.files
+        for table, count in some.rows.items():
+            rows_in[table] += count
+            done += count
+        for file in some.files:
+            rows_out[file.table] += file.rows
+        if progress:
+            progress(min(done, total), total)
     if stretches:
-        covered = between or (stretches[0][0], stretches[-1][1])
-        for plan in plans:
+        covered, written = between or (stretches[0][0], stretches[-1][1]), {file.path for file in files}
+        for seconds in windows:
             for grain in chosen:
-                _remove_stale(out, grain, plan.window_s, covered, written)
-    for each, parts in looking_back.items():
-        fill_lagged(out, each, each.window_s, parts)
-    return Summary(rows_in, rows_out, len(starts), time.perf_counter() - started)
+                _remove_stale(out, grain, seconds, covered, written)
+    engine.look_back(task, files)
+    return Summary(
+        rows_in, rows_out, len({(file.window_s, file.start) for file in files}), time.perf_counter() - started
+    )
 
 
 @click.command("kpi")
@@ -177,6 +131,7 @@ def compute(
 @click.option("--identity-key", type=click.Path(path_type=Path), default=DEFAULT_KEY, show_default=True,
               help="Key of the tables' pseudonyms, for segments of IMSIs.")  # fmt: skip
 @click.option("--explain", metavar="KPI", help="Say what a KPI's values are made of, after writing them.")
+@click.option("--scheduler", metavar="ADDRESS", help="Have a Dask cluster do it: tcp://HOST:8786.")
 def kpi_command(
     xdr_dir: tuple[Path, ...],
     out: Path,
@@ -185,6 +140,7 @@ def kpi_command(
     catalogue: Catalogue,
     identity_key: Path,
     explain: str | None,
+    scheduler: str | None,
 ) -> None:
     """Compute KPI tables from the xDR tables that earlier runs wrote.
 
@@ -197,13 +153,23 @@ def kpi_command(
     if explain is not None:
         explained(explain, catalogue)  # an unknown name is told before the work
     catalogue = known_by(catalogue, None, identity_key)
-    summary = _with_progress(lambda report: compute(xdr_dir, out, window, by, catalogue, report))
+    with _engine(scheduler) as engine:
+        folders, target = ([p.resolve() for p in xdr_dir], out.resolve()) if scheduler else (xdr_dir, out)
+        summary = _with_progress(lambda report: compute(folders, target, window, by, catalogue, report, engine=engine))
     read = ", ".join(f"{rows:,} {table}" for table, rows in summary.rows_in.items() if rows) or "no"
     click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_texts(window)}, {summary.seconds:.1f} s")
     for table, rows in summary.rows_out.items():
         click.echo(f"  {out / table}  {rows:,} rows")
     if explain is not None:
         explain_values(explain, out, catalogue, by)
+
+
+def _engine(scheduler: str | None) -> AbstractContextManager[Engine]:
+    if scheduler is None:
+        return nullcontext(Here())
+    from probe.cluster import Cluster  # an extra that few have
+
+    return Cluster(scheduler)
 
 
 def _with_progress(work: Callable[[Progress], Summary]) -> Summary:

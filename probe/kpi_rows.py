@@ -8,6 +8,7 @@ keys and are merged share by share. So memory holds the rows that are being read
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -22,7 +23,7 @@ from probe import xdr_files
 from probe.aggregate import Groups, Span
 from probe.facts import Domains, Frame
 from probe.kpi_plan import Plan
-from probe.kpi_state import Merged, Seen, shares_of, state_of
+from probe.kpi_state import Merged, Seen, StateKey, key_of, see, shares_of, state_of
 from probe.segment import joined_columns
 
 __all__ = [
@@ -159,32 +160,20 @@ def jobs(
 ) -> Iterator[Job]:
     """What there is to do, stretch by stretch; files of states are under `out` and do not outlive their use.
 
-    plans: for each length of window, shortest first; all of them from one reading of the rows where those of the
-    longest window fit in memory. Stretches are of whole windows of the longest.
+    plans: for each length of window, shortest first. Stretches are of whole windows of the longest.
     """
     plan = plans[-1]
     domains = _domains(plan, sources)
     for first, end in stretches:
         rows = sum(g.rows for s in sources for g in s.groups if g.first < end and g.last >= first)
         if rows > ROWS_IN_MEMORY and end - first <= plan.window:
-            job = _by_states(pools, sources, (first, end), plan, StateFiles(out, -(-4 * rows // ROWS_IN_MEMORY)))
-            yield job._replace(rows=job.rows if len(plans) == 1 else {})
-            if len(plans) > 1:
-                parts = _within([g for s in sources for g in s.groups], plans[-2].window, (first, end))
-                yield from jobs(pools, sources, parts, plans[:-1], out)
+            yield _by_states(pools, sources, (first, end), plans, StateFiles(out, -(-4 * rows // ROWS_IN_MEMORY)))
             continue
         if domains.texts > TEXTS_IN_MEMORY:
             domains = _domains(plan, sources)
         frames = {s.table: f for s in sources if (f := _read(s, first, end, domains, pools)) is not None}
         counts = {table: frame.rows for table, frame in frames.items()}
         yield Job(_grouped(frames, (first, end), plans, domains), counts)
-
-
-def _within(groups: Sequence[xdr_files.Group], window: int, bounds: tuple[int, int]) -> list[tuple[int, int]]:
-    """The parts of stretches that lie within bounds."""
-    first, end = bounds
-    mine = [g for g in groups if g.first < end and g.last >= first]
-    return [(max(a, first), min(b, end)) for a, b in stretches_of(mine, window) if a < end and b > first]
 
 
 def _grouped(
@@ -202,36 +191,36 @@ def _grouped(
 
 
 def _by_states(
-    pools: Pools, sources: Sequence[Source], bounds: tuple[int, int], plan: Plan, files: "StateFiles"
+    pools: Pools, sources: Sequence[Source], bounds: tuple[int, int], plans: Sequence[Plan], files: "StateFiles"
 ) -> Job:
     """Rows to states on disk, some at a time; the groups are what becomes of those, share by share."""
     seen: Seen = {}
     counts: dict[str, int] = {}
     for source in sources:
         for groups in lots_of(source, bounds):
-            rows = states_of(source, groups, bounds, plan, files.shares, pools)
+            rows = states_of(source, groups, bounds, plans, files.shares, pools)
             if rows is None:
                 continue
             counts[source.table] = counts.get(source.table, 0) + rows.rows
-            for table, starts in rows.seen.items():
-                seen.setdefault(table, set()).update(starts)
+            see(seen, rows.seen)
             for grain, shares in rows.states.items():
                 files.write(grain, shares)
-    return Job(_merged(plan, files, seen), counts)
+    return Job(_merged(plans, files, seen), counts)
 
 
-def _merged(plan: Plan, files: "StateFiles", seen: Seen) -> Iterator[Merged]:
+def _merged(plans: Sequence[Plan], files: "StateFiles", seen: Seen) -> Iterator[Merged]:
     with files.folder:
-        for each in plan.grains:
-            for share in range(files.shares):
-                if states := files.read(each.grain.name, share):
-                    yield Merged(each, states, seen)
+        for plan in plans:
+            for each in plan.grains:
+                for share in range(files.shares):
+                    if states := files.read(key_of(each), share):
+                        yield Merged(each, states, seen)
 
 
 class States(NamedTuple):
     """What some rows are as states: of each grain a table for each share that has some; rows; windows of the table."""
 
-    states: dict[str, dict[int, pa.Table]]
+    states: dict[StateKey, dict[int, pa.Table]]
     rows: int
     seen: Seen
 
@@ -250,22 +239,26 @@ def lots_of(source: Source, bounds: tuple[int, int]) -> Iterator[list[xdr_files.
 
 
 def states_of(
-    source: Source, groups: list[xdr_files.Group], bounds: tuple[int, int], plan: Plan, shares: int, pools: Pools
-) -> States | None:
+    source: Source, groups: list[xdr_files.Group], bounds: tuple[int, int], plans: Sequence[Plan], shares: int,
+    pools: Pools,
+) -> States | None:  # fmt: skip
     """The states of the rows of some row groups that lie within bounds; None for no row."""
-    domains = _domains(plan, [source])
+    domains = _domains(plans[-1], [source])
     frame = _read(source._replace(groups=groups), *bounds, domains, pools)
     if frame is None:
         return None
-    span = Span({source.table: frame}, *bounds, plan, domains)
-    seen = {table: {bounds[0] + int(w) * plan.window for w in np.flatnonzero(at)} for table, at in span.seen.items()}
-    states: dict[str, dict[int, pa.Table]] = {}
-    for each in plan.grains:
-        if source.table in each.tables:
-            made = pools.groups.map(lambda piece: state_of(piece, domains.of), Groups(span, each).pieces())
-            tables = list(made)
-            if tables:
-                states[each.grain.name] = _by_share(pa.concat_tables(tables), len(each.grain.keys), shares)
+    states: dict[StateKey, dict[int, pa.Table]] = {}
+    seen: Seen = {}
+    span = None
+    for plan in plans:
+        span = Span({source.table: frame}, *bounds, plan, domains, like=span)
+        windows = np.flatnonzero(span.seen[source.table]).tolist()
+        seen[source.table, plan.window_s] = {bounds[0] + window * plan.window for window in windows}
+        for each in plan.grains:
+            if source.table in each.tables:
+                tables = list(pools.groups.map(partial(state_of, domain_of=domains.of), Groups(span, each).pieces()))
+                if tables:
+                    states[key_of(each)] = _by_share(pa.concat_tables(tables), len(each.grain.keys), shares)
     return States(states, frame.rows, seen)
 
 
@@ -286,12 +279,12 @@ class StateFiles:
     def __init__(self, out: Path, shares: int) -> None:
         out.mkdir(parents=True, exist_ok=True)
         self.folder, self.shares = tempfile.TemporaryDirectory(prefix=".states-", dir=out), shares
-        self._files: dict[str, list[tuple[Path, dict[int, int]]]] = {}
+        self._files: dict[StateKey, list[tuple[Path, dict[int, int]]]] = {}
 
-    def write(self, grain: str, shares: dict[int, pa.Table]) -> None:
+    def write(self, grain: StateKey, shares: dict[int, pa.Table]) -> None:
         """One more file."""
         some = self._files.setdefault(grain, [])
-        path, places = Path(self.folder.name) / f"{grain}-{len(some)}.arrow", dict[int, int]()
+        path, places = Path(self.folder.name) / f"{grain[0]}-{grain[1]}-{len(some)}.arrow", dict[int, int]()
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         schema = next(iter(shares.values())).schema
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema, options=options) as writer:
@@ -300,7 +293,7 @@ class StateFiles:
                 writer.write(states.combine_chunks().to_batches()[0])
         some.append((path, places))
 
-    def read(self, grain: str, share: int) -> list[pa.Table]:
+    def read(self, grain: StateKey, share: int) -> list[pa.Table]:
         """The states of one share, of all files."""
         out = []
         for path, places in self._files.get(grain, ()):

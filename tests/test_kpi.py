@@ -60,12 +60,13 @@ def make(n=150, seed=0):
     return {t.name: xdr_rows.rows(t, n, seed) for t in FACTS}
 
 
-def read(directory, table):
+def read(directory, table, catalogue=None):
     """Rows of a KPI table by (window start, keys)."""
     if not (directory / table).is_dir():
         return {}
-    grain = next(g for g in shipped_catalogue().grains if g.table == table)
-    schema = kpi_schema(grain, shipped_catalogue())
+    catalogue = catalogue or shipped_catalogue()
+    grain = next(g for g in catalogue.grains if g.table == table)
+    schema = kpi_schema(grain, catalogue)
     found = ds.dataset(directory / table, schema=schema).to_table()
     starts = found.column("window_start").cast("int64").to_pylist()
     rows = found.drop_columns(["window_start", "window_s"]).to_pylist()
