@@ -19,7 +19,7 @@ from probe.duration import texts as duration_texts
 from probe.errors import WiregaugeError
 from probe.identity import DEFAULT_KEY
 from probe.kpi_engine import Engine, Here, Task, Written
-from probe.kpi_explain import explain_values, explained
+from probe.kpi_explain import explain_values, explained, wanted_of
 from probe.kpi_rows import sources_of, stretches_of
 from probe.options import grains_option, windows_option
 from probe.segment import known_by
@@ -131,6 +131,10 @@ def compute(
 @click.option("--identity-key", type=click.Path(path_type=Path), default=DEFAULT_KEY, show_default=True,
               help="Key of the tables' pseudonyms, for segments of IMSIs.")  # fmt: skip
 @click.option("--explain", metavar="KPI", help="Say what a KPI's values are made of, after writing them.")
+@click.option("--explain-key", "keys", multiple=True, metavar="KEY=VALUE", help="Of which row, as cell=262-01-5.")
+@click.option("--explain-window", "at", metavar="TIME", help="Of which window, by its start: 2026-11-22T07:15 (UTC).")
+@click.option("--explain-rows", "most", type=click.IntRange(0, 10_000), default=5, show_default=True,
+              help="How many xDR rows behind a value are shown.")  # fmt: skip
 @click.option("--scheduler", metavar="ADDRESS", help="Have a Dask cluster do it: tcp://HOST:8786.")
 def kpi_command(
     xdr_dir: tuple[Path, ...],
@@ -140,6 +144,9 @@ def kpi_command(
     catalogue: Catalogue,
     identity_key: Path,
     explain: str | None,
+    keys: tuple[str, ...],
+    at: str | None,
+    most: int,
     scheduler: str | None,
 ) -> None:
     """Compute KPI tables from the xDR tables that earlier runs wrote.
@@ -148,10 +155,11 @@ def kpi_command(
     Example:
       wiregauge kpi kpis/ --out hourly/ --window 1h --by cell,subscriber
       wiregauge kpi kpis/ --out kpis/ --window 1m,15m,1d --by cell --catalogue mine.toml
-      wiregauge kpi kpis/ --out hourly/ --by cell --explain session_drop_pct
+      wiregauge kpi kpis/ --out hourly/ --by cell --explain session_drop_pct --explain-key cell=262-01-5
     """
     if explain is not None:
         explained(explain, catalogue)  # an unknown name is told before the work
+    wanted = wanted_of(keys, at, most)
     catalogue = known_by(catalogue, None, identity_key)
     with _engine(scheduler) as engine:
         folders, target = ([p.resolve() for p in xdr_dir], out.resolve()) if scheduler else (xdr_dir, out)
@@ -161,7 +169,7 @@ def kpi_command(
     for table, rows in summary.rows_out.items():
         click.echo(f"  {out / table}  {rows:,} rows")
     if explain is not None:
-        explain_values(explain, out, catalogue, by)
+        explain_values(explain, xdr_dir, out, catalogue, by, wanted)
 
 
 def _engine(scheduler: str | None) -> AbstractContextManager[Engine]:

@@ -254,6 +254,16 @@ def test_a_catalogue_of_ones_own(tmp_path):
     assert result.exit_code == 0, result.output
     assert "100 - heavy_pct" in result.output
     assert "rows of flow where bytes_up is above 2 and service is x" in result.output
+    assert "heavy: 1 rows of flow, 1 shown:" in result.output
+    more = ["--explain-key", "service=y", "--explain-key", "cell=p", "--explain-rows", "2"]
+    result = CliRunner().invoke(kpi_command, [*words, "--by", "cell_service", "--explain", "join_pct", *more])
+    assert result.exit_code == 0, result.output
+    assert "join_pct = 100 * 0 / 25 = 0" in result.output
+    assert re.search(r"bytes_total: 1 rows of flow, 1 shown:\n\s+start_time .*\n\s+1970.* y ", result.output)
+    for option, told in (("--explain-key", "a key and its value"), ("--explain-window", "a time in UTC")):
+        arguments = [*words, "--explain", "join_pct", option, "cell"]
+        with pytest.raises(WiregaugeError, match=told):
+            CliRunner().invoke(kpi_command, arguments, catch_exceptions=False)
     assert CliRunner().invoke(kpi_command, [*words, "--explain", "nothing"]).exit_code != 0
     shown = CliRunner().invoke(describe_command, ["heavy_pct", "--catalogue", str(tmp_path / "c.toml")])
     assert "100 * heavy / flows" in shown.output
