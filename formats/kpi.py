@@ -22,8 +22,26 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
-    "DIRECTIONS", "KINDS", "OPERATORS", "Catalogue", "Condition", "Counter", "Formula", "Grain", "Key", "Kpi",
-    "Quantile", "Ratio", "Segment", "Target", "Where", "bases", "fractional", "judged_of",
+    "DIRECTIONS",
+    "KINDS",
+    "OPERATORS",
+    "WINDOW",
+    "Catalogue",
+    "Condition",
+    "Counter",
+    "Formula",
+    "Grain",
+    "Key",
+    "Kpi",
+    "Missing",
+    "Quantile",
+    "Ratio",
+    "Segment",
+    "Target",
+    "Where",
+    "bases",
+    "fractional",
+    "judged_of",
 ]  # fmt: skip
 
 
@@ -95,6 +113,10 @@ class Formula(NamedTuple):
 
     text: str
     names: tuple[str, ...]
+
+
+WINDOW = "window_s"
+"""The length of the window in seconds, a name in every formula."""
 
 
 class Target(NamedTuple):
@@ -196,13 +218,22 @@ class Segment(NamedTuple):
         return "cell_last" if self.on == "cell" and "cell_last" in columns else ""
 
 
+class Missing(NamedTuple):
+    """What a standard defines and is not computed, and why."""
+
+    name: str
+    clause: str
+    reason: str
+
+
 class Catalogue(NamedTuple):
-    """What is computed: counters, KPIs and grains; segments whose columns they may name."""
+    """What is computed: counters, KPIs and grains; segments whose columns they may name; what is missing."""
 
     counters: tuple[Counter, ...]
     kpis: tuple[Kpi, ...]
     grains: tuple[Grain, ...]
     segments: tuple[Segment, ...] = ()
+    missing: tuple[Missing, ...] = ()
 
     def counters_of(self, grain: Grain) -> tuple[Counter, ...]:
         """The counters of a grain: those that it names, or all that are everywhere."""
@@ -212,7 +243,7 @@ class Catalogue(NamedTuple):
 
     def kpis_of(self, grain: Grain) -> tuple[Kpi, ...]:
         """The KPIs whose counters the grain has, in their order of declaration."""
-        names = {c.name for c in self.counters_of(grain)}
+        names = {WINDOW, *(c.name for c in self.counters_of(grain))}
         out = []
         for kpi in self.kpis:  # a formula may name KPIs that stand before it
             if set(bases(kpi)) <= names:

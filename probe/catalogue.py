@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import click
 
 from formats import kpi, xdr
-from formats.expression import Mistake, Node, names_of, parse, where
+from formats.expression import Mistake, Node, check_formula, names_of, parse, where
 from formats.kpi import Catalogue
 from probe import segment
 from probe.catalogue_check import check_catalogue
@@ -47,6 +47,7 @@ _KEYS = {
             "denominator", "scale", "values", "q", "targets", "each"},
     "grain": {"name", "row", "keys", "carried", "counters", "sparse"},
     "segment": segment.KEYS,
+    "missing": {"name", "clause", "reason"},
     "family": {"each", "counter", "kpi"},
 }  # fmt: skip
 
@@ -54,9 +55,7 @@ _KEYS = {
 def _conditions(told: Any) -> kpi.Where:
     """A filter as an expression, or as [{column, op, value}, ...], all of which must hold."""
     if isinstance(told, str):
-        made = where(told)
-        _check_formulas([c.column for alternative in made for c in alternative if c.op == "holds"])
-        return made
+        return where(told)
     conditions = []
     for entry in told:
         value = entry.get("value")
@@ -147,14 +146,6 @@ def _unit(columns: Iterable[str]) -> str:
     return units.pop() if len(units) == 1 else ""
 
 
-def _check_formulas(texts: Sequence[str]) -> None:
-    """A mistake in what a formula asks for; plain quotients have none, and start without the compiler."""
-    if texts:
-        from probe.kpi_formula import compiled
-
-        compiled([("", text, None) for text in texts])
-
-
 def _quotient(tree: Node) -> kpi.Ratio | None:
     """`a / b` or `100 * a / b`; None for anything else."""
     scale = 1.0
@@ -178,8 +169,7 @@ def _formula(entry: dict[str, Any]) -> kpi.Ratio | kpi.Quantile | kpi.Formula:
         if name.kind != "name" or q.kind != "number" or not 0 <= float(q.value or 0) <= 1:
             raise Mistake("quantile takes a counter of values and a number from 0 to 1")
         return kpi.Quantile(str(name.value), float(q.value or 0))
-    if _quotient(tree) is None:
-        _check_formulas([entry["formula"]])
+    check_formula(tree)
     return kpi.Formula(entry["formula"], names_of(tree))
 
 
@@ -210,6 +200,10 @@ def _grain(entry: dict[str, Any], segments: Sequence[kpi.Segment]) -> kpi.Grain:
     )
 
 
+def _missing(entry: dict[str, Any]) -> kpi.Missing:
+    return kpi.Missing(entry["name"], entry["clause"], entry["reason"])
+
+
 def _with_bases(grain: kpi.Grain, catalogue: Catalogue) -> kpi.Grain:
     """The grain with the counters of KPIs that it names instead of them."""
     made_of = {one.id: kpi.bases(one) for one in catalogue.kpis}
@@ -219,7 +213,7 @@ def _with_bases(grain: kpi.Grain, catalogue: Catalogue) -> kpi.Grain:
         if "*" in name:
             names += [c.name for c in catalogue.counters if c.everywhere and fnmatchcase(c.name, name)]
         elif name in made_of:
-            waiting = [*(n for n in made_of[name] if n != name), *waiting]
+            waiting = [*(n for n in made_of[name] if n not in (name, kpi.WINDOW)), *waiting]
         else:
             names.append(name)
     return grain._replace(counters=tuple(dict.fromkeys(names)))
@@ -248,9 +242,9 @@ def _key(told: Any, segments: Sequence[kpi.Segment]) -> kpi.Key:
     return kpi.Key(name, column, entry.get("unit", unit), entry.get("meaning", meaning), tuple(instead.items()), number)
 
 
+_SHIPPED = "sessions user_plane radio nas radio_times voice core causes standards grains missing"
 SHIPPED = tuple(
-    Path(__file__).resolve().parent.parent / "formats" / "catalogues" / f"{name}.toml"
-    for name in ("sessions", "user_plane", "radio", "nas", "radio_times", "voice", "core", "causes", "grains")
+    Path(__file__).resolve().parent.parent / "formats" / "catalogues" / f"{name}.toml" for name in _SHIPPED.split()
 )
 """The catalogues that all others add to, in the order of the columns that they make."""
 
@@ -269,6 +263,7 @@ def _added(whole: Catalogue, path: Path) -> tuple[Catalogue, Entries]:
         kpis=(*whole.kpis, *(_as_ratio(one, plain) for one in kpis)),
         grains=(*whole.grains, *file.made("grain", partial(_grain, segments=segments))),
         segments=segments,
+        missing=(*whole.missing, *file.made("missing", _missing)),
     )
     return whole._replace(grains=tuple(_with_bases(grain, whole) for grain in whole.grains)), file
 

@@ -80,7 +80,7 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
     wrong = _wrong_segments(catalogue.segments)
     wrong += [f"counter {c.name}: {told}" for c in catalogue.counters for told in _wrong_counter(c, columns)]
     kinds = {c.name: c.kind for c in catalogue.counters}
-    known = set(kinds)
+    known = {kpi.WINDOW, *kinds}
     for one in catalogue.kpis:
         wrong += [f"KPI {one.id}: no counter {name!r}" for name in kpi.bases(one) if name not in known]
         listed = isinstance(one.formula, kpi.Quantile)
@@ -92,7 +92,7 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
         if isinstance(one.formula, kpi.Formula):
             known.add(one.id)
         known.add(one.id)
-    names = [c.name for c in catalogue.counters if c.kind != "values"] + [k.id for k in catalogue.kpis]
+    names = [kpi.WINDOW] + [c.name for c in catalogue.counters if c.kind != "values"] + [k.id for k in catalogue.kpis]
     names += [grain.table for grain in catalogue.grains]
     wrong += [f"{name}: declared twice" for name in sorted({n for n in names if names.count(n) > 1})]
     every = {name for table in columns.values() for name in table}

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from formats.kpi import Catalogue, Counter, Grain, Kpi, Ratio, bases
+from formats.kpi import WINDOW, Catalogue, Counter, Grain, Kpi, Ratio, bases
 from formats.schema import kpi_schema
 from probe.describe import counted, formula
 from probe.duration import text as duration_text
@@ -31,7 +31,7 @@ def explained(name: str, catalogue: Catalogue) -> tuple[Kpi, list[str]]:
     waiting = list(bases(kpis[name]))
     while waiting:
         one = waiting.pop(0)
-        if one not in names:
+        if one not in (*names, WINDOW):
             names.append(one)
             waiting += bases(kpis[one]) if one in kpis else ()
     return kpis[name], names

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
-from formats.kpi import Counter, Key, Ratio, fractional
+from formats.kpi import WINDOW, Counter, Key, Ratio, fractional
 from kernels.group import MATCHED
 from probe.kpi_domain import Domain
 from probe.kpi_estimate import Lists, Sets, distinct_counts, quantiles
@@ -122,6 +122,9 @@ def _kpis(groups: Measures, counted: dict[str, _Counted]) -> dict[str, np.ndarra
     if plan.formulas:
         inputs = np.empty((len(plan.program.inputs), groups.number))
         for line, name in zip(inputs, plan.program.inputs, strict=True):
+            if name == WINDOW:
+                line[:] = plan.window_s
+                continue
             line[:] = out[name] if name in out else _natural(plan.by_name[name], counted[name])
             null = None if name in out else counted[name].null
             if null is not None:

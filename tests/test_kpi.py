@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from formats import kpi, xdr
+from formats.expression import parse
 from formats.schema import kpi_schema
 from kernels.group import (
     NULL,
@@ -41,6 +42,7 @@ from probe.tables import Names, to_arrow
 from probe.writer import TableWriter
 from probe.xdr_files import Group
 from tests import naive_kpi, xdr_rows
+from tests.naive_formula import plain
 from tests.xdr_rows import SECOND, START, WINDOW
 
 NAMES = Names(xdr_rows.APNS, Identities("clear"))
@@ -246,11 +248,15 @@ class Oracle:
             for name, values in columns.items():
                 zero = 0 if any(c.name == name for c in counters) else None
                 row[name] = values.get(group, zero)
+            row["window_s"] = self.window_s
             for one in shipped_catalogue().kpis_of(grain):
+                if isinstance(one.formula, kpi.Formula):
+                    row[one.id] = plain(parse(one.formula.text), row)
                 if isinstance(one.formula, kpi.Ratio):
                     row[one.id] = naive_kpi.ratio(
                         row[one.formula.numerator], row[one.formula.denominator], one.formula.scale
                     )
+            del row["window_s"]
             if not grain.sparse or any(row.values()):
                 out[group[0] * self.window_s * SECOND, *group[1:]] = row
         return out
