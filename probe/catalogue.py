@@ -47,6 +47,7 @@ _KEYS = {
             "denominator", "scale", "values", "q", "targets", "each"},
     "grain": {"name", "row", "keys", "carried", "counters", "sparse"},
     "segment": segment.KEYS,
+    "target": {"kpi", "targets"},
     "missing": {"name", "clause", "reason"},
     "family": {"each", "counter", "kpi"},
 }  # fmt: skip
@@ -200,6 +201,17 @@ def _grain(entry: dict[str, Any], segments: Sequence[kpi.Segment]) -> kpi.Grain:
     )
 
 
+def _set_target(entry: dict[str, Any], kpis: list[kpi.Kpi], segments: Sequence[kpi.Segment]) -> None:
+    """Give a KPI that is declared already, here or before, other targets."""
+    name, told = entry["kpi"], entry["targets"]
+    at = next((at for at, one in enumerate(kpis) if one.id == name), None)
+    if at is None:
+        raise Mistake(f"kpi: there is no KPI {name!r}")
+    if kpis[at].direction == "neutral":
+        raise Mistake(f"targets: {name} has no direction: of it neither higher nor lower is better")
+    kpis[at] = kpis[at]._replace(targets=targets_of(told, segments))
+
+
 def _missing(entry: dict[str, Any]) -> kpi.Missing:
     return kpi.Missing(entry["name"], entry["clause"], entry["reason"])
 
@@ -258,9 +270,11 @@ def _added(whole: Catalogue, path: Path) -> tuple[Catalogue, Entries]:
     kpis = [*chain(*(each.kpis for each in counted)), *file.made("kpi", partial(_kpi, segments=segments))]
     counters = (*whole.counters, *chain(*(each.counters for each in counted)))
     plain = {c.name for c in counters if c.kind != "values"}
+    kpis = [*whole.kpis, *(_as_ratio(one, plain) for one in kpis)]
+    file.made("target", partial(_set_target, kpis=kpis, segments=segments))
     whole = whole._replace(
         counters=counters,
-        kpis=(*whole.kpis, *(_as_ratio(one, plain) for one in kpis)),
+        kpis=tuple(kpis),
         grains=(*whole.grains, *file.made("grain", partial(_grain, segments=segments))),
         segments=segments,
         missing=(*whole.missing, *file.made("missing", _missing)),

@@ -1,18 +1,23 @@
-"""`wiregauge describe`: tables, columns and KPIs, in words made from their declarations."""
+"""`wiregauge describe`: tables, columns, KPIs and segments, in words made from their declarations."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import click
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from formats.kpi import Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile, Where, bases
+from formats.kpi import Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile, Segment, Where, bases
 from formats.schema import TEXT, kpi_schema, schema
 from formats.xdr import TABLES
 from probe.catalogue import catalogue_option, shipped_catalogue
 from probe.errors import WiregaugeError
 
 __all__ = ["counted", "describe", "describe_command", "formula", "markdown"]
+
+
+VALUES_SHOWN = 12
+"""Of each column of a segment."""
 
 
 class Listing(NamedTuple):
@@ -106,11 +111,56 @@ def _overview(catalogue: Catalogue) -> list[Listing]:
     tables += [(g.table, g.row, str(len(kpi_schema(g, catalogue)))) for g in catalogue.grains]
     kpis = [(k.id, k.unit, formula(k), k.clause, k.direction) for k in catalogue.kpis]
     counters = [(c.name, c.unit, c.meaning) for c in catalogue.counters if c.kind != "values"]
-    return [
+    parts = [
         Listing("Tables", "wiregauge describe TABLE lists its columns.", ("table", "one row is", "columns"), tables),
-        Listing("Counters", "In every KPI table.", ("counter", "unit", "meaning"), counters),
+        Listing("Counters", "In every KPI table but those with counters of their own.", ("counter", "unit", "meaning"),
+                counters),
         Listing("KPIs", "wiregauge describe KPI says more.", ("KPI", "unit", "formula", "clause", "better"), kpis),
+        _grains(catalogue),
+    ]  # fmt: skip
+    return [*parts, *(make(catalogue) for make in (_segments, _targets) if make(catalogue).rows)]
+
+
+def _grains(catalogue: Catalogue) -> Listing:
+    rows = []
+    for grain in catalogue.grains:
+        own = f"{len(catalogue.counters_of(grain))} of its own" if grain.counters else "all"
+        keys, carried = (", ".join(key.name for key in some) for some in (grain.keys, grain.carried))
+        rows.append((grain.name, keys, carried, own))
+    return Listing("Grains", "What --by takes: a KPI table each.", ("grain", "keys", "carried", "counters"), rows)
+
+
+def _segments(catalogue: Catalogue) -> Listing:
+    rows = [
+        (s.name, s.on, f"{s.rows.num_rows:,}", ", ".join((s.member, *s.columns)), s.source, s.meaning)
+        for s in catalogue.segments
     ]
+    return Listing("Segments", "Their columns are keys of grains and names in filters.",
+                   ("segment", "on", "rows", "columns", "from", "meaning"), rows)  # fmt: skip
+
+
+def _segment(segment: Segment) -> Listing:
+    rows = [("on", segment.on), ("from", segment.source), ("rows", f"{segment.rows.num_rows:,}"),
+            (segment.member, "yes, no; null where it is not known")]  # fmt: skip
+    for column in segment.columns:
+        found = sorted(filter(None, pc.unique(segment.rows.column(column)).to_pylist()))
+        more = f", ... ({len(found):,} values)" if len(found) > VALUES_SHOWN else ""
+        rows.append((column, ", ".join(found[:VALUES_SHOWN]) + more))
+    return Listing(segment.name, segment.meaning, ("", ""), rows)
+
+
+def _targets(catalogue: Catalogue) -> Listing:
+    rows = [(k.id, k.direction, "; ".join(map(str, k.targets))) for k in catalogue.kpis if k.targets]
+    return Listing("Targets", "<KPI>_target_met tells of each row.", ("KPI", "better", "targets"), rows)
+
+
+def _missing(catalogue: Catalogue) -> Listing:
+    rows = [(one.name, one.clause, one.reason) for one in catalogue.missing]
+    return Listing("Missing", "What standards define and is not computed.", ("KPI", "clause", "why"), rows)
+
+
+SECTIONS = {"grains": _grains, "segments": _segments, "targets": _targets, "missing": _missing}
+"""Lists that are asked for by name."""
 
 
 def listings(name: str | None = None, catalogue: Catalogue | None = None) -> list[Listing]:
@@ -130,6 +180,11 @@ def listings(name: str | None = None, catalogue: Catalogue | None = None) -> lis
     for counter in catalogue.counters:
         if name == counter.name:
             return [_counter(counter)]
+    for segment in catalogue.segments:
+        if name == segment.name:
+            return [_segment(segment)]
+    if name in SECTIONS:
+        return [SECTIONS[name](catalogue)]
     raise WiregaugeError(f"no table, KPI or counter {name!r}.{_near(name, catalogue)}\n`wiregauge describe` lists all.")
 
 
@@ -138,6 +193,7 @@ def _near(name: str, catalogue: Catalogue) -> str:
 
     names = [t.name for t in TABLES] + [g.table for g in catalogue.grains]
     names += [k.id for k in catalogue.kpis] + [c.name for c in catalogue.counters]
+    names += [s.name for s in catalogue.segments] + [*SECTIONS]
     close = get_close_matches(name, names, 3)
     return f" Near: {', '.join(close)}." if close else ""
 
@@ -152,7 +208,7 @@ def markdown(name: str | None = None, catalogue: Catalogue | None = None) -> str
     if name is None:
         parts = [_columns(t.name, schema(t)) for t in TABLES]
         parts += [_columns(g.table, _keys_only(g, catalogue)) for g in catalogue.grains]
-        parts += _overview(catalogue)[1:]
+        parts += _overview(catalogue)[1:3]
     else:
         parts = listings(name, catalogue)
     out = []
@@ -191,14 +247,19 @@ def describe(name: str | None = None, catalogue: Catalogue | None = None) -> Non
 
 
 @click.command("describe")
-@click.argument("name", required=False, metavar="[TABLE|KPI]")
+@click.argument("name", required=False, metavar="[TABLE|KPI|LIST]")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, as in the README of formats/.")
 @catalogue_option
 def describe_command(name: str | None, as_markdown: bool, catalogue: Catalogue) -> None:
     """Say what tables, columns, counters and KPIs there are.
 
+    Without a name all that is in force; `grains`, `segments`, `targets` and `missing` (what standards define and is not
+    computed, with the reason) are lists of their own.
+
     \b
     Example:
+      wiregauge describe --catalogue mine.toml
+      wiregauge describe missing
       wiregauge describe flow
       wiregauge describe session_drop_pct
     """

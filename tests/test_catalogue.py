@@ -251,6 +251,7 @@ def test_a_catalogue_of_ones_own(tmp_path):
         ('direction = "lower"', 'direction = "lower"\ntargets = { planet = 5 }', 19, "no segment is called so"),
         ('direction = "lower"', 'direction = "lower"\ntargets = "high"', 19, "targets are numbers"),
         ('direction = "lower"', 'direction = "lower"\ntargets = { planet = { a = 5 } }', 13, "a column 'planet'"),
+        ('keys = ["cell", "service"]', 'keys = ["cell"]\n[[target]]\nkpi = "join"\ntargets = 5', 28, "no KPI 'join'"),
         ('direction = "lower"', "targets = 5", 18, "targets need a direction"),
         ("bytes_up > 2", "bytes_up > 'x'", 2, "bytes_up is a number, no text"),
         ("bytes_up > 2", "end_time > 2", 2, "compare differences"),
@@ -315,6 +316,8 @@ targets = { default = 40, gold = 20, ip_protocol = { 6 = 5 } }
 id = "more"
 formula = "slowest - coalesce(previous(slowest), 0)"
 direction = "higher"
+[[target]]
+kpi = "more"
 targets = { default = 1, first = 100 }
 [[grain]]
 name = "mine"
