@@ -59,6 +59,7 @@ CAPTURE_LOSS = 64
 TABLE_FULL = 65
 
 SECOND_LEG = 80
+FRAME_COPY = 81
 
 REASONS = (
     Reason(USER_PLANE, "decoded", "user_plane", "an IP packet of a subscriber, or of a link without tunnels"),
@@ -101,6 +102,7 @@ REASONS = (
     Reason(CAPTURE_LOSS, "dropped", "capture_loss", "lost before the file was written, as the capture itself says"),
     Reason(TABLE_FULL, "dropped", "table_full", "no room in a table of fixed size"),
     Reason(SECOND_LEG, "duplicate", "second_leg", "the same user packet on the other side of a gateway"),
+    Reason(FRAME_COPY, "duplicate", "frame_copy", "the same frame captured once more, as SPAN ports do"),
 )
 BY_CODE = {reason.code: reason for reason in REASONS}
 CODES = 96

@@ -19,6 +19,7 @@ _TYPES = {
     "time": TIME, "ms": pa.float64(), "kbps": pa.float64(), "pct": pa.float64(), "count": pa.int64(),
     "small": pa.int32(), "flag": pa.bool_(), "id": pa.int64(), "ip": pa.string(), "digits": pa.string(),
     "cell": TEXT, "slice": TEXT, "apn": TEXT, "enum": TEXT, "cause": TEXT, "derived": TEXT,
+    "text": pa.string(), "number": pa.float64(),
 }  # fmt: skip
 
 
@@ -43,11 +44,19 @@ def cause_family(code: int) -> str:
     return CAUSE_FAMILIES[code] if 0 <= code < len(CAUSE_FAMILIES) else ""
 
 
+CAVEAT_KINDS = ("withheld", "estimate", "interval")
+"""withheld: fewer samples than the KPI asks for, so it is null; estimate: told by a sketch, bounds are its error;
+interval: packets were missed, the true value lies between the bounds (null: not known)."""
+CAVEATS = pa.list_(pa.struct([("name", TEXT), ("kind", TEXT), ("low", pa.float64()), ("high", pa.float64())]))
+"""What to keep in mind of a row's KPIs (and counters of distinct things)."""
+
+
 def kpi_schema(grain: Grain, catalogue: Catalogue) -> pa.Schema:
-    """The Arrow schema of a KPI table: window, keys, carried columns, counters, KPIs."""
+    """The Arrow schema of a KPI table: window, how complete it is, keys, carried columns, counters, KPIs."""
     fields = [
         field("window_start", TIME, "", "start of the window"),
         field("window_s", pa.int32(), "s", "length of the window"),
+        field("complete_pct", pa.float64(), "%", "share of the window's packets that are counted, the others lost"),
     ]
     keys = (*grain.keys, *grain.carried)
     fields += [field(k.name, pa.int32() if k.number else TEXT, k.unit, k.meaning) for k in keys]
@@ -61,4 +70,7 @@ def kpi_schema(grain: Grain, catalogue: Catalogue) -> pa.Schema:
     for kpi in judged:
         meaning = f"whether {kpi.id} meets its target ({'; '.join(map(str, kpi.targets))}); null: not measured"
         fields.append(field(kpi.judged, pa.bool_(), "", meaning))
+    fields.append(
+        field("caveats", CAVEATS, "", "KPIs that are withheld, estimated or within an interval; null for none")
+    )
     return pa.schema(fields, metadata={"wiregauge.table": grain.table, "wiregauge.row": grain.row})

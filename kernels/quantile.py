@@ -4,7 +4,7 @@ import numpy as np
 
 from kernels.jit import kernel, part
 
-__all__ = ["quantiles_by_group"]
+__all__ = ["quantiles_by_group", "values_at_ranks"]
 
 _FEW = 16
 
@@ -83,3 +83,19 @@ def quantiles_by_group(starts, values, qs, out_quantiles):  # type: ignore[no-un
                     above = min(above, values[i])
             out_quantiles[q, k] = below + (above - below) * (rank - np.int64(rank))
             low = at
+
+
+@kernel
+def values_at_ranks(starts, values, ranks, out_values):  # type: ignore[no-untyped-def]
+    """The value of one rank (from 0) of each group, NaN for no such rank; the values of a group change places.
+
+    starts: int64[g + 1];  values: float64[n];  ranks: int64[g];  out_values: float64[g]
+    """
+    for k in range(starts.size - 1):
+        first, last = starts[k], starts[k + 1] - 1
+        at = first + ranks[k]
+        if at < first or at > last:
+            out_values[k] = np.nan
+            continue
+        _select(values, first, last, at)
+        out_values[k] = values[at]

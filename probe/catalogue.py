@@ -33,10 +33,12 @@ from formats import kpi, xdr
 from formats.expression import Mistake, Node, check_formula, names_of, parse, where
 from formats.kpi import Catalogue
 from probe import segment
+from probe.alert_rules import ALERT_KEYS, rule_of
 from probe.catalogue_check import check_catalogue
 from probe.catalogue_file import Entries
 from probe.errors import WiregaugeError
 from probe.kpi_target import targets_of
+from probe.shipped import IN_FORCE, CatalogueFile
 
 __all__ = ["catalogue_option", "check_catalogue", "load_catalogue", "shipped_catalogue"]
 
@@ -47,6 +49,7 @@ _KEYS = {
             "denominator", "scale", "values", "q", "targets", "each"},
     "grain": {"name", "row", "keys", "carried", "counters", "sparse"},
     "segment": segment.KEYS,
+    "alert": ALERT_KEYS,
     "target": {"kpi", "targets"},
     "missing": {"name", "clause", "reason"},
     "family": {"each", "counter", "kpi"},
@@ -254,13 +257,6 @@ def _key(told: Any, segments: Sequence[kpi.Segment]) -> kpi.Key:
     return kpi.Key(name, column, entry.get("unit", unit), entry.get("meaning", meaning), tuple(instead.items()), number)
 
 
-_SHIPPED = "sessions user_plane radio nas radio_times voice core causes standards grains missing"
-SHIPPED = tuple(
-    Path(__file__).resolve().parent.parent / "formats" / "catalogues" / f"{name}.toml" for name in _SHIPPED.split()
-)
-"""The catalogues that all others add to, in the order of the columns that they make."""
-
-
 def _added(whole: Catalogue, path: Path) -> tuple[Catalogue, Entries]:
     """A catalogue and what a file adds to it."""
     file = Entries(path, _KEYS)
@@ -277,6 +273,7 @@ def _added(whole: Catalogue, path: Path) -> tuple[Catalogue, Entries]:
         kpis=tuple(kpis),
         grains=(*whole.grains, *file.made("grain", partial(_grain, segments=segments))),
         segments=segments,
+        alerts=(*whole.alerts, *file.made("alert", rule_of)),
         missing=(*whole.missing, *file.made("missing", _missing)),
     )
     return whole._replace(grains=tuple(_with_bases(grain, whole) for grain in whole.grains)), file
@@ -296,7 +293,7 @@ def _as_ratio(one: kpi.Kpi, counters: Container[str]) -> kpi.Kpi:
 def shipped_catalogue() -> Catalogue:
     """What is computed without any file of one's own."""
     whole = Catalogue((), (), ())
-    for path in SHIPPED:
+    for path in IN_FORCE:
         whole, _ = _added(whole, path)
     return whole
 
@@ -317,8 +314,8 @@ def _chosen(ctx: click.Context, param: click.Parameter, value: tuple[Path, ...])
 
 catalogue_option = click.option(
     "--catalogue", multiple=True, callback=_chosen, metavar="FILE", is_eager=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="More counters, KPIs and grains (TOML); may be given several times.",
+    type=CatalogueFile(),
+    help="More counters, KPIs, grains, alerts (TOML); `alerts` for the shipped rules; may be given several times.",
 )  # fmt: skip
 """The option of all commands that know a catalogue; it gives them a `Catalogue`."""
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from formats import kpi, xdr
 from formats.kpi import Catalogue
 from probe import segment
+from probe.alert_rules import wrong_rules
 
 __all__ = ["check_catalogue"]
 
@@ -105,4 +106,4 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
             f"grain {grain.name}: no table has a column {k.column!r}" for k in grain.keys if k.column not in every
         ]
         wrong += [f"grain {grain.name}: no counter {name!r}" for name in grain.counters if name not in kinds]
-    return wrong
+    return wrong + wrong_rules(catalogue)

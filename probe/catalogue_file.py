@@ -163,7 +163,11 @@ class Entries:
     def place(self, message: str) -> str:
         """A message about an entry, named at its beginning, with its line."""
         for entry in self._entries:
-            names = {entry.told.get("id"), entry.told.get("name")} if entry.kind != "kpi" else {entry.told.get("id")}
+            names = (
+                {entry.told.get("id"), entry.told.get("name")}
+                if entry.kind not in ("kpi", "alert")
+                else {entry.told.get("id")}
+            )
             for name in names - {None}:
                 if message.lower().startswith(
                     (f"{entry.kind} {name}:".lower(), f"{name}:".lower(), f"kpi_{name}:".lower())

@@ -46,13 +46,15 @@ class _Told(NamedTuple):
 
 
 def _told(task: Task, shares: int) -> _Told:
-    return _Told(pickle.dumps((task.catalogue, list(task.grains), list(task.windows))), task.out, shares)
+    return _Told(
+        pickle.dumps((task.catalogue, list(task.grains), list(task.windows), dict(task.lost))), task.out, shares
+    )
 
 
 @lru_cache(2)
 def _plans(told: bytes) -> list[Plan]:
-    catalogue, grains, windows = pickle.loads(told)  # made by `_told`
-    return [Plan(catalogue, grains, seconds) for seconds in windows]
+    catalogue, grains, windows, lost = pickle.loads(told)  # made by `_told`
+    return [Plan(catalogue, grains, seconds, lost[seconds]) for seconds in windows]
 
 
 # --- on the workers ----------------------------------------------------------------------------------------------

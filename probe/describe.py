@@ -222,7 +222,7 @@ def markdown(name: str | None = None, catalogue: Catalogue | None = None) -> str
 def _keys_only(grain: Grain, catalogue: Catalogue) -> pa.Schema:
     """The schema of a KPI table up to its counters, which are the same for all."""
     whole = kpi_schema(grain, catalogue)
-    keep = 2 + len(grain.keys) + len(grain.carried)
+    keep = 3 + len(grain.keys) + len(grain.carried)
     own = [whole.get_field_index(c) for c in grain.counters]
     return pa.schema([whole.field(i) for i in [*range(keep), *own]], metadata=whole.metadata)
 

@@ -1,14 +1,15 @@
-"""Lengths of time as people write them: `90s`, `15m`, `1h`, `1d`."""
+"""Lengths of time as people write them: `90s`, `15m`, `1h`, `1d`; and short ones: `10ms`, `500us`, `off`."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import click
 
-__all__ = ["DURATION", "DURATIONS", "nested", "parse", "text", "texts"]
+__all__ = ["DURATION", "DURATIONS", "MOMENT", "moment", "nested", "parse", "text", "texts"]
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+NANOSECONDS = {"us": 10**3, "ms": 10**6, "s": 10**9}
 _FORM = re.compile(r"(\d{1,9})([smhd])")
 
 
@@ -21,6 +22,18 @@ def parse(value: str) -> int:
     if not 0 < seconds <= 366 * 86400:
         raise ValueError(f"{value!r} must be longer than 0 s and no longer than a year")
     return seconds
+
+
+def moment(value: str) -> int:
+    """Nanoseconds in `value` (`10ms`, `500us`, `1s`; `off` is 0), ValueError in words if it is neither."""
+    told = value.strip().lower()
+    if told == "off":
+        return 0
+    found = re.fullmatch(r"(\d{1,9})(us|ms|s)", told)
+    nanoseconds = int(found.group(1)) * NANOSECONDS[found.group(2)] if found else 0
+    if not 0 < nanoseconds <= NANOSECONDS["s"]:
+        raise ValueError(f"{value!r} is no time of a second at most: write 10ms, 500us, 1s, or off")
+    return nanoseconds
 
 
 def text(seconds: int) -> str:
@@ -49,18 +62,19 @@ def nested(windows: Iterable[int]) -> tuple[int, ...]:
 
 
 class _Duration(click.ParamType):
-    """The click type of an option like `--window 15m`: seconds as int."""
+    """The click type of an option that is a length of time; the number that it stands for."""
 
-    name = "duration"
+    def __init__(self, name: str, meant: Callable[[str], int]) -> None:
+        self.name, self._meant = name, meant
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Seconds, or click's own usage error (exit code 2)."""
+        """The number, or click's own usage error (exit code 2)."""
         if isinstance(value, int):
             return value
         try:
             if "," in value:
                 raise ValueError(f"{value!r}: one length of time is wanted here, not several")
-            return parse(value)
+            return self._meant(value)
         except ValueError as problem:
             self.fail(str(problem), param, ctx)
 
@@ -82,5 +96,8 @@ class _Durations(click.ParamType):
             self.fail(str(problem), param, ctx)
 
 
-DURATION = _Duration()
+DURATION = _Duration("duration", parse)
+"""As in `--window 15m`: seconds."""
 DURATIONS = _Durations()
+MOMENT = _Duration("moment", moment)
+"""As in `--duplicates 10ms`: nanoseconds, 0 for `off`."""

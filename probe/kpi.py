@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import click
 
 from formats.kpi import Catalogue, Grain
+from probe.alert_out import AlertOptions, alert_options
+from probe.alerts import alerted_lines
 from probe.catalogue import catalogue_option, shipped_catalogue
 from probe.duration import nested
 from probe.duration import text as duration_text
@@ -21,6 +23,7 @@ from probe.identity import DEFAULT_KEY
 from probe.kpi_engine import Engine, Here, Task, Written
 from probe.kpi_explain import explain_values, explained, wanted_of
 from probe.kpi_rows import sources_of, stretches_of
+from probe.losses import losses
 from probe.options import grains_option, windows_option
 from probe.segment import known_by
 from probe.writer import stamp
@@ -98,7 +101,8 @@ def compute(
         stretches = [
             (max(a, between[0]), min(b, between[1])) for a, b in stretches if a < between[1] and b > between[0]
         ]
-    task = Task(catalogue, chosen, windows, out, sources, stretches)
+    lost = {seconds: losses(directories, seconds * SECOND, between) for seconds in windows}
+    task = Task(catalogue, chosen, windows, out, sources, stretches, lost)
     total, done = sum(g.rows for g in groups), 0
     rows_in, rows_out = {s.table: 0 for s in sources}, {g.table: 0 for g in chosen}
     files: list[Written] = []
@@ -130,6 +134,7 @@ def compute(
 @catalogue_option
 @click.option("--identity-key", type=click.Path(path_type=Path), default=DEFAULT_KEY, show_default=True,
               help="Key of the tables' pseudonyms, for segments of IMSIs.")  # fmt: skip
+@alert_options
 @click.option("--explain", metavar="KPI", help="Say what a KPI's values are made of, after writing them.")
 @click.option("--explain-key", "keys", multiple=True, metavar="KEY=VALUE", help="Of which row, as cell=262-01-5.")
 @click.option("--explain-window", "at", metavar="TIME", help="Of which window, by its start: 2026-11-22T07:15 (UTC).")
@@ -148,6 +153,8 @@ def kpi_command(
     at: str | None,
     most: int,
     scheduler: str | None,
+    alerts: str,
+    alert_webhook: str,
 ) -> None:
     """Compute KPI tables from the xDR tables that earlier runs wrote.
 
@@ -168,6 +175,8 @@ def kpi_command(
     click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_texts(window)}, {summary.seconds:.1f} s")
     for table, rows in summary.rows_out.items():
         click.echo(f"  {out / table}  {rows:,} rows")
+    for line in alerted_lines(xdr_dir, out, window[0], catalogue, AlertOptions(alerts, alert_webhook)):
+        click.echo(line)
     if explain is not None:
         explain_values(explain, xdr_dir, out, catalogue, by, wanted)
 

@@ -1,7 +1,7 @@
 """Who does the work of `wiregauge kpi`: this process (`Here`), or a cluster (`probe.cluster.Cluster`)."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +15,7 @@ from probe.kpi_plan import GrainPlan, Plan
 from probe.kpi_rows import Pools, Source, ahead, jobs
 from probe.kpi_state import Merged
 from probe.kpi_tables import Measures, finish
+from probe.losses import Losses
 from probe.writer import write_part
 
 __all__ = ["Done", "Engine", "Here", "Task", "Written", "lagged_of", "pools_of", "write_groups"]
@@ -32,10 +33,12 @@ class Task(NamedTuple):
     out: Path
     sources: Sequence[Source]
     stretches: Sequence[tuple[int, int]]
+    lost: Mapping[int, Mapping[int, Losses]]
+    """by length of window (s) and window (start in ns)"""
 
     def plans(self) -> list[Plan]:
         """The catalogue made ready, for each length of window."""
-        return [Plan(self.catalogue, self.grains, seconds) for seconds in self.windows]
+        return [Plan(self.catalogue, self.grains, seconds, self.lost[seconds]) for seconds in self.windows]
 
 
 class Written(NamedTuple):

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels.quantile import quantiles_by_group
+from kernels.quantile import quantiles_by_group, values_at_ranks
 from kernels.sketch import PRECISION, bins_of, distinct_estimate, register_hashes, value_of_bin
 from probe.kpi_domain import Domain
 
 __all__ = [
-    "EXACT_DISTINCT", "EXACT_VALUES", "Lists", "Sets", "add_bins", "bounded_lists", "bounded_sets", "distinct_counts",
-    "quantiles",
+    "EXACT_DISTINCT", "EXACT_VALUES", "Lists", "Sets", "add_bins", "at_ranks", "bounded_lists", "bounded_sets",
+    "distinct_counts", "quantiles", "sizes_of",
 ]  # fmt: skip
 
 EXACT_VALUES = 1 << 22
@@ -87,6 +87,25 @@ def quantiles(lists: Lists, asked: Sequence[float], out: np.ndarray) -> None:
                 float(values[np.searchsorted(ends, at, "right")]) for at in (low, min(low + 1, ends[-1] - 1))
             )
             out[line, k] = below + (above - below) * (rank - low)
+
+
+def sizes_of(lists: Lists) -> np.ndarray:
+    """int64[g]: how many values each group has."""
+    sizes = np.diff(lists.begins)
+    for k, (_, counts) in lists.binned.items():
+        sizes[k] = counts.sum()
+    return sizes
+
+
+def at_ranks(lists: Lists, ranks: np.ndarray) -> np.ndarray:
+    """float64[g]: the value of one rank (int64[g], from 0) of each group, NaN where there is no such rank."""
+    out = np.empty(ranks.size)
+    values_at_ranks(lists.begins, lists.values, ranks, out)
+    for k, (bins, counts) in lists.binned.items():
+        ends = np.cumsum(counts)
+        if 0 <= ranks[k] < ends[-1]:
+            out[k] = value_of_bin(bins)[np.searchsorted(ends, ranks[k], "right")]
+    return out
 
 
 def bounded_sets(begins: np.ndarray, codes: np.ndarray, counts: np.ndarray, seen: np.ndarray, domain: Domain,

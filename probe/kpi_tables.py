@@ -1,6 +1,6 @@
 """What was measured of some groups, as rows of a KPI table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from formats.kpi import WINDOW, Counter, Key, Ratio, fractional
 from kernels.group import MATCHED
+from kernels.sketch import ACCURACY, DISTINCT_ERROR
+from probe.caveats import Caveats, quantile_bounds, ratio_bounds, unseen_of
 from probe.kpi_domain import Domain
 from probe.kpi_estimate import Lists, Sets, distinct_counts, quantiles
 from probe.kpi_plan import GrainPlan
@@ -55,10 +57,11 @@ class Finished(NamedTuple):
 
 
 class _Counted(NamedTuple):
-    """A counter of some groups: values[g], and where they are null (None: nowhere)."""
+    """A counter of some groups: values[g], where they are null (None: nowhere), and which groups' are estimates."""
 
     values: np.ndarray
     null: np.ndarray | None
+    estimated: Sequence[int] = ()
 
 
 def _unmeasured(groups: Measures, counter: Counter) -> np.ndarray | None:
@@ -76,8 +79,10 @@ def _counters(groups: Measures) -> dict[str, _Counted]:
     for counter in groups.plan.told:
         if counter.tables not in missing:
             missing[counter.tables] = _unmeasured(groups, counter)
+        estimated: list[int] = []
         if counter.kind == "distinct":
             sets = groups.distinct(counter)
+            estimated = list(sets.registers)
             values = distinct_counts(sets)
             null = sets.seen & (values == 0)
         else:
@@ -85,7 +90,7 @@ def _counters(groups: Measures) -> dict[str, _Counted]:
             values, null = sums[at], flags[at] == MATCHED if counter.kind == "sum" else None
         other = missing[counter.tables]
         null = other if null is None else null if other is None else null | other
-        out[counter.name] = _Counted(values, null)
+        out[counter.name] = _Counted(values, null, estimated)
     return out
 
 
@@ -94,43 +99,93 @@ def _natural(counter: Counter, counted: _Counted) -> np.ndarray:
     return counted.values / 1e6 if fractional(counter) else counted.values
 
 
-def _quantiles(groups: Measures) -> dict[str, np.ndarray]:
-    """float64[g] of each KPI that is a quantile, NaN for none."""
-    out: dict[str, np.ndarray] = {}
-    for name, asked in groups.plan.quantiles.items():
-        found = np.full((len(asked), groups.number), np.nan)
-        quantiles(groups.values(groups.plan.by_name[name]), [q for _, q in asked], found)
-        out.update((kpi.id, line) for (kpi, _), line in zip(asked, found, strict=True))
-    return out
+class _Told:
+    """KPIs and caveats of some groups in the making."""
 
+    def __init__(self, groups: Measures, counted: dict[str, _Counted]) -> None:
+        self.groups, self.plan, self.counted = groups, groups.plan, counted
+        self.kpis: dict[str, np.ndarray] = {}
+        self.caveats = Caveats(groups.number)
+        self.unseen = unseen_of(groups.starts, groups.keys, groups.plan.grain, groups.plan.lost)
 
-def _kpis(groups: Measures, counted: dict[str, _Counted]) -> dict[str, np.ndarray]:
-    """float64[g] a KPI, NaN null."""
-    plan, out = groups.plan, _quantiles(groups)
-    for kpi in plan.kpis:
-        if not isinstance(kpi.formula, Ratio):
-            continue
-        over, under = counted[kpi.formula.numerator], counted[kpi.formula.denominator]
-        top = _natural(plan.by_name[kpi.formula.numerator], over)
-        bottom = _natural(plan.by_name[kpi.formula.denominator], under)
-        there = bottom != 0
-        for null in (over.null, under.null):
-            if null is not None:
-                there &= ~null
-        out[kpi.id] = np.divide(kpi.formula.scale * top, bottom, out=np.full(groups.number, np.nan), where=there)
-    out.update((kpi.id, np.full(groups.number, np.nan)) for kpi in plan.lagged)  # filled in when they are written
-    if plan.formulas:
-        inputs = np.empty((len(plan.program.inputs), groups.number))
-        for line, name in zip(inputs, plan.program.inputs, strict=True):
-            if name == WINDOW:
-                line[:] = plan.window_s
+    def quantiles(self) -> None:
+        """Those that are quantiles, NaN for none."""
+        for name, asked in self.plan.quantiles.items():
+            counter, found = self.plan.by_name[name], np.full((len(asked), self.groups.number), np.nan)
+            lists = self.groups.values(counter)
+            quantiles(lists, [q for _, q in asked], found)
+            for (kpi, q), line in zip(asked, found, strict=True):
+                self.kpis[kpi.id] = line
+                self._estimated(kpi.id, list(lists.binned), line, ACCURACY)
+                if self.unseen is not None:
+                    unseen = self.unseen.of(counter.tables)
+                    there = (unseen > 0) & ~np.isnan(line)
+                    self.caveats.add(there, kpi.id, "interval", quantile_bounds(lists, q, unseen))
+
+    def _estimated(self, name: str, groups: Sequence[int], values: np.ndarray, error: float) -> None:
+        if groups:
+            where = np.zeros(self.groups.number, bool)
+            where[groups] = True
+            self.caveats.add(where, name, "estimate", (values - error * abs(values), values + error * abs(values)))
+
+    def distinct(self) -> None:
+        """Counters of distinct texts that are estimates, within two standard errors."""
+        for counter in self.plan.told:
+            if counted := self.counted[counter.name].estimated:
+                values = self.counted[counter.name].values.astype(float)
+                self._estimated(counter.name, counted, values, 2 * DISTINCT_ERROR)
+
+    def ratios(self) -> None:
+        """Those that are ratios."""
+        for kpi in self.plan.kpis:
+            if not isinstance(kpi.formula, Ratio):
                 continue
-            line[:] = out[name] if name in out else _natural(plan.by_name[name], counted[name])
-            null = None if name in out else counted[name].null
+            counters = self.plan.by_name[kpi.formula.numerator], self.plan.by_name[kpi.formula.denominator]
+            over, under = (self.counted[c.name] for c in counters)
+            top, bottom = (_natural(c, self.counted[c.name]) for c in counters)
+            there = bottom != 0
+            for null in (over.null, under.null):
+                if null is not None:
+                    there &= ~null
+            nothing = np.full(self.groups.number, np.nan)
+            self.kpis[kpi.id] = np.divide(kpi.formula.scale * top, bottom, out=nothing, where=there)
+            if self.unseen is not None:
+                unseen = self.unseen.of((*counters[0].tables, *counters[1].tables))
+                share = kpi.unit == "%" and all(c.kind == "count" for c in counters)
+                bounds = ratio_bounds(kpi, top, bottom, unseen, share)
+                self.caveats.add(there & (unseen > 0), kpi.id, "interval", bounds)
+
+    def formulas(self) -> None:
+        """Those that are formulas of counters and other KPIs; those that look back come when they are written."""
+        nothing = np.full(self.groups.number, np.nan)
+        self.kpis.update((kpi.id, nothing.copy()) for kpi in self.plan.lagged)
+        if not self.plan.formulas:
+            return
+        program = self.plan.program
+        inputs = np.empty((len(program.inputs), self.groups.number))
+        for line, name in zip(inputs, program.inputs, strict=True):
+            if name == WINDOW:
+                line[:] = self.plan.window_s
+                continue
+            of_kpi = name in self.kpis
+            line[:] = self.kpis[name] if of_kpi else _natural(self.plan.by_name[name], self.counted[name])
+            null = None if of_kpi else self.counted[name].null
             if null is not None:
                 line[null] = np.nan
-        out.update(zip((kpi.id for kpi in plan.formulas), plan.program.run(inputs), strict=True))
-    return out
+        for kpi, values in zip(self.plan.formulas, program.run(inputs), strict=True):
+            self.kpis[kpi.id] = values
+            if self.unseen is not None:
+                self.caveats.add((self.unseen.lost > 0) & ~np.isnan(values), kpi.id, "interval")
+
+
+def _kpis(groups: Measures, counted: dict[str, _Counted]) -> tuple[dict[str, np.ndarray], pa.Array]:
+    """float64[g] a KPI, NaN null; and what to keep in mind of them."""
+    told = _Told(groups, counted)
+    told.quantiles()
+    told.distinct()
+    told.ratios()
+    told.formulas()
+    return told.kpis, told.caveats.array()
 
 
 def _text(codes: np.ndarray, domain: Domain) -> pa.DictionaryArray:
@@ -157,7 +212,7 @@ def finish(groups: Measures) -> list[Finished]:
 
 def _tables(groups: Measures, counted: dict[str, _Counted]) -> Iterator[Finished]:
     plan, grain = groups.plan, groups.plan.grain
-    kpis, schema = _kpis(groups, counted), plan.schema
+    (kpis, caveats), schema = _kpis(groups, counted), plan.schema
     texts = [*zip(grain.keys, groups.keys, strict=True), *((k, groups.carried(k)[1]) for k in grain.carried)]
     keep = np.ones(groups.number, bool)
     if grain.sparse:
@@ -171,9 +226,12 @@ def _tables(groups: Measures, counted: dict[str, _Counted]) -> Iterator[Finished
             continue
         arrays = [pa.array(np.full(count, groups.starts[low])).view(schema.field(0).type)]
         arrays.append(pa.array(np.full(count, plan.window_s, np.int32)))
+        lost = plan.lost.get(int(groups.starts[low]))
+        arrays.append(pa.array([lost and lost.complete_pct] * count, pa.float64()))
         arrays += [_told(codes[rows], groups.domains[key.name], key) for key, codes in texts]
         arrays += [pa.array(values[rows], mask=None if null is None else null[rows]) for values, null in numbers]
         arrays += [pa.array(kpis[k.id][rows], from_pandas=True) for k in plan.kpis]
-        told = {key.name: arrays[2 + at] for at, (key, _) in enumerate(texts)}
+        told = {key.name: arrays[3 + at] for at, (key, _) in enumerate(texts)}
         arrays += [met(k, kpis[k.id][rows], told) for k in plan.judged]
+        arrays.append(caveats[rows] if isinstance(rows, slice) else caveats.take(pa.array(rows)))
         yield Finished(int(groups.starts[low]), groups.part, pa.Table.from_arrays(arrays, schema=schema))

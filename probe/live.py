@@ -14,6 +14,7 @@ import click
 
 from formats.kpi import Catalogue
 from kernels.jit import compiled_before
+from probe.alert_out import AlertOptions
 from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import InputError, OutputError, UsageError
@@ -132,7 +133,8 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
     catalogue = known_by(told["catalogue"], identities)
     options = LiveOptions(
         told["window"], told["workers"], told["by"], catalogue, limits_of(told), told["max_rows"],
-        float(told["seconds"] or 0), told["snapshot"],
+        float(told["seconds"] or 0), told["snapshot"], AlertOptions(told["alerts"], told["alert_webhook"]),
+        told["duplicates"],
     )  # fmt: skip
     ring = RingOptions(
         octets=told["ring"] * MIB, promiscuous=told["promiscuous"], filter=_compiled(told["expression"]),
@@ -160,7 +162,7 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
         _tell(f"listening on {names}; {live.memory >> 20:,} MiB for tables and rings; stop with Ctrl-C or SIGTERM.")
         with _driven_by_signals(live):
             live.run()
-    for line in _closing(live.status()):
+    for line in (*_closing(live.status()), *live.alerts.lines()):
         click.echo(line)
     click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out}")
 

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,13 +25,16 @@ from kernels.shard import LATENESS, WATERMARK, Limits
 from kernels.table import CAPACITY, LIVE
 from probe import snapshot
 from probe.accounts import Accounts
+from probe.alert_live import LiveAlerts
+from probe.alert_out import AlertOptions, Outputs
+from probe.catalogue import shipped_catalogue
 from probe.errors import WiregaugeError
 from probe.identity import Identities
 from probe.kpi import compute
 from probe.live_sink import LiveSink
 from probe.merge import Batch
 from probe.packet_socket import Instruction, Ring
-from probe.pipeline import Pipeline
+from probe.pipeline import MILLISECOND, Pipeline, copies_within
 from probe.rings import Rings
 from probe.run import POOLS
 from probe.sink import LedgerEntry
@@ -42,6 +46,7 @@ SECOND = 10**9
 LOOK_EVERY_S = 1.0
 WAIT_S = 0.05
 SILENCE_S = 5.0  # so much behind now is the clock kept on a silent link
+NEVER_NS = -1
 RING_LOSS = "kernel_ring"
 
 Settings = Callable[[], tuple[Catalogue | None, Sequence[Instruction]]]
@@ -59,6 +64,8 @@ class LiveOptions(NamedTuple):
     room: int = 1 << 20
     seconds: float = 0
     snapshot_s: float = 60
+    alerts: AlertOptions = AlertOptions()
+    duplicates_ns: int = 10 * MILLISECOND
 
 
 class Status(NamedTuple):
@@ -133,16 +140,24 @@ class Live:
         self.started = time.time_ns()
         run_id = run_digest([str(self.started), str(os.getpid()), str(out)])
         self.sink = LiveSink(out, run_id, identities, self.window_ns, options.room)
-        self.pipeline = Pipeline(self.window_ns, self.sink.put, options.workers, options.limits)
+        copies = copies_within(options.duplicates_ns)
+        self.pipeline = Pipeline(self.window_ns, self.sink.put, options.workers, options.limits, copies)
         self.pipeline.warm()
         for worker in self.pipeline.workers:
             worker.shard.touch()  # all of its memory now, none later
         self._resume()
+        self.outputs = Outputs(out, options.alerts)
+        catalogue = options.catalogue or shipped_catalogue()
+        self.alerts = LiveAlerts(out, options.window_s, catalogue, self.outputs, identities, options.room)
+        self.sink.watch = self.alerts.put
         self.rings = open_rings()
         self.stream = Rings(self.rings)
-        self.kpis = _KpiThread(self._compute, self.window_ns)
+        if self.pipeline.copies and not all(ring.stamped for ring in self.rings):
+            self.pipeline.copies.bare_ns = NEVER_NS  # what is read together has one time
+        self.kpis = _KpiThread(self._compute, self._alert, self.window_ns)
         self.health = _Health()
         self.closed = 0  # windows that start before this time are closed
+        self.whole = 0  # and those before this one are on disk
         self.windows = 0
         self._losses: list[LedgerEntry] = []
         self._stopping, self._reloading = threading.Event(), threading.Event()
@@ -183,7 +198,8 @@ class Live:
     def memory(self) -> int:
         """Octets of all tables and rings: fixed from the start."""
         tables = sum(worker.shard.octets for worker in self.pipeline.workers)
-        return tables + sum(ring.octets for ring in self.rings)
+        copies = self.pipeline.copies.octets if self.pipeline.copies else 0
+        return tables + copies + sum(ring.octets for ring in self.rings)
 
     @property
     def accounts(self) -> Accounts:
@@ -207,6 +223,7 @@ class Live:
             self.tell(f"going on with the settings as they were: {words}")
             return
         self.options = self.options._replace(catalogue=catalogue)
+        self.alerts.reload(catalogue or shipped_catalogue())
         for ring in self.rings:
             ring.filter(instructions)
         self.tell("catalogue and filter were read again.")
@@ -293,7 +310,13 @@ class Live:
         self._losses = [entry for entry in self._losses if entry.window_start >= before]
         self.closed = before
         latest = (self.stream.last or time.time_ns()) // self.window_ns * self.window_ns
-        self.sink.close_windows(before, ledger, self._health_rows(min(before - self.window_ns, latest)), self.kpis.ask)
+        health = self._health_rows(min(before - self.window_ns, latest))
+        self.sink.close_windows(before, ledger, health, partial(self._written, before))
+
+    def _written(self, before: int, windows: Sequence[int]) -> None:
+        """Windows before this time are on disk, these with new rows."""
+        self.whole = before
+        self.kpis.ask(windows)
 
     def _health_rows(self, window: int) -> list[tuple[object, ...]]:
         health, now, cpu = self.health, time.time_ns(), time.process_time()
@@ -324,6 +347,9 @@ class Live:
         compute([self.out], self.out, self.options.window_s, self.options.grains, self.options.catalogue,
                 between=(first, end))  # fmt: skip
 
+    def _alert(self, first: int) -> None:
+        self.alerts.evaluate(first, self.whole)
+
     def _finish(self) -> None:
         """Drain: everything that is alive is written as `drained`, and every window gets its KPIs."""
         while (batch := self.stream.batch(last=True)) is not None:
@@ -337,7 +363,9 @@ class Live:
         try:
             self.sink.close()
         finally:
+            self.alerts.close()
             self.kpis.close()
+            self.outputs.close()
             self._await_keeper()
             for ring in self.rings:
                 ring.close()
@@ -374,10 +402,14 @@ class Live:
 
 
 class _KpiThread:
-    """Computes the KPIs of windows that were closed, one stretch after another; what fails is tried again."""
+    """Computes the KPIs of windows that were closed, one stretch after another; what fails is tried again.
 
-    def __init__(self, work: Callable[[int, int], None], window_ns: int) -> None:
-        self._work, self.window_ns = work, window_ns
+    `then` is told the first of them that changed, when all are there.
+    """
+
+    def __init__(self, work: Callable[[int, int], None], then: Callable[[int], None], window_ns: int) -> None:
+        self._work, self._then, self.window_ns = work, then, window_ns
+        self._changed = 1 << 62
         self._waiting: set[int] = set()
         self.failed: set[int] = set()
         self._wake = threading.Condition()
@@ -398,19 +430,26 @@ class _KpiThread:
             with self._wake:
                 self._wake.wait_for(lambda: self._waiting or self._ending)
                 if not self._waiting:
-                    return
+                    break
                 windows, self._waiting = sorted(self._waiting), set()
-            for first, end in _stretches(windows, self.window_ns):
-                self._try(first, end)
-
-    def _try(self, first: int, end: int) -> None:
-        try:
-            self._work(first, end)
             self.trouble = ""
+            for first, end in _stretches(windows, self.window_ns):
+                if not self._try(self._work, first, end):
+                    with self._wake:
+                        self.failed.update(range(first, end, self.window_ns))
+            self._changed = min(self._changed, windows[0])
+            if self._try(self._then, self._changed):
+                self._changed = 1 << 62
+        if self._changed < 1 << 62:
+            self._try(self._then, self._changed)
+
+    def _try(self, work: Callable[..., None], *arguments: int) -> bool:
+        try:
+            work(*arguments)
         except WiregaugeError as problem:
             self.trouble = str(problem)
-            with self._wake:
-                self.failed.update(range(first, end, self.window_ns))
+            return False
+        return True
 
     def close(self) -> None:
         """Compute what waits, what failed before once more, and end."""

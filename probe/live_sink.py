@@ -1,15 +1,18 @@
 """Where the rows of a live probe go: a bounded store before the disk, windows written when they close.
 
 Decoding never waits for the disk. Rows wait in a bounded store; when it is full, rows of connections are shed first,
-everything else only when twice the bound is reached, and each is counted. While the disk takes nothing, rows are held
-up to the bound of their table and written when it does again.
+everything else only when twice the bound is reached; the ledger, which says what was lost, is never shed. While the
+disk takes nothing, rows are held up to the bound of their table and written when it does again. Rows that are lost, and
+the packets that connections among them count, stand in the ledger in their window, by table and cause.
 """
 
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,8 +27,20 @@ __all__ = ["LiveSink"]
 
 _END_TIMES = {"session"}  # their rows stand in the window in which they began, and count in that of their end too
 SHED_FIRST = "flow"
+SHED, DISK = "shed", "disk"
 
 Work = Callable[[], None]
+Watch = Callable[[str, np.ndarray, list[str]], None]
+
+
+class _Lost(NamedTuple):
+    rows: int
+    packets: int
+    octets: int
+
+
+def _both_ways(rows: np.ndarray, what: str) -> int:
+    return int(np.maximum(rows[f"{what}_up"], 0).sum() + np.maximum(rows[f"{what}_down"], 0).sum())
 
 
 class LiveSink:
@@ -35,14 +50,23 @@ class LiveSink:
         """`room`: rows that may wait before the disk, in all, and for each table while the disk takes none."""
         self._names: dict[str, list[str]] = {table.name: [] for table in xdr.KERNEL_TABLES}
         self.writers = {
-            table.name: TableWriter(directory, table, run_id, Names(self._names[table.name], identities), keep=room)
+            table.name: TableWriter(
+                directory,
+                table,
+                run_id,
+                Names(self._names[table.name], identities),
+                keep=room,
+                tell_lost=partial(self._lose_on_disk, table.name),
+            )
             for table in xdr.KERNEL_TABLES
         }
         self.plain = {table.name: TableWriter(directory, table, run_id) for table in xdr.PLAIN_TABLES}
         self.window_ns, self.room = window_ns, room
         self.waiting = 0
         self.shed: Counter[str] = Counter()
+        self._lost: dict[tuple[int, str], _Lost] = {}
         self.touched: set[int] = set()  # windows that have rows that no KPI counts yet
+        self.watch: Watch = lambda table, rows, apns: None  # sees the same rows, at once
         self._unwritten: list[tuple[xdr.Table, tuple[object, ...]]] = []
         self._plain_trouble = ""
         self._lock = threading.Lock()
@@ -57,9 +81,35 @@ class LiveSink:
         with self._lock:
             if self.waiting + rows.size > (self.room if table == SHED_FIRST else 2 * self.room):
                 self.shed[table] += rows.size
+                self._lose(table, SHED, rows)
                 return
             self.waiting += rows.size
-        self._queue.put(self._writing(table, rows.copy(), apns))
+        kept = rows.copy()
+        self._queue.put(self._writing(table, kept, apns))
+        self.watch(table, kept, apns)
+
+    def _lose(self, table: str, cause: str, rows: np.ndarray) -> None:
+        """Note rows that are lost, for the ledger; who calls holds the lock."""
+        for window in np.unique(rows["window"]).tolist():
+            mine = rows[rows["window"] == window]
+            packets, octets = (_both_ways(mine, what) if table == "flow" else 0 for what in ("packets", "bytes"))
+            before = self._lost.get((window, f"{table}_{cause}"), _Lost(0, 0, 0))
+            self._lost[window, f"{table}_{cause}"] = _Lost(
+                before.rows + mine.size, before.packets + packets, before.octets + octets
+            )
+
+    def _lose_on_disk(self, table: str, rows: np.ndarray) -> None:
+        with self._lock:
+            self._lose(table, DISK, rows)
+
+    def _lost_entries(self) -> Iterator[LedgerEntry]:
+        """What was lost since the last time, as rows of the ledger; these windows count anew."""
+        with self._lock:
+            lost, self._lost = self._lost, {}
+        for (window, reason), each in sorted(lost.items()):
+            self.touched.add(window)
+            packets, octets = (each.packets, each.octets) if reason.startswith(SHED_FIRST) else (None, None)
+            yield LedgerEntry(window, "", "lost", reason, packets, octets, each.rows)
 
     def _writing(self, table: str, rows: np.ndarray, apns: list[str]) -> Work:
         def work() -> None:
@@ -92,7 +142,7 @@ class LiveSink:
         def work() -> None:
             for writer in self.writers.values():
                 writer.flush(before)
-            self._write_plain(plain)
+            self._write_plain([*plain, *((xdr.LEDGER, tuple(entry)) for entry in self._lost_entries())])
             done = sorted(window for window in self.touched if window < before)
             self.touched -= set(done)
             then(done)
@@ -142,9 +192,9 @@ class LiveSink:
         """Write all that waits; raises WiregaugeError where that is not possible."""
         self._queue.put(None)
         self._thread.join()
-        self._write_plain([])
         for writer in self.writers.values():
             writer.flush()
+        self._write_plain([(xdr.LEDGER, tuple(entry)) for entry in self._lost_entries()])
         if self.trouble:
             held = sum(writer.waiting for writer in self.writers.values())
             raise WiregaugeError(f"{held:,} rows could not be written at the end: {self.trouble}")

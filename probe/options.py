@@ -3,7 +3,7 @@
 @click.command("run")
 @out_option
 @windows_option
-@decoding_options      # identities, identity_key, workers, by, max_flows, max_sessions, catalogue
+@decoding_options      # identities, identity_key, workers, by, catalogue, alerts, ..., max_flows, max_sessions
 """
 
 import os
@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 import click
 
 from kernels.shard import Limits
+from probe.alert_out import alert_options
 from probe.catalogue import catalogue_option
-from probe.duration import DURATION, DURATIONS
+from probe.duration import DURATION, DURATIONS, MOMENT
 from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM
 
 __all__ = [
@@ -70,6 +71,7 @@ _DECODING = (
     ),
     grains_option,
     catalogue_option,
+    alert_options,
     click.option(
         "--max-flows", type=click.IntRange(1 << 10, 1 << 28), default=Limits().flows, show_default=True,
         help="Flows alive at a time.",
@@ -77,6 +79,10 @@ _DECODING = (
     click.option(
         "--max-sessions", type=click.IntRange(1 << 8, 1 << 24), default=Limits().sessions, show_default=True,
         help="Sessions alive at a time.",
+    ),
+    click.option(
+        "--duplicates", type=MOMENT, default="10ms", show_default=True, metavar="TIME|off",
+        help="Remove copies of a frame that come within this time, as SPAN ports make them.",
     ),
 )  # fmt: skip
 

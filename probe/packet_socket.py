@@ -111,6 +111,8 @@ class Ring(Protocol):
     stats: RingStats
     unread: int
     socket: socket.socket
+    stamped: bool
+    """whether a packet's time is that of its coming, not of its being read"""
 
     @property
     def octets(self) -> int:
@@ -141,6 +143,8 @@ class Ring(Protocol):
 
 class PacketRing:
     """One ring on one interface. `index` is that of the source in the ledger."""
+
+    stamped = True
 
     def __init__(self, interface: str, options: RingOptions | None = None, index: int = 0) -> None:
         """Raises InputError where the interface cannot be captured from."""

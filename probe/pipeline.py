@@ -1,9 +1,9 @@
 """The one path: blocks -> packets -> xDR rows, in rounds.
 
-In each round the records of a batch are parsed in lanes, one a worker, and each put into order; signalling in SCTP and
-PFCP is assembled; then every shard takes the packets of all lanes, lane by lane. Lanes share nothing while they parse,
-shards nothing while they update, so both run as threads without a lock (kernels hold no GIL), and what is written does
-not depend on how many there are.
+In each round the records of a batch are parsed in lanes, one a worker, and each put into order; copies of frames are
+taken out, lane by lane; signalling in SCTP and PFCP is assembled; then every shard takes the packets of all lanes, lane
+by lane. Lanes share nothing while they parse, shards nothing while they update, so both run as threads without a lock
+(kernels hold no GIL), and what is written does not depend on how many there are.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,9 +24,12 @@ from probe.accounts import Accounts
 from probe.merge import Batch, batches
 from probe.sources import Source
 
-__all__ = ["Lane", "Pipeline"]
+__all__ = ["BARE_NS", "MILLISECOND", "Copies", "Lane", "Pipeline", "copies_within"]
 
 LANE_PACKETS = 4096
+
+MILLISECOND = 10**6
+BARE_NS = MILLISECOND
 
 Put = Callable[[str, np.ndarray, list[str]], None]
 Work = Callable[[Any], None]
@@ -34,19 +37,49 @@ Work = Callable[[Any], None]
 _ROWS = (("flow", FLOW_ROWS), ("session", SESSION_ROWS), ("presence", PRESENCE_ROWS), ("procedure", PROCEDURE_ROWS))
 
 
-class Lane:
-    """Room to parse a stretch of records into."""
+class Copies:
+    """Finds copies of frames that came up to `span_ns` before; without an identification, up to `bare_ns` before."""
 
-    def __init__(self, packets: int = LANE_PACKETS) -> None:
+    def __init__(self, span_ns: int, bare_ns: int = BARE_NS) -> None:
+        from kernels.duplicates import mark_copies, table  # only when needed
+
+        self.span_ns, self.bare_ns = span_ns, min(bare_ns, span_ns)
+        self._mark, self._seen = mark_copies, table(span_ns)
+
+    @property
+    def octets(self) -> int:
+        """Memory of what is remembered."""
+        return int(self._seen.nbytes)
+
+    def mark(self, lane: "Lane") -> None:
+        """Take the copies among the packets of a lane out. Lanes come in the order of their records."""
+        assert lane.digests is not None
+        self._mark(self._seen, lane.digests, self.span_ns, self.bare_ns, lane.packets, lane.count)
+
+
+def copies_within(span_ns: int) -> Copies | None:
+    """What finds copies up to `span_ns` later; None for 0."""
+    return Copies(span_ns) if span_ns else None
+
+
+class Lane:
+    """Room to parse a stretch of records into; `digests`: of frames too, of which copies are to be found."""
+
+    def __init__(self, packets: int = LANE_PACKETS, *, digests: bool = False) -> None:
         self.packets = np.zeros(packets, PACKET)
         self.order = np.zeros(packets, np.int32)
         self.spare = np.zeros(packets, np.int32)
         self.signalling = signalling.allocate(packets)
+        self.digests = np.zeros(packets, np.uint64) if digests else None
         self.count = 0
 
     def parse(self, batch: Batch, first: int, end: int) -> None:
         """Parse records [first, end) of a batch, or as many as there is room for: then up to where time goes on."""
         self.signalling.used[:] = 0
+        if self.digests is not None:
+            from kernels.duplicates import digest_frames  # only when needed
+
+            digest_frames(batch.data, batch.records[:end], first, self.digests)  # first: it asks for the lines
         self.count = parse(batch.data, batch.records[:end], first, self.packets, self.signalling)
         if self.count < end - first:
             self.count = _back(batch.records["ts"], first, first + self.count) - first
@@ -160,11 +193,14 @@ def _cut(ts: np.ndarray, first: int, end: int) -> int:
 class Pipeline:
     """All stages from batches to rows; `put` takes the rows of a table."""
 
-    def __init__(self, window_ns: int, put: Put, workers: int = 1, limits: Limits | None = None) -> None:
+    def __init__(
+        self, window_ns: int, put: Put, workers: int = 1, limits: Limits | None = None, copies: Copies | None = None
+    ) -> None:
         self.accounts = Accounts()
         self.packets = 0
         self.workers = [Worker(Shard(window_ns, limits, k, workers), put) for k in range(workers)]
-        self.lanes = [Lane() for _ in range(workers)]
+        self.copies = copies
+        self.lanes = [Lane(digests=copies is not None) for _ in range(workers)]
         self.assembler: Assembler | None = None
         self._pool = ThreadPoolExecutor(workers, "worker") if workers > 1 else None
 
@@ -213,6 +249,8 @@ class Pipeline:
             whole = 0
             for lane, (begin, end) in zip(lanes, bounds, strict=True):
                 whole += 1
+                if self.copies:
+                    self.copies.mark(lane)
                 first = begin + lane.count
                 if first < end:
                     break
@@ -228,6 +266,8 @@ class Pipeline:
             lane.parse(nothing, 0, 0)
             heard_words = next(iter(self.assembler.spans(nothing.data, lane)), None)
             assert heard_words is None
+            if self.copies:
+                self.copies.mark(lane)
         self.assembler.read(nothing.data, self.lanes[0].packets, self.lanes[0].order, 0, 0)
         for worker in self.workers[:1]:
             worker.take([Span(self.lanes[0], 0, 0, None), Span(self.lanes[0], 0, 0, self.assembler.heard.words)])

@@ -8,7 +8,7 @@ earlier run of that name left and this one did not write again.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -106,15 +106,17 @@ class TableWriter:
         rows_per_part: int = ROWS_PER_PART,
         window_ns: int = 1,
         keep: int = 0,
+        tell_lost: Callable[[np.ndarray], None] | None = None,
     ) -> None:
         """`window_ns`: what one step of a row's `window` field is; 1 where the field is the window's start in ns.
 
-        `keep`: rows that are held while the disk takes none, instead of raising; what is more is `lost`, oldest first.
+        `keep`: rows that are held while the disk takes none, instead of raising; what is more is lost, oldest first,
+        counted in `lost` and told to `tell_lost`.
         """
         self.directory, self.table, self.run_id, self.names = Path(directory), table, run_id, names
         self.rows_per_part, self.window_ns = max(1, rows_per_part), window_ns
         self.rows_written = self.octets_written = self.lost = 0
-        self.keep, self.trouble = keep, ""
+        self.keep, self.trouble, self._tell_lost = keep, "", tell_lost
         self._waiting: dict[int, list[np.ndarray]] = {}
         self._rows_waiting = 0
         self._parts: dict[int, int] = {}
@@ -161,6 +163,8 @@ class TableWriter:
                 del self._waiting[oldest]
             self._rows_waiting -= gone.size
             self.lost += gone.size
+            if self._tell_lost:
+                self._tell_lost(gone)
 
     def _write_rows(self, rows: np.ndarray, window: int) -> None:
         assert self.names is not None, "kernel rows need Names"

@@ -120,6 +120,8 @@ class _Mapped:
 class XdpRing:
     """One receive queue; the same to its reader as a `PacketRing`."""
 
+    stamped = False
+
     def __init__(
         self, program: XdpProgram, queue: int, options: RingOptions | None = None, index: int = 0, mtu: int = 1500
     ) -> None:

@@ -16,7 +16,7 @@ from probe import kpi
 from probe import pipeline as stage
 from probe.accounts import Accounts
 from probe.identity import CLEAR, Identities
-from probe.pipeline import Pipeline
+from probe.pipeline import Copies, Pipeline
 from probe.sink import Sink
 from probe.sources import Source, open_sources
 from probe.tables import Names, to_arrow
@@ -79,14 +79,15 @@ def pipeline(
     limits: Limits | None = SMALL,
     rows: int | None = None,
     lane_packets: int | None = None,
+    copies: Copies | None = None,
 ) -> Pipeline:
     """A Pipeline; `rows`: how many wait per table before a write; `lane_packets`: room of a lane."""
     if lane_packets is not None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(stage.Lane.__init__, "__defaults__", (lane_packets,))
-            line = Pipeline(window_s * SECOND, put, workers, limits)
+            line = Pipeline(window_s * SECOND, put, workers, limits, copies)
     else:
-        line = Pipeline(window_s * SECOND, put, workers, limits)
+        line = Pipeline(window_s * SECOND, put, workers, limits, copies)
     if rows is not None:
         for worker in line.workers:
             worker.shard.words[OUT_ROOM] = MARGIN + rows

@@ -12,7 +12,7 @@ from probe.errors import WiregaugeError
 from probe.identity import Identities
 from probe.kpi import compute
 from probe.segment import known_by
-from tests.test_kpi import make, write
+from tests.kpi_tools import make, write
 
 PAGE = Path(__file__).resolve().parent.parent / "formats" / "CATALOGUE.md"
 TEXT = PAGE.read_text(encoding="utf-8")

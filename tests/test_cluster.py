@@ -15,7 +15,7 @@ from probe import cluster
 from probe.catalogue import load_catalogue, shipped_catalogue
 from probe.errors import UsageError, WiregaugeError
 from probe.kpi import compute, kpi_command
-from tests.test_kpi import make, read, write
+from tests.kpi_tools import make, read, write
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(

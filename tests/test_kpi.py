@@ -1,6 +1,5 @@
 """KPI tables: against a naive twin, against DuckDB on the same Parquet, and unmoved by order, split and repetition."""
 
-import math
 import os
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,9 +13,8 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from formats import kpi, xdr
+from formats import kpi
 from formats.expression import parse
-from formats.schema import kpi_schema
 from kernels.group import (
     NULL,
     add_by_group,
@@ -34,60 +32,17 @@ from kernels.quantile import quantiles_by_group
 from probe.catalogue import check_catalogue, load_catalogue, shipped_catalogue
 from probe.errors import WiregaugeError
 from probe.facts import number
-from probe.identity import Identities
 from probe.kpi import compute, kpi_command
 from probe.kpi_domain import Domain
 from probe.kpi_rows import stretches_of
-from probe.tables import Names, to_arrow
-from probe.writer import TableWriter
+from probe.tables import to_arrow
 from probe.xdr_files import Group
 from tests import naive_kpi, xdr_rows
+from tests.kpi_tools import FACTS, NAMES, make, read, same, write
 from tests.naive_formula import plain
 from tests.xdr_rows import SECOND, START, WINDOW
 
-NAMES = Names(xdr_rows.APNS, Identities("clear"))
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
-FACTS = (xdr.FLOW, xdr.SESSION, xdr.PRESENCE, xdr.PROCEDURE, xdr.CALL, xdr.EVENT)
-
-
-def write(directory, rows, run="r", rows_per_part=100_000):
-    for name, some in rows.items():
-        table = next(t for t in xdr.TABLES if t.name == name)
-        writer = TableWriter(directory, table, run, NAMES, rows_per_part)
-        writer.write(some)
-        writer.close()
-
-
-def make(n=150, seed=0):
-    return {t.name: xdr_rows.rows(t, n, seed) for t in FACTS}
-
-
-def read(directory, table, catalogue=None):
-    """Rows of a KPI table by (window start, keys)."""
-    if not (directory / table).is_dir():
-        return {}
-    catalogue = catalogue or shipped_catalogue()
-    grain = next(g for g in catalogue.grains if g.table == table)
-    schema = kpi_schema(grain, catalogue)
-    found = ds.dataset(directory / table, schema=schema).to_table()
-    starts = found.column("window_start").cast("int64").to_pylist()
-    rows = found.drop_columns(["window_start", "window_s"]).to_pylist()
-    keys = [k.name for k in grain.keys]
-    out = {(start, *(row.pop(k) for k in keys)): row for start, row in zip(starts, rows, strict=True)}
-    assert len(out) == len(rows), "a key occurs twice"
-    return out
-
-
-def same(found, expected):
-    assert found.keys() == expected.keys()
-    for key, row in expected.items():
-        assert found[key].keys() == row.keys()
-        for column, value in row.items():
-            mine = found[key][column]
-            if isinstance(value, float) and mine is not None:
-                assert math.isclose(mine, value, rel_tol=1e-9), (key, column, mine, value)
-            else:
-                assert mine == value, (key, column, mine, value)
 
 
 def as_dicts(rows):

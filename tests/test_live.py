@@ -20,7 +20,9 @@ import pyarrow.dataset as ds
 import pytest
 from click.testing import CliRunner
 
+from probe.losses import losses
 from probe.run import run_command
+from tests.test_duplicates import mirrored
 from tests.test_invariance import pcap, read_packets
 from tools.scenario import PRESETS, RADIO_PRESETS, generate
 from tools.wire import COMMAND, PATIENCE_S, Namespace, Probe, recording, why_not
@@ -207,6 +209,28 @@ def test_a_ring_too_small_loses_but_counts(wire: Namespace, captures_of: dict[st
     assert ledger(tmp_path / "live", "dropped") == status["dropped"]
     health = ds.dataset(tmp_path / "live" / "probe_health").to_table(columns=["packets_dropped"]).to_pylist()
     assert sum(row["packets_dropped"] for row in health) == status["dropped"]
+    lost = losses([tmp_path / "live"], 3600 * 10**9)
+    told = ds.dataset(tmp_path / "live" / "kpi_cell").to_table(columns=["window_start", "complete_pct"])
+    marks = dict(zip(told.column(0).cast(pa.int64()).to_pylist(), told.column(1).to_pylist(), strict=True))
+    assert marks == {window: lost[window].complete_pct for window in marks}
+    assert min(marks.values()) < 100
+
+
+def test_a_span_port_that_sends_everything_twice(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
+    """Each frame and its copy behind a router, in one VLAN more: counted once, and live as from the file."""
+    packets = read_packets(captures_of["mixed"])
+    (tmp_path / "twice.pcap").write_bytes(pcap(mirrored(packets)))
+    probe = Probe(wire, tmp_path / "live", "--window", WINDOW, "--workers", "2")
+    with recording(wire, tmp_path / "kept.pcap"):
+        sent = packets_of(wire.replay(tmp_path / "twice.pcap", "--speed", "8"))
+        probe.seen(sent)
+        probe.stop()
+    assert sent == 2 * len(packets) == balanced(tmp_path / "live")
+    assert outcomes(tmp_path / "live")["duplicate", "frame_copy"] == len(packets)
+    read_again(tmp_path / "kept.pcap", tmp_path / "again")
+    same(tmp_path / "live", tmp_path / "again")
+    read_again(tmp_path / "kept.pcap", tmp_path / "kept", "--duplicates", "off")
+    assert ledger(tmp_path / "kept", "duplicate") == 0
 
 
 def test_windows_close_on_a_silent_link(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from probe.identity import Identities
 from probe.kpi import compute, kpi_command
 from probe.segment import known_by
 from probe.segment_file import read_segment
-from tests.test_kpi import make, write
+from tests.kpi_tools import make, write
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
 

@@ -5,7 +5,7 @@ import pytest
 
 from probe.catalogue import load_catalogue
 from probe.kpi import compute
-from tests.test_kpi import make, write
+from tests.kpi_tools import make, write
 from tests.xdr_rows import START, WINDOW
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
