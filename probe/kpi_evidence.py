@@ -84,10 +84,17 @@ def _behind(source: Source, catalogue: Catalogue, grain: Grain, row: Mapping[str
             if counter.kind != "count":
                 mine &= np.logical_and.reduce([_known(frame, column) for column in counter.columns])
             count += int(mine.sum())
-            some.append(table.filter(pa.array(mine))[: max(0, most - sum(t.num_rows for t in some))])
+            left = max(0, most - sum(t.num_rows for t in some))
+            some.append(_plain(table.filter(pa.array(mine))[:left]))
     shown = [column for column in source.columns if column != "session_id" or source.table != "session"]
     rows = pa.concat_tables(some, promote_options="permissive") if some else pa.table({name: [] for name in shown})
     return Behind(source.table, count, rows.select(shown))
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    """Texts as texts: each file has dictionaries of its own."""
+    columns = [c.cast(pa.string()) if pa.types.is_dictionary(c.type) else c for c in rows.columns]
+    return pa.table(columns, names=rows.column_names)
 
 
 def _known(frame: Frame, column: str) -> np.ndarray:

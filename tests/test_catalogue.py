@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from formats.expression import Mistake, names_of, parse, where
@@ -392,6 +392,46 @@ def test_looking_back(tmp_path):
     assert found[day, None]["change_pct"] is None
     assert found[day + window, "p"]["change_pct"] == pytest.approx(-80)
     assert found[day + window, "p"]["growth"] == -2
+
+
+LAGGED = ("previous", "day_ago", "week_ago")
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_formulas_that_look_back_as_a_plain_evaluator_does(tmp_path_factory, data):
+    """Whatever windows there are: formulas over counters and their past, with if, min, max and null."""
+    folder = tmp_path_factory.mktemp("past")
+    window, day = 21_600, 86_400
+    starts = [0, window, 2 * window, day, day + window, 7 * day, 8 * day, 8 * day + window]
+    cells = st.sampled_from([None, "p", "q"])
+    counts = data.draw(st.dictionaries(st.tuples(st.sampled_from(starts), cells), st.integers(1, 3), min_size=1))
+    atoms = st.sampled_from(["flows", "bytes_total", "1", "null", *(f"{lag}(flows)" for lag in LAGGED)])
+    texts = data.draw(st.lists(
+        st.one_of(
+            st.tuples(atoms, st.sampled_from("+-*/"), atoms).map(" ".join),
+            st.tuples(st.sampled_from(["min", "max", "coalesce"]), atoms, atoms).map(lambda t: "{}({}, {})".format(*t)),
+            st.tuples(atoms, atoms, atoms).map(lambda t: f"if({t[0]} > {t[1]}, {t[1]}, {t[2]})"),
+        ), min_size=1, max_size=4,
+    ))  # fmt: skip
+    (folder / "c.toml").write_text("".join(f'[[kpi]]\nid = "k{i}"\nformula = "{t}"\n' for i, t in enumerate(texts)))
+    rows = [((start + i) * 10**9, cell) for (start, cell), n in counts.items() for i in range(n)]
+    flow = pa.table({
+        "start_time": pa.array([t for t, _ in rows]).cast(pa.timestamp("ns", tz="UTC")), "begun": [True] * len(rows),
+        "cell": pa.array([c for _, c in rows], pa.string()), "bytes_up": [2] * len(rows), "bytes_down": [5] * len(rows),
+    })  # fmt: skip
+    (folder / "xdr" / "flow").mkdir(parents=True)
+    pq.write_table(flow, folder / "xdr" / "flow" / "part-0.parquet")
+    compute([folder / "xdr"], folder / "out", window, ["cell"], load_catalogue(folder / "c.toml"))
+    found = ds.dataset(folder / "out" / "kpi_cell").to_table().to_pylist()
+    assert len(found) == len(counts)
+    back = dict(zip(LAGGED, (window, day, 7 * day), strict=True))
+    for row in found:
+        start, cell = int(row["window_start"].timestamp()), row["cell"]
+        told = {f"{lag}(flows)": counts.get((start - seconds, cell)) for lag, seconds in back.items()}
+        told |= {"flows": counts[start, cell], "bytes_total": 7 * counts[start, cell]}
+        for i, text in enumerate(texts):
+            assert row[f"k{i}"] == plain(parse(text), told), (text, told)
 
 
 def test_several_catalogues(tmp_path):

@@ -509,6 +509,13 @@ def test_describe_all():
         assert name in output
 
 
+def test_describe_lists():
+    assert "Cell availability" in describe("missing").output
+    assert "home_plmn, device_tac, cell_last" in describe("grains").output
+    assert "not decoded" in describe("missing").output
+    assert not describe("segments").exception
+
+
 def test_describe_each():
     for table in xdr.TABLES:
         output = describe(table.name).output
