@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from formats.alert import CountRule, KpiRule
+from formats.alert import CountRule, KpiRule, Rule
 from formats.kpi import Catalogue, Grain
 from probe import xdr_files
 from probe.alert_count import Counting, columns_of, matched, texts_of
@@ -56,28 +56,30 @@ def kpi_rules(catalogue: Catalogue, window_s: int) -> list[KpiRule]:
 
 
 def evaluate(
-    directories: Sequence[Path], out: Path, window_s: int, catalogue: Catalogue, first: int | None = None,
-    end: int | None = None, outputs: Outputs | None = None,
+    directories: Sequence[Path], out: Path, window_s: int | Sequence[int], catalogue: Catalogue,
+    first: int | None = None, end: int | None = None, outputs: Outputs | None = None,
 ) -> Alerted:  # fmt: skip
     """Find the alerts of the rows under `directories` and the KPI tables under `out`, and write and send them.
 
-    first: rows and windows before this time (ns) are as they were at the last evaluation; None: anything may differ.
-    end: what is from this time on is not complete yet and is left out.
+    window_s: one length of windows or several. first: rows and windows before this time (ns) are as they were at the
+    last evaluation; None: anything may differ. end: what is from this time on is not complete yet and is left out.
     """
-    counts, over_kpis = count_rules(catalogue), kpi_rules(catalogue, window_s)
+    lengths = [window_s] if isinstance(window_s, int) else list(window_s)
     stop = _END if end is None else end
     found: list[_Found] = []
-    for tag, rules in ((ROWS, counts), (duration_text(window_s), over_kpis)):
-        if rules:
-            store = AlertStore(out, tag, rules_digest(rules))
-            base = store.latest(first)
-            if tag == ROWS:
-                events = list(_count(directories, counts, store, window_s * SECOND, stop))
-            else:
-                events = list(_judge(out, over_kpis, catalogue, store, window_s, stop))
-            found.append(_compared(store, base[0] if base else None, events))
-            if base is None and first is not None:  # what was there before is for the table alone
-                found[-1] = found[-1]._replace(told=[e for e in events if e.time >= first])
+    for length in (0, *lengths):
+        rules: Sequence[Rule] = kpi_rules(catalogue, length) if length else count_rules(catalogue)
+        if not rules:
+            continue
+        store = AlertStore(out, duration_text(length) if length else ROWS, rules_digest(rules))
+        base = store.latest(first)
+        if length:
+            events = list(_judge(out, kpi_rules(catalogue, length), catalogue, store, length, stop))
+        else:
+            events = list(_count(directories, count_rules(catalogue), store, min(lengths) * SECOND, stop))
+        found.append(_compared(store, base[0] if base else None, events))
+        if base is None and first is not None:  # what was there before is for the table alone
+            found[-1] = found[-1]._replace(told=[e for e in events if e.time >= first])
     if outputs is not None:
         told = sorted((e for each in found for e in each.told), key=lambda e: (e.time, e.rule, e.key, e.state))
         outputs.tell([*((-1, e) for each in found for e in each.gone), *((1, e) for e in told)])
@@ -284,8 +286,8 @@ def _judge(
 
 
 def alerted_lines(
-    directories: Sequence[Path], out: Path, window_s: int, catalogue: Catalogue | None, options: AlertOptions,
-    first: int | None = None,
+    directories: Sequence[Path], out: Path, window_s: int | Sequence[int], catalogue: Catalogue | None,
+    options: AlertOptions, first: int | None = None,
 ) -> list[str]:  # fmt: skip
     """Find the alerts of a run that is over and send them; what there is to say of it."""
     if catalogue is None or not catalogue.alerts:
@@ -299,8 +301,8 @@ def alerted_lines(
         outputs.close()
     told = ", ".join(f"{count:,} {state}" for state, count in found.states.items() if count) or "nothing new"
     lines = [f"alerts: {told}, by {len(catalogue.alerts)} rules; {out / 'alert'}"]
-    for rule in kpi_rules(catalogue, window_s):
-        if not (out / f"kpi_{rule.grain}").is_dir():
+    for rule in catalogue.alerts:
+        if isinstance(rule, KpiRule) and not (out / f"kpi_{rule.grain}").is_dir():
             lines.append(f"  {rule.id} looks at kpi_{rule.grain}, which is not there")
     if counts := outputs.counts():
         lines.append("  changes of alerts " + ", ".join(f"{c:,} {n.replace('_', ' ')}" for n, c in counts.items() if c))
