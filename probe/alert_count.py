@@ -77,10 +77,11 @@ class Matched(NamedTuple):
 
 def matched(rule: CountRule, rows: pa.Table) -> Matched:
     """The rows of a table that count for a rule. A row without a key or a time does not."""
-    frame = Frame(texts_of(rule.table, rows.column_names), (), Domains((), ()))
-    frame.add(rows, _Here())
-    times, there = frame.numbers(rule.time)
     conditions = tuple(dict.fromkeys(c for alternative in rule.where for c in alternative))
+    judged = list(dict.fromkeys([rule.time, *(c.column for c in conditions), *([rule.mark] if rule.mark else [])]))
+    frame = Frame(texts_of(rule.table, judged), (), Domains((), ()))
+    frame.add(rows.select(judged), _Here())
+    times, there = frame.numbers(rule.time)
     classes = classify(frame, conditions)
     keep = met(classes, rule.where, {c: at for at, c in enumerate(conditions)})[classes.of_row]
     if there is not None:
