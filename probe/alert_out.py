@@ -86,6 +86,7 @@ class _Sent:
         self.known = set(values[counts % 2 == 1].tolist())
         if len(octets) % 8 or words.size > 2 * REMEMBERED:
             self._rewrite(words)
+        self._noted = 0
         self._file = open(path, "ab")  # noqa: SIM115 - open as long as this is
 
     def _rewrite(self, words: np.ndarray) -> None:
@@ -111,6 +112,13 @@ class _Sent:
         """These were sent, or withdrawn."""
         self._file.write(np.array(identities, np.int64).tobytes())
         self._file.flush()
+        self._noted += len(identities)
+        if self._noted > REMEMBERED:
+            self._file.close()
+            words, before = np.fromfile(self.path, np.int64), self.known
+            self._rewrite(words)
+            self.known |= before.difference(words.tolist())  # those that are on their way
+            self._file, self._noted = open(self.path, "ab"), 0  # noqa: SIM115 - open as long as this is
 
     def close(self) -> None:
         self._file.close()

@@ -38,10 +38,11 @@ _END = 2**62
 
 
 class Alerted(NamedTuple):
-    """What `evaluate` found: changes written by state, and how many of all were new to the table."""
+    """What `evaluate` found: changes new to the table, by state and in all; what to say of rules, by id."""
 
     states: dict[str, int]
     new: int
+    notes: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
 def count_rules(catalogue: Catalogue) -> list[CountRule]:
@@ -67,6 +68,7 @@ def evaluate(
     lengths = [window_s] if isinstance(window_s, int) else list(window_s)
     stop = _END if end is None else end
     found: list[_Found] = []
+    notes: dict[str, str] = {}
     for length in (0, *lengths):
         rules: Sequence[Rule] = kpi_rules(catalogue, length) if length else count_rules(catalogue)
         if not rules:
@@ -76,7 +78,7 @@ def evaluate(
         if length:
             events = list(_judge(out, kpi_rules(catalogue, length), catalogue, store, length, stop))
         else:
-            events = list(_count(directories, count_rules(catalogue), store, min(lengths) * SECOND, stop))
+            events = list(_count(directories, count_rules(catalogue), store, min(lengths) * SECOND, stop, notes))
         found.append(_compared(store, base[0] if base else None, events))
         if base is None and first is not None:  # what was there before is for the table alone
             found[-1] = found[-1]._replace(told=[e for e in events if e.time >= first])
@@ -87,7 +89,7 @@ def evaluate(
         each.store.replace(each.old, each.whole)
         each.store.commit()
     states = Counter(event.state for each in found for event in each.told if event.identity not in each.known)
-    return Alerted(dict(states), states.total())
+    return Alerted(dict(states), states.total(), notes)
 
 
 class _Found(NamedTuple):
@@ -142,9 +144,10 @@ def _groups(directories: Sequence[Path], rules: Sequence[CountRule]) -> dict[str
 
 
 def _count(
-    directories: Sequence[Path], rules: Sequence[CountRule], store: AlertStore, window: int, stop: int
-) -> Iterator[Event]:
-    """The events of count rules from the newest state on."""
+    directories: Sequence[Path], rules: Sequence[CountRule], store: AlertStore, window: int, stop: int,
+    notes: dict[str, str],
+) -> Iterator[Event]:  # fmt: skip
+    """The events of count rules from the newest state on; notes: what to say of rules that are too much, by id."""
     base, states = resumed(rules, store)
     start = -_END if base is None else base
     groups = _groups(directories, rules)
@@ -156,6 +159,10 @@ def _count(
         for state in states:
             yield from (event for _, event in state.changes())
             state.forget(end)
+            if state.forgotten:
+                notes[state.rule.id] = f"{state.forgotten:,} rows forgotten within its period: it holds too many"
+            if state.untold:
+                notes[state.rule.id] = f"{state.untold:,} changes of alerts were not told: it opens too often"
         if end <= stop and end < _END:
             store.save(end, [state.saved() for state in states])
 
@@ -301,6 +308,7 @@ def alerted_lines(
         outputs.close()
     told = ", ".join(f"{count:,} {state}" for state, count in found.states.items() if count) or "nothing new"
     lines = [f"alerts: {told}, by {len(catalogue.alerts)} rules; {out / 'alert'}"]
+    lines += [f"  {rule}: {words}" for rule, words in found.notes.items()]
     for rule in catalogue.alerts:
         if isinstance(rule, KpiRule) and not (out / f"kpi_{rule.grain}").is_dir():
             lines.append(f"  {rule.id} looks at kpi_{rule.grain}, which is not there")
