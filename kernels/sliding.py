@@ -251,12 +251,16 @@ def evidence(rows, which, within, out_times, out_marks):  # type: ignore[no-unty
 
 @kernel
 def compact(cutoff, tables, state, scratch_places):  # type: ignore[no-untyped-def]
-    """Forget rows before `cutoff` (ns); nothing may be left to tell. scratch_places: int32[state[USED]]"""
-    rows, heads = tables[0], tables[1]
+    """Forget rows before `cutoff` (ns), but for the last one of a key whose alert is open; nothing may be left to tell.
+
+    scratch_places: int32[state[USED]]
+    """
+    rows, heads, opens = tables[0], tables[1], tables[4]
     used = np.int64(0)
     for i in range(state[USED]):
-        scratch_places[i] = used if rows[i].time >= cutoff else -1
-        if rows[i].time >= cutoff:
+        keep = rows[i].time >= cutoff or (heads[rows[i].key] == i and opens[rows[i].key] == 1)
+        scratch_places[i] = used if keep else -1
+        if keep:
             rows[used] = rows[i]
             used += 1
     for i in range(used):

@@ -37,6 +37,10 @@ from probe.kpi_domain import Domain
 __all__ = ["Counting", "Matched", "columns_of", "matched", "texts_of"]
 
 SECOND = 10**9
+MOST_HELD = 1 << 23
+"""Rows that a rule holds at most; of more the oldest are forgotten within its period, and counted."""
+MOST_TOLD = 1 << 17
+"""Changes that are told at a time; a rule that makes more is of no use to anyone, and the rest is counted."""
 SHOWN = 10
 """Rows that an alert names as its evidence, the newest ones."""
 _FIRST = 1 << 10
@@ -77,10 +81,11 @@ class Matched(NamedTuple):
 
 def matched(rule: CountRule, rows: pa.Table) -> Matched:
     """The rows of a table that count for a rule. A row without a key or a time does not."""
-    frame = Frame(texts_of(rule.table, rows.column_names), (), Domains((), ()))
-    frame.add(rows, _Here())
-    times, there = frame.numbers(rule.time)
     conditions = tuple(dict.fromkeys(c for alternative in rule.where for c in alternative))
+    judged = list(dict.fromkeys([rule.time, *(c.column for c in conditions), *([rule.mark] if rule.mark else [])]))
+    frame = Frame(texts_of(rule.table, judged), (), Domains((), ()))
+    frame.add(rows.select(judged), _Here())
+    times, there = frame.numbers(rule.time)
     classes = classify(frame, conditions)
     keep = met(classes, rule.where, {c: at for at, c in enumerate(conditions)})[classes.of_row]
     if there is not None:
@@ -112,7 +117,7 @@ class Counting:
         self.rule = rule
         self._rule = np.array([rule.least, rule.within_s * SECOND, rule.close], np.int64)
         self.within = rule.within_s * SECOND
-        self._kept = 0
+        self._kept = self.forgotten = self.untold = 0
         self._domain = Domain()
         self._rows = np.zeros(_FIRST, HAPPENING)
         self._dirty = np.zeros(_FIRST, np.int32)
@@ -169,6 +174,9 @@ class Counting:
             return []
         out = np.zeros(6 * int(self._state[DIRTY]), CHANGE)
         out = out[: collect(self._tables, self._state, _by_attribute(out))]
+        if out.size > MOST_TOLD:
+            self.untold += out.size - MOST_TOLD
+            out = out[np.sort(np.argsort(out["time"], kind="stable")[:MOST_TOLD])]
         times = np.empty((out.size, SHOWN), np.int64)
         marks = np.empty_like(times)
         evidence(_by_attribute(self._rows), np.ascontiguousarray(out["row"]), self.within, times, marks)
@@ -198,6 +206,12 @@ class Counting:
     def forget(self, floor: int) -> None:
         """No row before `floor` (ns) will come any more, or it will not count. Changes must have been asked for."""
         assert not self._state[DIRTY], "changes are waiting"
+        if self._state[USED] > MOST_HELD:
+            times = self._rows["time"][: self._state[USED]]
+            cutoff, before = int(np.partition(times, times.size // 2)[times.size // 2]), self.rows
+            self._state[FLOOR] = max(cutoff, int(self._state[FLOOR]))
+            compact(cutoff, self._tables, self._state, np.empty(times.size, np.int32))
+            self.forgotten += before - self.rows
         floor = min(floor, int(self._state[CLOCK]))
         if floor <= self._state[FLOOR]:
             return
@@ -211,7 +225,7 @@ class Counting:
     def forget_often(self, late: int, every: int) -> None:
         """Forget what is `late` ns behind, once in `every` ns of the rows' time or when rows have doubled."""
         floor, used = int(self._state[CLOCK]) - late, int(self._state[USED])
-        if floor - int(self._state[FLOOR]) >= every or used > 2 * max(self._kept, _FIRST):
+        if floor - int(self._state[FLOOR]) >= every or used > min(2 * max(self._kept, _FIRST), MOST_HELD):
             self.forget(floor)
             self._kept = int(self._state[USED])
 

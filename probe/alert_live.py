@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from formats import xdr
-from formats.alert import CountRule
+from formats.alert import STATES, CountRule
 from formats.kpi import Catalogue
 from probe.alert_count import Counting, columns_of, matched
 from probe.alert_out import Outputs
@@ -53,7 +53,7 @@ class LiveAlerts:
         self.identities = identities
         self.left_out = self.rows = self.found = 0
         self.trouble = ""
-        self.states: Counter[str] = Counter()
+        self.states = Counter(dict.fromkeys(STATES.values(), 0))
         self._waiting = 0
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[Work] = queue.SimpleQueue()
@@ -146,11 +146,12 @@ class LiveAlerts:
         """What there is to say at the end."""
         if not self.catalogue.alerts:
             return []
-        told = {name.replace("_", " "): count for name, count in self.outputs.counts().items() if count}
-        told |= {"rows left to the end of their window": self.left_out} if self.left_out else {}
-        made = ", ".join(f"{count:,} {state}" for state, count in sorted(self.states.items()) if count) or "none"
-        sent = f" (changes sent: {', '.join(f'{count:,} {name}' for name, count in told.items())})" if told else ""
-        return [f"alerts        {made}{sent}"]
+        told = [f"{count:,} {name.replace('_', ' ')}" for name, count in self.counts().items() if count]
+        return [f"alerts        {', '.join(told) or 'none'}"]
+
+    def counts(self) -> dict[str, int]:
+        """Changes found by state, what became of them, and rows that were not looked at before their window ended."""
+        return {**self.states, **self.outputs.counts(), "rows_left_out": self.left_out}
 
     def close(self) -> None:
         """Look at what waits and end; what is to be sent is the caller's to close."""

@@ -39,6 +39,8 @@ REMEMBERED = 1 << 20
 TIMEOUT_S, PAUSE_S, LONGEST_PAUSE_S = 5.0, 0.5, 30.0
 DRAIN_S = 10.0
 """So long the end of a run waits for a URL to take what is left."""
+OUTCOMES = ("sent", "failed", "failed_attempts", "refused", "lost", "left")
+"""What can become of a change; all are there from the start, as other threads look."""
 _TAIL = 1 << 20
 Change = tuple[int, Event]
 """(1, what happened) or (-1, what did not happen so after all)."""
@@ -84,6 +86,7 @@ class _Sent:
         self.known = set(values[counts % 2 == 1].tolist())
         if len(octets) % 8 or words.size > 2 * REMEMBERED:
             self._rewrite(words)
+        self._noted = 0
         self._file = open(path, "ab")  # noqa: SIM115 - open as long as this is
 
     def _rewrite(self, words: np.ndarray) -> None:
@@ -109,6 +112,13 @@ class _Sent:
         """These were sent, or withdrawn."""
         self._file.write(np.array(identities, np.int64).tobytes())
         self._file.flush()
+        self._noted += len(identities)
+        if self._noted > REMEMBERED:
+            self._file.close()
+            words, before = np.fromfile(self.path, np.int64), self.known
+            self._rewrite(words)
+            self.known |= before.difference(words.tolist())  # those that are on their way
+            self._file, self._noted = open(self.path, "ab"), 0  # noqa: SIM115 - open as long as this is
 
     def close(self) -> None:
         self._file.close()
@@ -141,7 +151,7 @@ class _Lines:
                 self._file = open(name, "ab", buffering=0)  # noqa: SIM115 - open as long as this is
             except OSError as problem:
                 raise OutputError(name, problem.strerror or str(problem), remedy="Name another file.") from None
-        self.counts: Counter[str] = Counter()
+        self.counts = Counter(dict.fromkeys(OUTCOMES, 0))
 
     def _recover(self) -> None:
         """What stands at the end of the file was sent, noted or not; half a line there is cut off."""
@@ -211,7 +221,7 @@ class _Webhook:
         self.url, folder = url, _folder(out)
         self._sent = _Sent(folder / f"sent-{_digest('url ' + url)}")
         self._left = folder / f"unsent-{_digest('url ' + url)}.jsonl"
-        self.counts: Counter[str] = Counter()
+        self.counts = Counter(dict.fromkeys(OUTCOMES, 0))
         self._queue: queue.Queue[_Item | None] = queue.Queue(WAITING)
         self._opener = urllib.request.build_opener(_NoRedirect)
         self._ending = threading.Event()
@@ -342,8 +352,8 @@ class Outputs:
                 output.tell(changes)
 
     def counts(self) -> dict[str, int]:
-        """Changes sent, refused, lost, left, by all outputs; and attempts that failed."""
-        return dict(sum((output.counts for output in self._outputs), Counter()))
+        """By OUTCOMES, over all outputs; none where nobody listens."""
+        return {each: sum(output.counts[each] for output in self._outputs) for each in OUTCOMES if self._outputs}
 
     def close(self) -> None:
         """Send what waits, or keep it for the next start."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from formats.alert import CountRule, KpiRule
+from formats.alert import CountRule, KpiRule, Rule
 from formats.kpi import Catalogue, Grain
 from probe import xdr_files
 from probe.alert_count import Counting, columns_of, matched, texts_of
@@ -38,10 +38,11 @@ _END = 2**62
 
 
 class Alerted(NamedTuple):
-    """What `evaluate` found: changes written by state, and how many of all were new to the table."""
+    """What `evaluate` found: changes new to the table, by state and in all; what to say of rules, by id."""
 
     states: dict[str, int]
     new: int
+    notes: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
 def count_rules(catalogue: Catalogue) -> list[CountRule]:
@@ -56,28 +57,31 @@ def kpi_rules(catalogue: Catalogue, window_s: int) -> list[KpiRule]:
 
 
 def evaluate(
-    directories: Sequence[Path], out: Path, window_s: int, catalogue: Catalogue, first: int | None = None,
-    end: int | None = None, outputs: Outputs | None = None,
+    directories: Sequence[Path], out: Path, window_s: int | Sequence[int], catalogue: Catalogue,
+    first: int | None = None, end: int | None = None, outputs: Outputs | None = None,
 ) -> Alerted:  # fmt: skip
     """Find the alerts of the rows under `directories` and the KPI tables under `out`, and write and send them.
 
-    first: rows and windows before this time (ns) are as they were at the last evaluation; None: anything may differ.
-    end: what is from this time on is not complete yet and is left out.
+    window_s: one length of windows or several. first: rows and windows before this time (ns) are as they were at the
+    last evaluation; None: anything may differ. end: what is from this time on is not complete yet and is left out.
     """
-    counts, over_kpis = count_rules(catalogue), kpi_rules(catalogue, window_s)
+    lengths = [window_s] if isinstance(window_s, int) else list(window_s)
     stop = _END if end is None else end
     found: list[_Found] = []
-    for tag, rules in ((ROWS, counts), (duration_text(window_s), over_kpis)):
-        if rules:
-            store = AlertStore(out, tag, rules_digest(rules))
-            base = store.latest(first)
-            if tag == ROWS:
-                events = list(_count(directories, counts, store, window_s * SECOND, stop))
-            else:
-                events = list(_judge(out, over_kpis, catalogue, store, window_s, stop))
-            found.append(_compared(store, base[0] if base else None, events))
-            if base is None and first is not None:  # what was there before is for the table alone
-                found[-1] = found[-1]._replace(told=[e for e in events if e.time >= first])
+    notes: dict[str, str] = {}
+    for length in (0, *lengths):
+        rules: Sequence[Rule] = kpi_rules(catalogue, length) if length else count_rules(catalogue)
+        if not rules:
+            continue
+        store = AlertStore(out, duration_text(length) if length else ROWS, rules_digest(rules))
+        base = store.latest(first)
+        if length:
+            events = list(_judge(out, kpi_rules(catalogue, length), catalogue, store, length, stop))
+        else:
+            events = list(_count(directories, count_rules(catalogue), store, min(lengths) * SECOND, stop, notes))
+        found.append(_compared(store, base[0] if base else None, events))
+        if base is None and first is not None:  # what was there before is for the table alone
+            found[-1] = found[-1]._replace(told=[e for e in events if e.time >= first])
     if outputs is not None:
         told = sorted((e for each in found for e in each.told), key=lambda e: (e.time, e.rule, e.key, e.state))
         outputs.tell([*((-1, e) for each in found for e in each.gone), *((1, e) for e in told)])
@@ -85,7 +89,7 @@ def evaluate(
         each.store.replace(each.old, each.whole)
         each.store.commit()
     states = Counter(event.state for each in found for event in each.told if event.identity not in each.known)
-    return Alerted(dict(states), states.total())
+    return Alerted(dict(states), states.total(), notes)
 
 
 class _Found(NamedTuple):
@@ -140,9 +144,10 @@ def _groups(directories: Sequence[Path], rules: Sequence[CountRule]) -> dict[str
 
 
 def _count(
-    directories: Sequence[Path], rules: Sequence[CountRule], store: AlertStore, window: int, stop: int
-) -> Iterator[Event]:
-    """The events of count rules from the newest state on."""
+    directories: Sequence[Path], rules: Sequence[CountRule], store: AlertStore, window: int, stop: int,
+    notes: dict[str, str],
+) -> Iterator[Event]:  # fmt: skip
+    """The events of count rules from the newest state on; notes: what to say of rules that are too much, by id."""
     base, states = resumed(rules, store)
     start = -_END if base is None else base
     groups = _groups(directories, rules)
@@ -154,6 +159,10 @@ def _count(
         for state in states:
             yield from (event for _, event in state.changes())
             state.forget(end)
+            if state.forgotten:
+                notes[state.rule.id] = f"{state.forgotten:,} rows forgotten within its period: it holds too many"
+            if state.untold:
+                notes[state.rule.id] = f"{state.untold:,} changes of alerts were not told: it opens too often"
         if end <= stop and end < _END:
             store.save(end, [state.saved() for state in states])
 
@@ -284,8 +293,8 @@ def _judge(
 
 
 def alerted_lines(
-    directories: Sequence[Path], out: Path, window_s: int, catalogue: Catalogue | None, options: AlertOptions,
-    first: int | None = None,
+    directories: Sequence[Path], out: Path, window_s: int | Sequence[int], catalogue: Catalogue | None,
+    options: AlertOptions, first: int | None = None,
 ) -> list[str]:  # fmt: skip
     """Find the alerts of a run that is over and send them; what there is to say of it."""
     if catalogue is None or not catalogue.alerts:
@@ -299,8 +308,9 @@ def alerted_lines(
         outputs.close()
     told = ", ".join(f"{count:,} {state}" for state, count in found.states.items() if count) or "nothing new"
     lines = [f"alerts: {told}, by {len(catalogue.alerts)} rules; {out / 'alert'}"]
-    for rule in kpi_rules(catalogue, window_s):
-        if not (out / f"kpi_{rule.grain}").is_dir():
+    lines += [f"  {rule}: {words}" for rule, words in found.notes.items()]
+    for rule in catalogue.alerts:
+        if isinstance(rule, KpiRule) and not (out / f"kpi_{rule.grain}").is_dir():
             lines.append(f"  {rule.id} looks at kpi_{rule.grain}, which is not there")
     if counts := outputs.counts():
         lines.append("  changes of alerts " + ", ".join(f"{c:,} {n.replace('_', ' ')}" for n, c in counts.items() if c))

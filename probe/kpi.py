@@ -175,7 +175,7 @@ def kpi_command(
     click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_texts(window)}, {summary.seconds:.1f} s")
     for table, rows in summary.rows_out.items():
         click.echo(f"  {out / table}  {rows:,} rows")
-    for line in alerted_lines(xdr_dir, out, window[0], catalogue, AlertOptions(alerts, alert_webhook)):
+    for line in alerted_lines(xdr_dir, out, window, catalogue, AlertOptions(alerts, alert_webhook)):
         click.echo(line)
     if explain is not None:
         explain_values(explain, xdr_dir, out, catalogue, by, wanted)

@@ -94,6 +94,8 @@ class Status(NamedTuple):
     running: bool
     interfaces: dict[str, tuple[int, int, bool]]
     """by name: packets, dropped, whether it is up"""
+    alerts: dict[str, int] = {}  # noqa: RUF012 - never changed
+    """changes found by state, and what became of them"""
 
 
 def resident() -> int:
@@ -402,6 +404,7 @@ class Live:
             trouble=self.sink.trouble or self.kpis.trouble,
             running=not self._ended,
             interfaces={name: (s.packets - s.dropped, s.dropped, name not in self._down) for name, s in stats.items()},
+            alerts=self.alerts.counts(),
         )
 
 

@@ -68,6 +68,8 @@ class Metrics:
         yield counter("user_packets", "User-plane packets, joined to a session or not.", "joined",
                       {"yes": status.joined, "no": status.unjoined})  # fmt: skip
         yield counter("cpu_seconds", "Processor seconds of each worker and of the probe.", "thread", status.cpu)
+        yield counter("alert_changes", "Changes of alerts, and what became of those that were sent.", "what",
+                      dict(status.alerts))  # fmt: skip
         up = GaugeMetricFamily("wiregauge_interface_up", "Whether the interface is up.", labels=["interface"])
         for name, each in interfaces.items():
             up.add_metric([name], float(each[2]))

@@ -110,7 +110,7 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
             windows = (options.window_s, *options.longer)
             kpis = compute([out], out, windows, options.grains, catalogue, told.rows_done, span)
             rows |= kpis.rows_out
-            alerted = alerted_lines([out], out, options.window_s, catalogue, options.alerts, span[0])
+            alerted = alerted_lines([out], out, windows, catalogue, options.alerts, span[0])
     problems = [*_problems(sources, refusals), *archive.problems]
     return Outcome(
         _summary(out, options, pipeline.accounts, archive, refused, rows, begun, told.compiled_s),

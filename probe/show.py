@@ -29,6 +29,7 @@ TELLING = {
     "presence": "start_time subscriber cell apn connected_ms active_ms dropped end_reason cause bytes_down",
     "procedure": "start_time interface procedure outcome cause latency_ms attempts subscriber cell apn",
     "ledger": "window_start source stage reason packets bytes records",
+    "alert": "time severity rule state key value threshold sample opened_time evidence",
 }
 """Columns that come first, by table; the rest follow as far as the width allows."""
 
@@ -289,6 +290,8 @@ def show(
         sort, weight = _worst(worst)
     if sort is None and table.startswith("kpi_"):
         sort = next((f"-{name}" for name in BIGGEST_FIRST if name in names), None)
+    if sort is None and table == "alert":
+        sort = "time"
     rows, total = _rows(directory, table, limit, sort, weight)
     _show_rows(rows, total, columns or _order(table, names, sort and sort.removeprefix("-")), bool(columns), console)
 

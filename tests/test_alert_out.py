@@ -227,6 +227,17 @@ def test_a_url_that_is_none(url: str, tmp_path: Path) -> None:
     assert "is no URL" in made.output
 
 
+def test_notes_of_a_long_run_do_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_out, "REMEMBERED", 100)
+    sent = alert_out._Sent(tmp_path / "sent")
+    for number in range(0, 1000, 5):
+        sent.known.update(range(number, number + 7))  # two are on their way still
+        sent.note(list(range(number, number + 5)))
+    assert sent.path.stat().st_size <= 8 * 320
+    assert {999, 1000, 1001} <= sent.known
+    sent.close()
+
+
 def test_notes_do_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_out, "REMEMBERED", 100)
     path = tmp_path / "sent"

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formats.alert import CountRule, KpiRule
+from probe import alert_count
 from probe.alert_count import Counting, Matched
 from probe.alert_kpi import Thresholding, WindowRows
 from probe.catalogue import shipped_catalogue
@@ -171,6 +172,32 @@ def test_a_key_that_has_gone_leaves_no_memory():
         state.forget(state.clock - 10 * SECOND)
     assert state.rows < 100
     assert len(state._domain) < 10_000
+
+
+def test_a_rule_that_holds_too_many_forgets_the_oldest(monkeypatch):
+    """And says so; an alert that is open stays, and closes in its time."""
+    monkeypatch.setattr(alert_count, "MOST_HELD", 500)
+    state, changes = Counting(rule(2, 10_000)), []
+    state.take(rows_of([(1 * SECOND, 1, "first"), (2 * SECOND, 2, "first")]))
+    for at in range(3, 5000, 20):
+        state.take(rows_of([(s * SECOND, s, f"k{s}") for s in range(at, at + 20)]))
+        changes += state.changes()
+        state.forget_often(0, SECOND)
+    assert state.rows < 600
+    assert state.forgotten > 4000
+    state.take(rows_of([(20_000 * SECOND, 9, "last")]))
+    changes += state.changes()
+    assert [(e.state, e.key, e.time) for _, e in changes] == [
+        ("opened", "subscriber=first", 2 * SECOND), ("closed", "subscriber=first", 10_002 * SECOND),
+    ]  # fmt: skip
+
+
+def test_a_rule_that_opens_too_often_tells_the_first(monkeypatch):
+    monkeypatch.setattr(alert_count, "MOST_TOLD", 10)
+    state = Counting(rule(1, 1))
+    state.take(rows_of([(s * SECOND, s, f"k{s}") for s in range(50)], clock=0))
+    assert [event.time // SECOND for _, event in state.changes()] == list(range(10))
+    assert state.untold == 40
 
 
 # --- thresholds ----------------------------------------------------------------------------------------------------
