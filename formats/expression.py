@@ -1,20 +1,22 @@
 """The language of catalogues: filters over the columns of a table, formulas over counters and KPIs.
 
     100 * dns_flows / flows        if(flows >= 10, rtt_client_p95_ms, null)        min(a, b) + max(0, c)
-    service == 'dns' and bytes_down > 1000        outcome in ('failure', 'timeout')        cell is not null
+    service == 'dns' and bytes_up + bytes_down > 1000        outcome in ('failure', 'timeout')        cell is not null
 
 Numbers, texts in quotes, names, + - * /, == != < <= > >=, and, or, not, in, is null, is not null, parentheses, and the
 functions in FUNCTIONS. Whatever meets a null is null, a division by zero is null; only `is null`, `or` with a true
-side, `and` with a false side, and `coalesce` tell otherwise. A filter takes the rows for which it is true. Nothing
-of it is executed as Python.
+side, `and` with a false side, and `coalesce` tell otherwise. A filter takes the rows for which it is true: not those
+for which it is null. In it texts are compared with columns alone; in arithmetic times count as milliseconds since 1970.
+Nothing of it is executed as Python.
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 from formats.kpi_parts import Condition, Where
 
-__all__ = ["COMPARISONS", "FUNCTIONS", "LAGS", "Mistake", "Node", "looks_back", "names_of", "parse", "where"]
+__all__ = ["COMPARISONS", "FUNCTIONS", "LAGS", "Mistake", "Node", "looks_back", "names_of", "parse", "where", "written"]
 
 LAGS = ("previous", "day_ago", "week_ago")
 """Functions of a counter or KPI: its value in the window before, and in the same window a day or a week before."""
@@ -211,6 +213,31 @@ def looks_back(node: Node) -> bool:
     return (node.kind == "call" and node.value in LAGS) or any(map(looks_back, node.parts))
 
 
+def written(node: Node) -> str:
+    """An expression as text that `parse` makes the same tree of."""
+    if node.kind in ("name", "call"):
+        inner = ", ".join(map(written, node.parts))
+        return f"{node.value}({inner})" if node.kind == "call" else str(node.value)
+    if node.kind == "number":
+        return f"{node.value:.17g}" if float(node.value or 0) >= 0 else f"(-{-float(node.value or 0):.17g})"
+    if node.kind == "text":
+        quote = '"' if "'" in str(node.value) else "'"
+        return f"{quote}{node.value}{quote}"
+    if node.kind == "null":
+        return "null"
+    first, *rest = (f"({written(p)})" if p.kind in _BINARY else written(p) for p in node.parts)
+    if node.kind in ("is_null", "not_null"):
+        return f"{first} is {'not ' if node.kind == 'not_null' else ''}null"
+    if node.kind == "not":
+        return f"not {first}"
+    if node.kind in ("in", "not_in"):
+        return f"{first} {'not ' if node.kind == 'not_in' else ''}in ({', '.join(rest)})"
+    return f"{first} {node.kind} {rest[0]}"
+
+
+_BINARY = {*COMPARISONS, "+", "-", "*", "/", "and", "or", "not", "in", "not_in", "is_null", "not_null"}
+
+
 # --- filters: alternatives of conditions -------------------------------------------------------------------------
 
 _OPERATORS = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "at_least"}
@@ -221,7 +248,10 @@ _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 def where(text: str) -> Where:
-    """A filter as alternatives of conditions on columns."""
+    """A filter as alternatives of conditions on columns.
+
+    What compares one column with constants is a condition of its own; any other piece is one that `holds`.
+    """
     return _alternatives(parse(text), False) if text.strip() else ()
 
 
@@ -235,29 +265,51 @@ def _alternatives(node: Node, negated: bool) -> Where:
         if len(left) * len(right) > MOST_ALTERNATIVES:
             raise Mistake(f"more than {MOST_ALTERNATIVES} alternatives: write it as several counters")
         return tuple((*a, *b) for a in left for b in right)
-    return ((_condition(node, negated),),)
+    return ((_simple(node, negated) or _holding(node, negated),),)
 
 
-def _condition(node: Node, negated: bool) -> Condition:
+def _simple(node: Node, negated: bool) -> Condition | None:
+    """One column against constants; None for anything else."""
     op, column = "is_true", node
     value: str | float | tuple[str | float, ...] | None = None
     if node.kind in COMPARISONS:
         left, right, sign = *node.parts, node.kind
         if left.kind != "name":
             left, right, sign = right, left, _TURNED[sign]
+        if not _constants((right,)):
+            return None
         column, op, value = left, _OPERATORS[sign], _constant(right)
     elif node.kind in ("in", "not_in"):
+        if not _constants(node.parts[1:]):
+            return None
         column, op, value = node.parts[0], node.kind, tuple(_constant(part) for part in node.parts[1:])
     elif node.kind in ("is_null", "not_null"):
         column, op = node.parts[0], node.kind
     if column.kind != "name":
-        raise Mistake("a filter compares a column with a value: `column == 'text'`, `column >= 5`, `column is null`")
+        return None
     return Condition(str(column.value), _NEGATED[op] if negated else op, value)
+
+
+def _constants(nodes: Sequence[Node]) -> bool:
+    return all(node.kind in ("text", "number") for node in nodes)
 
 
 def _constant(node: Node) -> str | float:
     if node.kind == "text":
         return str(node.value)
-    if node.kind != "number" or not isinstance(node.value, float):
-        raise Mistake("a column is compared with a number or a text in quotes")
-    return int(node.value) if node.value.is_integer() else node.value
+    number = float(node.value or 0)
+    return int(number) if number.is_integer() else number
+
+
+def _holding(node: Node, negated: bool) -> Condition:
+    if looks_back(node):
+        raise Mistake(f"a filter looks at one row: no {', '.join(LAGS)}")
+    if not (names := names_of(node)):
+        raise Mistake("a filter compares columns: `column == 'text'`, `bytes_up + bytes_down > 5`, `column is null`")
+    if _has_text(node):
+        raise Mistake("a text in quotes is compared with a column alone: `column == 'text'`, `column in ('a', 'b')`")
+    return Condition(written(Node("not", None, (node,)) if negated else node), "holds", names)
+
+
+def _has_text(node: Node) -> bool:
+    return node.kind == "text" or any(map(_has_text, node.parts))

@@ -13,8 +13,10 @@ xDR tables. Rules that hold for all (see DESIGN, KPI semantics):
 To add a KPI: add its counters to COUNTERS and a `Kpi` to KPIS. Every grain then has it.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from formats.alert import Rule
 from formats.kpi_core import CORE_COUNTERS, CORE_GRAINS, CORE_KPIS
 from formats.kpi_nas import NAS_COUNTERS, NAS_KPIS
 from formats.kpi_parts import (
@@ -29,6 +31,8 @@ from formats.kpi_parts import (
     Kpi,
     Quantile,
     Ratio,
+    Segment,
+    Target,
     Where,
     quantiles,
     values,
@@ -44,11 +48,12 @@ from formats.kpi_ran import (
     latency,
     retainability,
 )
+from formats.xdr import TABLES
 
 __all__ = [
     "BEARERS", "CATALOGUE", "CAUSE_CLASSES", "COUNTERS", "DIRECTIONS", "DROPS", "FAILURES", "GRAINS", "KINDS", "KPIS",
     "OPERATORS", "PAIRS", "Catalogue", "Condition", "Counter", "Formula", "Grain", "Key", "Kpi", "Quantile", "Ratio",
-    "Where", "bases",
+    "Segment", "Target", "Where", "bases", "fractional", "judged_of",
 ]  # fmt: skip
 
 
@@ -343,11 +348,13 @@ GRAINS: tuple[Grain, ...] = (
 
 
 class Catalogue(NamedTuple):
-    """What is computed: counters, KPIs and grains."""
+    """What is computed: counters, KPIs and grains; segments whose columns they may name; the rules of alerts."""
 
     counters: tuple[Counter, ...]
     kpis: tuple[Kpi, ...]
     grains: tuple[Grain, ...]
+    segments: tuple[Segment, ...] = ()
+    alerts: tuple[Rule, ...] = ()
 
     def counters_of(self, grain: Grain) -> tuple[Counter, ...]:
         """The counters of a grain: those that it names, or all but those of the sparse grains."""
@@ -365,6 +372,20 @@ class Catalogue(NamedTuple):
                 out.append(kpi)
                 names.add(kpi.id)
         return tuple(out)
+
+
+_FRACTIONS = {c.name for table in TABLES for c in table.columns if c.kind in ("ms", "kbps", "pct")}
+
+
+def fractional(counter: Counter) -> bool:
+    """Whether a counter is a sum of numbers with a fraction: those are added up as whole millionths."""
+    return counter.kind == "sum" and not _FRACTIONS.isdisjoint(counter.columns)
+
+
+def judged_of(kpis: Iterable[Kpi], grain: Grain) -> tuple[Kpi, ...]:
+    """The KPIs with a target that rows of a grain can be told to meet or not."""
+    names = {"", *(key.name for key in (*grain.keys, *grain.carried))}
+    return tuple(kpi for kpi in kpis if any(target.column in names for target in kpi.targets))
 
 
 def bases(kpi: Kpi) -> tuple[str, ...]:

@@ -1,17 +1,33 @@
 """What counters, KPIs and grains are made of: the types that `formats.kpi` declares them with."""
 
-from typing import NamedTuple
+from collections.abc import Container
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Condition(NamedTuple):
-    """`column` `op` `value`. A null column meets only `is_null`. See OPERATORS."""
+    """`column` `op` `value`. A null column meets only `is_null`. See OPERATORS.
+
+    `holds`: `column` is an expression (see `formats.expression`) over the columns in `value`, which must be true.
+    """
 
     column: str
     op: str
     value: str | float | bool | tuple[str | float, ...] | None = None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it looks at."""
+        if self.op != "holds":
+            return (self.column,)
+        return tuple(map(str, self.value)) if isinstance(self.value, tuple) else ()
 
-OPERATORS = ("eq", "ne", "in", "not_in", "is_null", "not_null", "is_true", "is_false", "at_least", "gt", "lt", "le")
+
+OPERATORS = (
+    "eq", "ne", "in", "not_in", "is_null", "not_null", "is_true", "is_false", "at_least", "gt", "lt", "le", "holds",
+)  # fmt: skip
 
 Where = tuple[tuple[Condition, ...], ...]
 """Alternatives, each a tuple of conditions that must all hold; () is every row."""
@@ -59,6 +75,17 @@ class Formula(NamedTuple):
     names: tuple[str, ...]
 
 
+class Target(NamedTuple):
+    """The bound that a KPI must not be worse than, in rows whose `column` is `value`; "" in all others."""
+
+    column: str
+    value: str
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.bound:.10g}" + (f" where {self.column} is {self.value}" if self.column else "")
+
+
 class Kpi(NamedTuple):
     """One KPI: `direction` says whether higher or lower is better, `cannot_see` what a passive probe misses."""
 
@@ -71,6 +98,12 @@ class Kpi(NamedTuple):
     cannot_see: str = ""
     valid: tuple[float, float] | None = None
     """what lies outside of it is no value: null"""
+    targets: tuple[Target, ...] = ()
+
+    @property
+    def judged(self) -> str:
+        """The column that says whether a target is met."""
+        return f"{self.id}_target_met"
 
 
 DIRECTIONS = ("higher", "lower", "neutral")
@@ -111,6 +144,34 @@ class Grain(NamedTuple):
     def table(self) -> str:
         """The name of the table."""
         return f"kpi_{self.name}"
+
+
+class Segment(NamedTuple):
+    """Subscribers, cells, ... with what is known of them beyond the xDR rows, joined on the xDR column `on`.
+
+    Every table that has `on` gets `columns` (text; null for what is not in `rows`) and `member` (yes, no; null where
+    `on` is). rows: the keys (distinct, not null) in column 0, then the columns, all strings. clear: the keys are IMSIs,
+    whatever subscribers are called in the tables.
+    """
+
+    name: str
+    on: str
+    columns: tuple[str, ...]
+    meaning: str
+    source: str
+    rows: "pa.Table"
+    clear: bool = False
+
+    @property
+    def member(self) -> str:
+        """The column that says whether a row is in the segment."""
+        return f"in_{self.name}"
+
+    def on_in(self, columns: Container[str]) -> str:
+        """The column of a table with these columns that it joins on, "" for none; of a session it is the last cell."""
+        if self.on in columns:
+            return self.on
+        return "cell_last" if self.on == "cell" and "cell_last" in columns else ""
 
 
 def values(name: str, table: str, column: str, meaning: str, where: Where = ()) -> Counter:

@@ -5,7 +5,7 @@ Derived from `formats.xdr`; every file of a table has exactly this schema, so th
 
 import pyarrow as pa
 
-from formats.kpi import CATALOGUE, Catalogue, Grain
+from formats.kpi import CATALOGUE, Catalogue, Grain, fractional, judged_of
 from formats.xdr import CAUSE_FAMILIES, Column, Table
 
 __all__ = ["TEXT", "TIME", "arrow_type", "cause_family", "field", "kpi_schema", "schema"]
@@ -19,6 +19,7 @@ _TYPES = {
     "time": TIME, "ms": pa.float64(), "kbps": pa.float64(), "pct": pa.float64(), "count": pa.int64(),
     "small": pa.int32(), "flag": pa.bool_(), "id": pa.int64(), "ip": pa.string(), "digits": pa.string(),
     "cell": TEXT, "slice": TEXT, "apn": TEXT, "enum": TEXT, "cause": TEXT, "derived": TEXT,
+    "text": pa.string(), "number": pa.float64(),
 }  # fmt: skip
 
 
@@ -54,7 +55,12 @@ def kpi_schema(grain: Grain, catalogue: Catalogue = CATALOGUE) -> pa.Schema:
     fields += [field(k.name, pa.int32() if k.number else TEXT, k.unit, k.meaning) for k in keys]
     for counter in catalogue.counters_of(grain):
         if counter.kind != "values":
-            kind = pa.float64() if counter.unit == "ms" else pa.int64()
+            kind = pa.float64() if fractional(counter) else pa.int64()
             fields.append(field(counter.name, kind, counter.unit, counter.meaning))
-    fields += [field(k.id, pa.float64(), k.unit, k.meaning) for k in catalogue.kpis_of(grain)]
+    kpis = catalogue.kpis_of(grain)
+    fields += [field(k.id, pa.float64(), k.unit, k.meaning) for k in kpis]
+    judged = judged_of(kpis, grain)
+    for kpi in judged:
+        meaning = f"whether {kpi.id} meets its target ({'; '.join(map(str, kpi.targets))}); null: not measured"
+        fields.append(field(kpi.judged, pa.bool_(), "", meaning))
     return pa.schema(fields, metadata={"wiregauge.table": grain.table, "wiregauge.row": grain.row})

@@ -21,6 +21,7 @@ A column's `kind` says how it is coded in a kernel row and what it is in Arrow:
     enum        name u1 (index of `values`)   dictionary<string>       0
     cause       none: from <prefix>cause_family u1, cause_code
     derived     none: computed by the writer from other columns
+    text        none: of tables that the probe itself fills, string; number likewise, float64
 """
 
 from typing import NamedTuple
@@ -442,9 +443,32 @@ HEALTH = Table(
     ),
 )
 
-TABLES = (FLOW, SESSION, PRESENCE, PROCEDURE, CALL, EVENT, LEDGER, HEALTH)
+ALERT = Table(
+    "alert",
+    "a change of state of an alert: opened, updated because it got worse, or closed",
+    (
+        Column("time", "time", "", "when the state changed: of the row that did it, or the end of the window"),
+        Column("alert_id", "text", "", "the alert, the same name on every run: of rule, key and opened_time"),
+        Column("rule", "derived", "", "the rule, by its id"),
+        Column("severity", "derived", "", "critical, major, minor or warning (ITU-T X.733)"),
+        Column("state", "derived", "", "opened, updated or closed"),
+        Column("opened_time", "time", "", "when it was opened"),
+        Column("scope", "derived", "", "the KPI and grain, or the table, that the rule looks at"),
+        Column("key", "text", "", "what it is about, as in cell=208-01-12345"),
+        Column("subscriber", "derived", "", "the subscriber, where the key names one"),
+        Column("cell", "cell", "", "the cell, where the key names one"),
+        Column("value", "number", "", "what was compared with the threshold: a KPI, a change, rows within the period"),
+        Column("threshold", "number", "", "at which the rule opens"),
+        Column("sample", "number", "", "of how many the value is made, where the rule or the KPI tells"),
+        Column("window_s", "small", "s", "length of the window; null where rows are counted"),
+        Column("evidence", "text", "", "the rows that were counted, or what the value is made of"),
+        Column("description", "text", "", "what the rule says of itself"),
+    ),
+)
 
-PLAIN_TABLES = (LEDGER, HEALTH)
+TABLES = (FLOW, SESSION, PRESENCE, PROCEDURE, CALL, EVENT, LEDGER, HEALTH, ALERT)
+
+PLAIN_TABLES = (LEDGER, HEALTH, ALERT)
 """Tables that the probe itself fills, not a kernel."""
 
 KERNEL_TABLES = tuple(table for table in TABLES if table not in PLAIN_TABLES)

@@ -54,6 +54,11 @@ class Fact:
         every = (*self.plan.added, *self.plan.listed, *self.plan.distinct)
         self.matched = {c.name: met(classes, c.where, places) for c in every}
 
+    def take_over(self, other: "Fact") -> None:
+        """The same classes as those of a fact of the same rows."""
+        self.classes, self.sums, self.sum_columns = other.classes, other.sums, other.sum_columns
+        self.matched = other.matched
+
     def values(self, counter: Counter) -> np.ndarray:
         """float64[n]: the values of a listed counter, NaN for none."""
         values, there = self.frame.numbers(counter.columns[0])
@@ -72,8 +77,11 @@ class Span:
     """The frames of first <= time < end (ns), prepared once for all grains."""
 
     def __init__(self, frames: dict[str, Frame], first: int, end: int, plan: Plan, domains: Domains,
-                 seen: Iterable[str] = ()) -> None:  # fmt: skip
-        """`seen`: tables that are known to have rows in every window, in these frames or not."""
+                 seen: Iterable[str] = (), like: "Span | None" = None) -> None:  # fmt: skip
+        """`seen`: tables that are known to have rows in every window, in these frames or not.
+
+        like: a span of the same frames and catalogue with other windows, whose work on the rows is taken over.
+        """
         self.first, self.end, self.plan, self.domains = first, end, plan, domains
         self.facts: list[Fact] = []
         self.seen: dict[str, np.ndarray] = {}
@@ -81,10 +89,15 @@ class Span:
             told = plan.tables[table]
             self.seen[table] = np.zeros((end - first) // plan.window, np.bool_)
             facts = [Fact(frame, fact, self) for fact in told.facts]
+            self.facts += facts
+            if like is not None:
+                before = [fact for fact in like.facts if fact.table == table]
+                for fact, known in zip(facts, before, strict=True):
+                    fact.take_over(known)
+                continue
             classes, sums = classify(frame, told.conditions), summands(frame, told.sums)
             for fact in facts:
                 fact.prepare(told, classes, sums)
-            self.facts += facts
             self._touch(frame, table)
         for table in seen:
             self.seen[table] = np.ones((end - first) // plan.window, np.bool_)

@@ -31,6 +31,8 @@ _WORDS = {"eq": "is", "ne": "is not", "in": "is one of", "not_in": "is none of",
 
 def _condition(condition: Condition) -> str:
     value = condition.value
+    if condition.op == "holds":
+        return condition.column
     shown = ", ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
     return f"{condition.column} {_WORDS[condition.op]} {shown}".rstrip()
 
@@ -82,6 +84,7 @@ def _kpi(kpi: Kpi, catalogue: Catalogue) -> Listing:
         ("formula", formula(kpi)),
         ("clause", kpi.clause),
         ("better", kpi.direction),
+        ("targets", "; ".join(map(str, kpi.targets)) or "none"),
         ("cannot see", kpi.cannot_see or "nothing known"),
         ("grains", ", ".join(g.table for g in catalogue.grains if kpi in catalogue.kpis_of(g))),
     ]

@@ -1,11 +1,12 @@
 """Lengths of time as people write them: `90s`, `15m`, `1h`, `1d`; and short ones: `10ms`, `500us`, `off`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 
 import click
 
-__all__ = ["DURATION", "MOMENT", "moment", "parse", "text"]
+__all__ = ["DURATION", "DURATIONS", "MOMENT", "moment", "nested", "parse", "text", "texts"]
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 NANOSECONDS = {"us": 10**3, "ms": 10**6, "s": 10**9}
@@ -43,6 +44,23 @@ def text(seconds: int) -> str:
     return f"{seconds}s"
 
 
+def texts(many: Iterable[int]) -> str:
+    """Several lengths of time, as `1m, 15m`."""
+    return ", ".join(map(text, many))
+
+
+def nested(windows: Iterable[int]) -> tuple[int, ...]:
+    """Windows that are computed at once, shortest first; ValueError in words where one does not fill the next."""
+    found = tuple(sorted(set(windows)))
+    for shorter, longer in pairwise(found):
+        if longer % shorter:
+            raise ValueError(
+                f"windows at once must fill each other: {text(longer)} is no multiple of {text(shorter)}; "
+                "compute them apart"
+            )
+    return found
+
+
 class _Duration(click.ParamType):
     """The click type of an option that is a length of time; the number that it stands for."""
 
@@ -54,12 +72,32 @@ class _Duration(click.ParamType):
         if isinstance(value, int):
             return value
         try:
+            if "," in value:
+                raise ValueError(f"{value!r}: one length of time is wanted here, not several")
             return self._meant(value)
+        except ValueError as problem:
+            self.fail(str(problem), param, ctx)
+
+
+class _Durations(click.ParamType):
+    """The click type of an option like `--window 1m,15m,1h`: seconds, shortest first."""
+
+    name = "durations"
+
+    def convert(
+        self, value: str | int | Sequence[int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Seconds, or click's own usage error (exit code 2)."""
+        if not isinstance(value, str):
+            return (value,) if isinstance(value, int) else tuple(value)
+        try:
+            return nested(parse(one) for one in value.split(","))
         except ValueError as problem:
             self.fail(str(problem), param, ctx)
 
 
 DURATION = _Duration("duration", parse)
 """As in `--window 15m`: seconds."""
+DURATIONS = _Durations()
 MOMENT = _Duration("moment", moment)
 """As in `--duplicates 10ms`: nanoseconds, 0 for `off`."""

@@ -4,16 +4,19 @@ A `Frame` is the rows of one xDR table in one stretch of time; its columns becom
 says which columns hold texts of the same kind (all cells, say): those are numbered alike in all tables and stretches.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from formats.kpi import Condition, Key, Where
+from formats.kpi import Condition, Key, Segment, Where
+from formats.xdr import TABLES
 from kernels.group import NULL, add_code_bits, add_mask_bits, number_keys
 from probe.kpi_domain import Domain
+from probe.kpi_formula import compiled
+from probe.segment import Lookup, join_keys, lookups
 
 __all__ = ["Classes", "Domains", "Frame", "classify", "met", "number", "summands"]
 
@@ -22,12 +25,13 @@ _BITS = 40
 
 
 class Domains:
-    """The domain of each text column; columns that one key is read from share theirs."""
+    """The domain of each text column; columns that one key is read from share theirs. What segments tell of them."""
 
-    def __init__(self, keys: Iterable[Key], tables: Sequence[str]) -> None:
+    def __init__(self, keys: Iterable[Key], tables: Sequence[str], segments: Sequence[Segment] = ()) -> None:
         self._same: dict[str, str] = {}
         self._known: dict[str, Domain] = {}
-        for key in keys:
+        self._segments, self._lookups = segments, dict[str, Lookup]()
+        for key in (*keys, *join_keys(segments)):
             for table in tables:
                 column = key.column_of(table)
                 if column and self._root(column) != self._root(key.column):
@@ -47,13 +51,24 @@ class Domains:
         """The domain of a column."""
         return self._known.setdefault(self._root(column), Domain())
 
+    def joined(self, column: str, codes: np.ndarray) -> np.ndarray:
+        """int32[n]: the codes of a segment's column for codes of the column that it is joined on."""
+        self._lookups = self._lookups or lookups(self._segments, self.of)
+        return self._lookups[column].codes(column, codes)
+
 
 class Frame:
     """The rows of one xDR table, taken in file by file: text as codes, everything else as numpy."""
 
-    def __init__(self, text: Sequence[str], keys: Iterable[str], domains: Domains) -> None:
-        """`text`: the columns of text, `keys`: those that some grain has as a key, be they text or not."""
+    def __init__(
+        self, text: Sequence[str], keys: Iterable[str], domains: Domains, joined: Mapping[str, str] | None = None
+    ) -> None:
+        """`text`: the columns of text, `keys`: those that some grain has as a key, be they text or not.
+
+        joined: columns of segments, and the column that each is joined on.
+        """
         self.rows = 0
+        self._joined = joined or {}
         self._text, self._coded, self._domains = frozenset(text), frozenset(text) | frozenset(keys), domains
         self._parts: dict[str, list[tuple[np.ndarray, np.ndarray | None]]] = {}
         self._code_parts: dict[str, list[np.ndarray]] = {}
@@ -81,6 +96,8 @@ class Frame:
 
     def codes(self, column: str) -> np.ndarray:
         """int32[n] codes in the column's domain, -1 null; all null for a table without the column."""
+        if column not in self._codes and column in self._joined:
+            self._codes[column] = self._domains.joined(column, self.codes(self._joined[column]))
         if column not in self._codes:
             parts = self._code_parts.pop(column, None)
             self._codes[column] = np.full(self.rows, -1, np.int32) if parts is None else _whole(parts)
@@ -103,9 +120,16 @@ class Frame:
             self._numbers[column] = _whole([p for p, _ in parts]), there
         return self._numbers[column]
 
+    def is_time(self, column: str) -> bool:
+        """Whether the column is a time: its numbers are ns."""
+        return column in _TIMES
+
     def is_text(self, column: str) -> bool:
         """Whether the column is text."""
-        return column in self._text
+        return column in self._text or column in self._joined
+
+
+_TIMES = {column.name for table in TABLES for column in table.columns if column.kind == "time"}
 
 
 def _whole(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -131,6 +155,8 @@ def _number(array: pa.Array) -> tuple[np.ndarray, np.ndarray | None]:
 def _holds(frame: Frame, condition: Condition) -> np.ndarray:
     """bool[n]: where one condition on a column of numbers, or on whether there is a text, holds."""
     column, op, value = condition
+    if op == "holds":
+        return _true(frame, column)
     if frame.is_text(column):
         return (frame.codes(column) >= 0) == (op == "not_null")
     numbers, there = frame.numbers(column)
@@ -139,6 +165,22 @@ def _holds(frame: Frame, condition: Condition) -> np.ndarray:
         return known if op == "not_null" else ~known
     found = _compared(numbers, op, value)
     return found if there is None else found & there
+
+
+def _true(frame: Frame, expression: str) -> np.ndarray:
+    """bool[n]: where an expression over columns of numbers is true, neither false nor null."""
+    program = compiled([("", expression, None)])
+    inputs = np.empty((len(program.inputs), frame.rows))
+    for line, name in zip(inputs, program.inputs, strict=True):
+        numbers, there = frame.numbers(name)
+        if frame.is_time(name):
+            np.divide(numbers, 1e6, out=line)
+        else:
+            line[:] = numbers
+        if there is not None:
+            line[~there] = np.nan
+    found = program.run(inputs)[0]
+    return np.asarray((found != 0) & (found == found))
 
 
 def _compared(numbers: np.ndarray, op: str, value: object) -> np.ndarray:

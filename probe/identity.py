@@ -110,6 +110,15 @@ class Identities:
         keyed.update(digits.encode())
         return keyed.hexdigest()
 
+    def pseudonyms(self, imsis: Sequence[str]) -> list[str]:
+        """The pseudonym of each IMSI (digits)."""
+        out, keyed = [], self._keyed
+        for imsi in imsis:
+            digest = keyed.copy()
+            digest.update(imsi.encode())
+            out.append(digest.hexdigest())
+        return out
+
     def texts(self, imsis: np.ndarray) -> Sequence[str | None]:
         """imsis: uint64[n] distinct digits -> a text each; None where there is no IMSI, or identities are `none`."""
         if self.mode == NONE:

@@ -4,35 +4,33 @@ KPIs are a pure function of xDR rows: which file a row stands in, and in which o
 """
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import click
 
 from formats.kpi import CATALOGUE, Catalogue, Grain
-from probe.aggregate import Groups
+from probe.alert_out import AlertOptions, alert_options
+from probe.alerts import alerted_lines
 from probe.catalogue import catalogue_option
+from probe.duration import nested
 from probe.duration import text as duration_text
+from probe.duration import texts as duration_texts
 from probe.errors import WiregaugeError
+from probe.identity import DEFAULT_KEY
+from probe.kpi_engine import Engine, Here, Task, Written
 from probe.kpi_explain import explain_values, explained
-from probe.kpi_lag import fill_lagged, part_path
-from probe.kpi_memory import kept_memory
-from probe.kpi_plan import Plan
-from probe.kpi_rows import Pools, ahead, jobs, sources_of, stretches_of
-from probe.kpi_state import Merged
-from probe.kpi_tables import Measures, finish
+from probe.kpi_rows import sources_of, stretches_of
 from probe.losses import losses
-from probe.options import grains_option, window_option
-from probe.writer import stamp, write_part
+from probe.options import grains_option, windows_option
+from probe.segment import known_by
+from probe.writer import stamp
 
 __all__ = ["Summary", "compute", "kpi_command"]
 
 SECOND = 10**9
-THREADS = 2
 Progress = Callable[[int, int], None]
 """Called with rows done and rows in all."""
 
@@ -70,127 +68,117 @@ def _used(catalogue: Catalogue, grains: Sequence[Grain]) -> Catalogue:
     return catalogue._replace(counters=tuple(c for c in catalogue.counters if c.name in names))
 
 
-def _pieces(out: Path, groups: Groups | Merged, counted: dict[str, int]) -> Iterator[tuple[Path, Measures]]:
-    """The pieces of a grain, those of one window numbered on."""
-    table = groups.plan.grain.table
-    for piece in groups.pieces(counted.get(table, 0)):
-        counted[table] = piece.part + 1
-        yield out, piece
-
-
-def _write(out: Path, piece: Measures) -> list[tuple[Path, int, int]]:
-    """Finish some groups and write their rows: path, window and number of rows of each file."""
-    written = []
-    for start, part, rows in finish(piece):
-        path = part_path(out, piece.plan.grain.table, piece.plan.window_s, start, part)
-        write_part(path, rows, piece.plan.text)
-        written.append((path, start, rows.num_rows))
-    return written
-
-
-T = TypeVar("T")
-
-
-def _in_order(workers: Executor, work: Callable[..., T], jobs: Iterable[tuple[Any, ...]]) -> Iterator[T]:
-    """The result of each job, in order, a few of them under way at a time."""
-    waiting: deque[Future[T]] = deque()
-    for job in jobs:
-        waiting.append(workers.submit(work, *job))
-        if len(waiting) > 2 * THREADS:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
 def compute(
     xdr_directories: Sequence[str | Path],
     out: str | Path,
-    window_s: int,
+    window_s: int | Sequence[int],
     grains: Iterable[str] | None = None,
     catalogue: Catalogue | None = None,
     progress: Progress | None = None,
     between: tuple[int, int] | None = None,
+    engine: Engine | None = None,
 ) -> Summary:
     """KPI tables under `out` from the xDR tables under `xdr_directories`.
 
-    grains: names (`cell`, `subscriber`, ...), None for all. between: only windows in first <= time < end (ns), both
-    window boundaries. Each window is one file a table, which a later computation of the same window replaces.
+    window_s: one length of window or several at once, each a multiple of the shorter ones. grains: names (`cell`,
+    `subscriber`, ...), None for all. between: only windows that lie within or overlap first <= time < end (ns), both
+    boundaries of the shortest. engine: who does the work, this process where None.
+    Each window is one or more files a table, which a later computation of it replaces.
     """
     started = time.perf_counter()
-    catalogue, out = catalogue or CATALOGUE, Path(out)
+    engine = engine or Here()
+    catalogue, out = known_by(catalogue or CATALOGUE, None), Path(out)
     chosen = _chosen(catalogue, grains)
     catalogue = _used(catalogue, chosen)
     directories = list(dict.fromkeys(Path(d) for d in xdr_directories))
-    plan = Plan(catalogue, chosen, window_s)
-    complete = {w: lost.complete_pct for w, lost in losses(directories, plan.window, between).items()}
-    for each in plan.grains:
-        each.complete_pct = complete
+    windows = nested([window_s] if isinstance(window_s, int) else window_s)
+    longest = windows[-1] * SECOND
     sources = sources_of(directories, catalogue, chosen)
     groups = [g for s in sources for g in s.groups if g.first <= g.last]
-    stretches = stretches_of(groups, window_s * SECOND)
+    stretches = stretches_of(groups, longest)
     if between:
+        between = between[0] // longest * longest, -(-between[1] // longest) * longest
         stretches = [
             (max(a, between[0]), min(b, between[1])) for a, b in stretches if a < between[1] and b > between[0]
         ]
+    lost = {seconds: losses(directories, seconds * SECOND, between) for seconds in windows}
+    task = Task(catalogue, chosen, windows, out, sources, stretches, lost)
     total, done = sum(g.rows for g in groups), 0
     rows_in, rows_out = {s.table: 0 for s in sources}, {g.table: 0 for g in chosen}
-    written: set[Path] = set()
-    starts: set[int] = set()
-    counted: dict[str, int] = {}
-    looking_back: dict[str, list[tuple[int, Path]]] = {}
-    with kept_memory(), ExitStack() as stack:
-        pools = Pools(*(stack.enter_context(ThreadPoolExecutor(n)) for n in (1, 1, THREADS, THREADS)))
-        for job in ahead(pools.stretches, jobs(pools, sources, stretches, plan, out)):
-            counted.clear()
-            for table, count in job.rows.items():
-                rows_in[table] += count
-                done += count
-            for some in job.sets:
-                each = some.plan
-                for told in _in_order(pools.groups, _write, _pieces(out, some, counted)):
-                    for path, start, count in told:
-                        written.add(path)
-                        starts.add(start)
-                        if each.lagged:
-                            looking_back.setdefault(each.grain.table, []).append((start, path))
-                        rows_out[each.grain.table] += count
-            if progress:
-                progress(min(done, total), total)
+    files: list[Written] = []
+    for some in engine.run(task):
+        files += some.files
+        for table, count in some.rows.items():
+            rows_in[table] += count
+            done += count
+        for file in some.files:
+            rows_out[file.table] += file.rows
+        if progress:
+            progress(min(done, total), total)
     if stretches:
-        covered = between or (stretches[0][0], stretches[-1][1])
-        for grain in chosen:
-            _remove_stale(out, grain, window_s, covered, written)
-    for each in plan.grains:
-        fill_lagged(out, each, window_s, looking_back.get(each.grain.table, ()))
-    return Summary(rows_in, rows_out, len(starts), time.perf_counter() - started)
+        covered, written = between or (stretches[0][0], stretches[-1][1]), {file.path for file in files}
+        for seconds in windows:
+            for grain in chosen:
+                _remove_stale(out, grain, seconds, covered, written)
+    engine.look_back(task, files)
+    return Summary(
+        rows_in, rows_out, len({(file.window_s, file.start) for file in files}), time.perf_counter() - started
+    )
 
 
 @click.command("kpi")
 @click.argument("xdr_dir", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where KPI tables go.")
-@window_option
+@windows_option
 @grains_option
 @catalogue_option
+@click.option("--identity-key", type=click.Path(path_type=Path), default=DEFAULT_KEY, show_default=True,
+              help="Key of the tables' pseudonyms, for segments of IMSIs.")  # fmt: skip
+@alert_options
 @click.option("--explain", metavar="KPI", help="Say what a KPI's values are made of, after writing them.")
+@click.option("--scheduler", metavar="ADDRESS", help="Have a Dask cluster do it: tcp://HOST:8786.")
 def kpi_command(
-    xdr_dir: tuple[Path, ...], out: Path, window: int, by: list[str] | None, catalogue: Catalogue, explain: str | None
+    xdr_dir: tuple[Path, ...],
+    out: Path,
+    window: tuple[int, ...],
+    by: list[str] | None,
+    catalogue: Catalogue,
+    identity_key: Path,
+    explain: str | None,
+    scheduler: str | None,
+    alerts: str,
+    alert_webhook: str,
 ) -> None:
     """Compute KPI tables from the xDR tables that earlier runs wrote.
 
     \b
     Example:
       wiregauge kpi kpis/ --out hourly/ --window 1h --by cell,subscriber
+      wiregauge kpi kpis/ --out kpis/ --window 1m,15m,1d --by cell --catalogue mine.toml
       wiregauge kpi kpis/ --out hourly/ --by cell --explain session_drop_pct
     """
     if explain is not None:
         explained(explain, catalogue)  # an unknown name is told before the work
-    summary = _with_progress(lambda report: compute(xdr_dir, out, window, by, catalogue, report))
+    catalogue = known_by(catalogue, None, identity_key)
+    with _engine(scheduler) as engine:
+        folders, target = ([p.resolve() for p in xdr_dir], out.resolve()) if scheduler else (xdr_dir, out)
+        summary = _with_progress(lambda report: compute(folders, target, window, by, catalogue, report, engine=engine))
     read = ", ".join(f"{rows:,} {table}" for table, rows in summary.rows_in.items() if rows) or "no"
-    click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_text(window)}, {summary.seconds:.1f} s")
+    click.echo(f"{read} rows in, {summary.windows:,} windows of {duration_texts(window)}, {summary.seconds:.1f} s")
     for table, rows in summary.rows_out.items():
         click.echo(f"  {out / table}  {rows:,} rows")
+    for line in alerted_lines(xdr_dir, out, window[0], catalogue, AlertOptions(alerts, alert_webhook)):
+        click.echo(line)
     if explain is not None:
         explain_values(explain, out, catalogue, by)
+
+
+def _engine(scheduler: str | None) -> AbstractContextManager[Engine]:
+    if scheduler is None:
+        return nullcontext(Here())
+    from probe.cluster import Cluster  # an extra that few have
+
+    return Cluster(scheduler)
 
 
 def _with_progress(work: Callable[[Progress], Summary]) -> Summary:

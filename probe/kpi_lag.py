@@ -16,6 +16,7 @@ from probe.duration import text as duration_text
 from probe.kpi_domain import Domain
 from probe.kpi_formula import lag_of
 from probe.kpi_plan import GrainPlan
+from probe.kpi_target import met
 from probe.writer import partition, stamp, write_part
 
 __all__ = ["fill_lagged", "part_path"]
@@ -88,4 +89,8 @@ def fill_lagged(out: Path, plan: GrainPlan, window_s: int, parts: Iterable[tuple
         for kpi, values in zip(plan.lagged, plan.lag_program.run(inputs), strict=True):
             index = rows.schema.get_field_index(kpi.id)
             rows = rows.set_column(index, rows.schema.field(index), pa.array(values, from_pandas=True))
+            if kpi in plan.judged:
+                index = rows.schema.get_field_index(kpi.judged)
+                told = met(kpi, values, dict(zip(rows.column_names, rows.columns, strict=True)))
+                rows = rows.set_column(index, rows.schema.field(index), told)
         write_part(path, rows, plan.text)

@@ -1,15 +1,16 @@
 """A catalogue made ready: what is counted of each table and time, worked out once for all stretches and grains."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from formats.expression import looks_back, parse
-from formats.kpi import Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile
+from formats.kpi import Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile, judged_of
 from formats.schema import kpi_schema
 from probe.kpi_formula import compiled
+from probe.losses import Losses
 
 __all__ = ["FactPlan", "GrainPlan", "Plan", "TablePlan"]
 
@@ -42,12 +43,13 @@ class TablePlan(NamedTuple):
 class GrainPlan:
     """One KPI table: its counters and KPIs, and in which columns they stand."""
 
-    def __init__(self, grain: Grain, catalogue: Catalogue, window_s: int) -> None:
+    def __init__(self, grain: Grain, catalogue: Catalogue, window_s: int, lost: Mapping[int, Losses]) -> None:
         self.grain, self.window_s = grain, window_s
-        self.complete_pct: dict[int, float | None] = {}
+        self.lost = lost
         """by start of the window, ns: see `probe.losses`"""
         self.counters = catalogue.counters_of(grain)
         self.kpis: tuple[Kpi, ...] = catalogue.kpis_of(grain)
+        self.judged = judged_of(self.kpis, grain)
         self.schema: pa.Schema = kpi_schema(grain, catalogue)
         self.text = [f.name for f in self.schema if pa.types.is_dictionary(f.type)]
         self.added = {c.name: at for at, c in enumerate(c for c in self.counters if c.kind in ADDED)}
@@ -103,8 +105,12 @@ def _table_plan(table: str, catalogue: Catalogue) -> TablePlan:
 class Plan:
     """A catalogue, window and grains."""
 
-    def __init__(self, catalogue: Catalogue, grains: Sequence[Grain], window_s: int) -> None:
+    def __init__(
+        self, catalogue: Catalogue, grains: Sequence[Grain], window_s: int, lost: Mapping[int, Losses] | None = None
+    ) -> None:
+        """lost: what windows (start in ns) lack."""
+        lost = lost or {}
         self.catalogue, self.window_s, self.window = catalogue, window_s, window_s * 10**9
-        self.grains = [GrainPlan(grain, catalogue, window_s) for grain in grains]
+        self.grains = [GrainPlan(grain, catalogue, window_s, lost) for grain in grains]
         names = dict.fromkeys(table for c in catalogue.counters for table in c.tables)
         self.tables = {table: _table_plan(table, catalogue) for table in names}

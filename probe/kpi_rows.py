@@ -8,6 +8,7 @@ keys and are merged share by share. So memory holds the rows that are being read
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -22,7 +23,8 @@ from probe import xdr_files
 from probe.aggregate import Groups, Span
 from probe.facts import Domains, Frame
 from probe.kpi_plan import Plan
-from probe.kpi_state import Merged, Seen, shares_of, state_of
+from probe.kpi_state import Merged, Seen, StateKey, key_of, see, shares_of, state_of
+from probe.segment import joined_columns
 
 __all__ = [
     "Job", "Pools", "Source", "States", "ahead", "jobs", "lots_of", "sources_of", "states_of", "stretches_of",
@@ -34,6 +36,13 @@ ROWS_IN_MEMORY = 6 << 20
 """Rows of a window that are held in memory at most; where there are more, they go through files."""
 TEXTS_IN_MEMORY = 8 << 20
 """Distinct texts that are kept from one stretch to the next."""
+
+
+def hold_at_most(rows: int) -> None:
+    """From now on in this process: no more rows than these in memory at once, which is slower."""
+    global ROWS_AT_ONCE, ROWS_IN_MEMORY
+    ROWS_AT_ONCE, ROWS_IN_MEMORY = min(ROWS_AT_ONCE, rows), min(ROWS_IN_MEMORY, rows)
+
 
 _TEXT_KINDS = {"ip", "cell", "slice", "apn", "enum", "cause", "derived", "digits"}
 
@@ -48,18 +57,23 @@ class Source(NamedTuple):
     columns: tuple[str, ...]
     text: tuple[str, ...]
     keys: tuple[str, ...]
+    joined: dict[str, str]
+    """columns of segments, and the column that each is joined on"""
     groups: list[xdr_files.Group]
 
 
-def _columns(declared: Table, counters: Sequence[Counter], grains: Sequence[Grain]) -> list[str]:
+def _columns(
+    declared: Table, counters: Sequence[Counter], grains: Sequence[Grain], joined: dict[str, str]
+) -> list[str]:
     """The columns of a table that the counters and keys need."""
     table = declared.name
     wanted = {"start_time"}
     for counter in counters:
         if table in counter.tables:
             wanted |= {counter.time, *counter.columns}
-            wanted |= {condition.column for alternative in counter.where for condition in alternative}
+            wanted |= {name for alternative in counter.where for c in alternative for name in c.columns}
     wanted |= {key.column_of(table) for grain in grains for key in (*grain.keys, *grain.carried)}
+    wanted |= {joined[name] for name in wanted if name in joined}
     return [column.name for column in declared.columns if column.name in wanted]
 
 
@@ -70,12 +84,15 @@ def sources_of(directories: Sequence[Path], catalogue: Catalogue, grains: Sequen
         used = [c for c in catalogue.counters if table.name in c.tables]
         if not used:
             continue
-        columns = _columns(table, used, grains)
+        joined = joined_columns(catalogue.segments, table)
+        columns = _columns(table, used, grains, joined)
         text = [c.name for c in table.columns if c.kind in _TEXT_KINDS and c.name in columns]
         times = tuple(sorted({c.time for c in used} | {"start_time"}))
         groups = xdr_files.groups_of(directories, table.name, times)
-        keys = tuple({key.column_of(table.name) for grain in grains for key in (*grain.keys, *grain.carried)})
-        sources.append(Source(table.name, times, tuple(columns), tuple(text), keys, groups))
+        keys = {key.column_of(table.name) for grain in grains for key in (*grain.keys, *grain.carried)}
+        keys |= {c.columns[0] for c in used if c.kind == "distinct"}
+        keys |= {name for name in joined.values() if name in columns}
+        sources.append(Source(table.name, times, tuple(columns), tuple(text), tuple(keys), joined, groups))
     return sources
 
 
@@ -116,7 +133,7 @@ class Pools(NamedTuple):
 
 def _read(source: Source, first: int, end: int, domains: Domains, pools: Pools) -> Frame | None:
     groups = [g for g in source.groups if g.first < end and g.last >= first]
-    frame = Frame(source.text, source.keys, domains)
+    frame = Frame(source.text, source.keys, domains, source.joined)
     tables = xdr_files.read(groups, source.columns, source.text, xdr_files.Stretch(source.times, first, end))
     following = pools.files.submit(next, tables, None)
     while (table := following.result()) is not None:
@@ -142,66 +159,75 @@ def ahead(worker: Executor, items: Iterator[T]) -> Iterator[T]:
 
 def _domains(plan: Plan, sources: Sequence[Source]) -> Domains:
     keys = [key for each in plan.grains for key in (*each.grain.keys, *each.grain.carried)]
-    return Domains(keys, [source.table for source in sources])
+    return Domains(keys, [source.table for source in sources], plan.catalogue.segments)
 
 
 def jobs(
-    pools: Pools, sources: Sequence[Source], stretches: Sequence[tuple[int, int]], plan: Plan, out: Path
+    pools: Pools, sources: Sequence[Source], stretches: Sequence[tuple[int, int]], plans: Sequence[Plan], out: Path
 ) -> Iterator[Job]:
-    """What there is to do, stretch by stretch; files of rows dealt out are under `out` and do not outlive their use."""
+    """What there is to do, stretch by stretch; files of states are under `out` and do not outlive their use.
+
+    plans: for each length of window, shortest first. Stretches are of whole windows of the longest.
+    """
+    plan = plans[-1]
     domains = _domains(plan, sources)
     for first, end in stretches:
         rows = sum(g.rows for s in sources for g in s.groups if g.first < end and g.last >= first)
         if rows > ROWS_IN_MEMORY and end - first <= plan.window:
-            yield _by_states(pools, sources, (first, end), plan, StateFiles(out, -(-4 * rows // ROWS_IN_MEMORY)))
+            yield _by_states(pools, sources, (first, end), plans, StateFiles(out, -(-4 * rows // ROWS_IN_MEMORY)))
             continue
         if domains.texts > TEXTS_IN_MEMORY:
             domains = _domains(plan, sources)
         frames = {s.table: f for s in sources if (f := _read(s, first, end, domains, pools)) is not None}
         counts = {table: frame.rows for table, frame in frames.items()}
-        yield Job(_grouped(Span(frames, first, end, plan, domains)), counts)
+        yield Job(_grouped(frames, (first, end), plans, domains), counts)
 
 
-def _grouped(span: Span) -> Iterator[Groups]:
-    """The groups of each grain, made when they are asked for."""
-    for each in span.plan.grains:
-        yield Groups(span, each)
+def _grouped(
+    frames: dict[str, Frame], bounds: tuple[int, int], plans: Sequence[Plan], domains: Domains
+) -> Iterator[Groups]:
+    """The groups of each window and grain, made when they are asked for."""
+    span = None
+    for plan in plans:
+        span = Span(frames, *bounds, plan, domains, like=span)
+        for each in plan.grains:
+            yield Groups(span, each)
 
 
 # --- more rows than memory should hold ---------------------------------------------------------------------------
 
 
 def _by_states(
-    pools: Pools, sources: Sequence[Source], bounds: tuple[int, int], plan: Plan, files: "StateFiles"
+    pools: Pools, sources: Sequence[Source], bounds: tuple[int, int], plans: Sequence[Plan], files: "StateFiles"
 ) -> Job:
     """Rows to states on disk, some at a time; the groups are what becomes of those, share by share."""
     seen: Seen = {}
     counts: dict[str, int] = {}
     for source in sources:
         for groups in lots_of(source, bounds):
-            rows = states_of(source, groups, bounds, plan, files.shares, pools)
+            rows = states_of(source, groups, bounds, plans, files.shares, pools)
             if rows is None:
                 continue
             counts[source.table] = counts.get(source.table, 0) + rows.rows
-            for table, starts in rows.seen.items():
-                seen.setdefault(table, set()).update(starts)
+            see(seen, rows.seen)
             for grain, shares in rows.states.items():
                 files.write(grain, shares)
-    return Job(_merged(plan, files, seen), counts)
+    return Job(_merged(plans, files, seen), counts)
 
 
-def _merged(plan: Plan, files: "StateFiles", seen: Seen) -> Iterator[Merged]:
+def _merged(plans: Sequence[Plan], files: "StateFiles", seen: Seen) -> Iterator[Merged]:
     with files.folder:
-        for each in plan.grains:
-            for share in range(files.shares):
-                if states := files.read(each.grain.name, share):
-                    yield Merged(each, states, seen)
+        for plan in plans:
+            for each in plan.grains:
+                for share in range(files.shares):
+                    if states := files.read(key_of(each), share):
+                        yield Merged(each, states, seen)
 
 
 class States(NamedTuple):
     """What some rows are as states: of each grain a table for each share that has some; rows; windows of the table."""
 
-    states: dict[str, dict[int, pa.Table]]
+    states: dict[StateKey, dict[int, pa.Table]]
     rows: int
     seen: Seen
 
@@ -220,22 +246,26 @@ def lots_of(source: Source, bounds: tuple[int, int]) -> Iterator[list[xdr_files.
 
 
 def states_of(
-    source: Source, groups: list[xdr_files.Group], bounds: tuple[int, int], plan: Plan, shares: int, pools: Pools
-) -> States | None:
+    source: Source, groups: list[xdr_files.Group], bounds: tuple[int, int], plans: Sequence[Plan], shares: int,
+    pools: Pools,
+) -> States | None:  # fmt: skip
     """The states of the rows of some row groups that lie within bounds; None for no row."""
-    domains = _domains(plan, [source])
+    domains = _domains(plans[-1], [source])
     frame = _read(source._replace(groups=groups), *bounds, domains, pools)
     if frame is None:
         return None
-    span = Span({source.table: frame}, *bounds, plan, domains)
-    seen = {table: {bounds[0] + int(w) * plan.window for w in np.flatnonzero(at)} for table, at in span.seen.items()}
-    states: dict[str, dict[int, pa.Table]] = {}
-    for each in plan.grains:
-        if source.table in each.tables:
-            made = pools.groups.map(lambda piece: state_of(piece, domains.of), Groups(span, each).pieces())
-            tables = list(made)
-            if tables:
-                states[each.grain.name] = _by_share(pa.concat_tables(tables), len(each.grain.keys), shares)
+    states: dict[StateKey, dict[int, pa.Table]] = {}
+    seen: Seen = {}
+    span = None
+    for plan in plans:
+        span = Span({source.table: frame}, *bounds, plan, domains, like=span)
+        windows = np.flatnonzero(span.seen[source.table]).tolist()
+        seen[source.table, plan.window_s] = {bounds[0] + window * plan.window for window in windows}
+        for each in plan.grains:
+            if source.table in each.tables:
+                tables = list(pools.groups.map(partial(state_of, domain_of=domains.of), Groups(span, each).pieces()))
+                if tables:
+                    states[key_of(each)] = _by_share(pa.concat_tables(tables), len(each.grain.keys), shares)
     return States(states, frame.rows, seen)
 
 
@@ -256,12 +286,12 @@ class StateFiles:
     def __init__(self, out: Path, shares: int) -> None:
         out.mkdir(parents=True, exist_ok=True)
         self.folder, self.shares = tempfile.TemporaryDirectory(prefix=".states-", dir=out), shares
-        self._files: dict[str, list[tuple[Path, dict[int, int]]]] = {}
+        self._files: dict[StateKey, list[tuple[Path, dict[int, int]]]] = {}
 
-    def write(self, grain: str, shares: dict[int, pa.Table]) -> None:
+    def write(self, grain: StateKey, shares: dict[int, pa.Table]) -> None:
         """One more file."""
         some = self._files.setdefault(grain, [])
-        path, places = Path(self.folder.name) / f"{grain}-{len(some)}.arrow", dict[int, int]()
+        path, places = Path(self.folder.name) / f"{grain[0]}-{grain[1]}-{len(some)}.arrow", dict[int, int]()
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         schema = next(iter(shares.values())).schema
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema, options=options) as writer:
@@ -270,7 +300,7 @@ class StateFiles:
                 writer.write(states.combine_chunks().to_batches()[0])
         some.append((path, places))
 
-    def read(self, grain: str, share: int) -> list[pa.Table]:
+    def read(self, grain: StateKey, share: int) -> list[pa.Table]:
         """The states of one share, of all files."""
         out = []
         for path, places in self._files.get(grain, ()):

@@ -21,10 +21,24 @@ from probe.kpi_estimate import Lists, Sets, add_bins, bounded_lists, bounded_set
 from probe.kpi_plan import GrainPlan
 from probe.kpi_tables import Measures
 
-__all__ = ["Merged", "MergedPiece", "Seen", "shares_of", "state_of"]
+__all__ = ["Merged", "MergedPiece", "Seen", "StateKey", "key_of", "see", "shares_of", "state_of"]
 
-Seen = dict[str, set[int]]
-"""Of each table the windows (start in ns) in which it has rows."""
+Seen = dict[tuple[str, int], set[int]]
+"""Of each table and length of window (s) the windows (start in ns) in which it has rows."""
+StateKey = tuple[str, int]
+"""The name of a grain, and a length of window (s)."""
+
+
+def key_of(plan: GrainPlan) -> StateKey:
+    """What the states of a grain go by."""
+    return plan.grain.name, plan.window_s
+
+
+def see(seen: Seen, more: Seen) -> None:
+    """Add windows that have rows."""
+    for table, starts in more.items():
+        seen.setdefault(table, set()).update(starts)
+
 
 _BIN = pa.struct([("bin", pa.int32()), ("count", pa.int64())])
 
@@ -110,11 +124,15 @@ def _gathered(begins: np.ndarray, values: np.ndarray, rows: np.ndarray, starts: 
 class Merged:
     """The groups of a grain that some states are of."""
 
-    def __init__(self, plan: GrainPlan, states: Sequence[pa.Table], seen: Mapping[str, set[int]]) -> None:
+    def __init__(self, plan: GrainPlan, states: Sequence[pa.Table], seen: Seen) -> None:
         """seen: the windows in which each table has rows, in these states or not."""
         self.plan = plan
         self.table = pa.concat_tables(states).combine_chunks()
-        self.seen = {table: np.array(sorted(starts), np.int64) for table, starts in seen.items()}
+        self.seen = {
+            table: np.array(sorted(starts), np.int64)
+            for (table, window_s), starts in seen.items()
+            if window_s == plan.window_s
+        }
         grain = plan.grain
         starts = self.column("start").to_numpy()
         self.first = int(starts.min(initial=2**62))

@@ -7,11 +7,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
-from formats.kpi import Counter, Key, Ratio
+from formats.kpi import Counter, Key, Ratio, fractional
 from kernels.group import MATCHED
 from probe.kpi_domain import Domain
 from probe.kpi_estimate import Lists, Sets, distinct_counts, quantiles
 from probe.kpi_plan import GrainPlan
+from probe.kpi_target import met
 
 __all__ = ["Finished", "Measures", "finish"]
 
@@ -90,7 +91,7 @@ def _counters(groups: Measures) -> dict[str, _Counted]:
 
 def _natural(counter: Counter, counted: _Counted) -> np.ndarray:
     """Values in the counter's unit: sums of ms are kept in ns until here."""
-    return counted.values / 1e6 if counter.unit == "ms" else counted.values
+    return counted.values / 1e6 if fractional(counter) else counted.values
 
 
 def _quantiles(groups: Measures) -> dict[str, np.ndarray]:
@@ -167,8 +168,11 @@ def _tables(groups: Measures, counted: dict[str, _Counted]) -> Iterator[Finished
             continue
         arrays = [pa.array(np.full(count, groups.starts[low])).view(schema.field(0).type)]
         arrays.append(pa.array(np.full(count, plan.window_s, np.int32)))
-        arrays.append(pa.array([plan.complete_pct.get(int(groups.starts[low]))] * count, pa.float64()))
+        lost = plan.lost.get(int(groups.starts[low]))
+        arrays.append(pa.array([lost and lost.complete_pct] * count, pa.float64()))
         arrays += [_told(codes[rows], groups.domains[key.name], key) for key, codes in texts]
         arrays += [pa.array(values[rows], mask=None if null is None else null[rows]) for values, null in numbers]
         arrays += [pa.array(kpis[k.id][rows], from_pandas=True) for k in plan.kpis]
+        told = {key.name: arrays[2 + at] for at, (key, _) in enumerate(texts)}
+        arrays += [met(k, kpis[k.id][rows], told) for k in plan.judged]
         yield Finished(int(groups.starts[low]), groups.part, pa.Table.from_arrays(arrays, schema=schema))

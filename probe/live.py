@@ -15,16 +15,19 @@ import click
 
 from formats.kpi import Catalogue
 from kernels.jit import compiled_before
+from probe.alert_out import AlertOptions
 from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import InputError, OutputError, UsageError
 from probe.identity import Identities
+from probe.kpi_rows import hold_at_most
 from probe.live_probe import Live, LiveOptions, Status
-from probe.options import decoding_options, limits_of, out_option
+from probe.options import decoding_options, limits_of, out_option, window_option
 from probe.packet_filter import filter_of
 from probe.packet_socket import Instruction, PacketRing, Ring, RingOptions
 from probe.room import CPUS, MEMORY, Sizes, confine, processors_of, sizes_for
 from probe.run import check_out
+from probe.segment import known_by
 from probe.status_file import write_status
 
 if TYPE_CHECKING:
@@ -69,7 +72,8 @@ def _settings_again() -> tuple[Catalogue | None, Callable[[str], list[Instructio
         expression = context.params["expression"]
         for interface in context.params["interfaces"]:
             filter_of(expression, interface)  # what is wrong with it is said before anything is changed
-        return context.params["catalogue"], partial(filter_of, expression)
+        identities = Identities.from_option(context.params["identities"], context.params["identity_key"])
+        return known_by(context.params["catalogue"], identities), partial(filter_of, expression)
 
 
 def _tell(words: str) -> None:
@@ -100,6 +104,7 @@ def _closing(status: Status) -> Iterator[str]:
 @click.command("live")
 @click.option("--interface", "interfaces", multiple=True, required=True, metavar="IF", help="Where to listen; several.")
 @out_option
+@window_option
 @decoding_options
 @click.option("--memory", type=MEMORY, metavar="SIZE",
               help="Take no more: sizes of tables, rings and waiting rows follow from it, as in 4GiB.")  # fmt: skip
@@ -140,17 +145,15 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
         raise UsageError("an interface is named twice.")
     cpus = processors_of(told["cpus"], list(interfaces))
     confine(cpus)
-    limits, ring_octets, most_rows = _sizes(told, len(interfaces))
-    options = LiveOptions(
-        told["window"], told["workers"], told["by"], told["catalogue"], limits, most_rows,
-        float(told["seconds"] or 0), told["snapshot"], told["duplicates"],
-        cpus,
-    )  # fmt: skip
+    limits, ring_octets, most_rows, _ = _sizes(told, len(interfaces))
     identities = Identities.from_option(told["identities"], told["identity_key"])
-    ring = RingOptions(
-        octets=ring_octets, promiscuous=told["promiscuous"],
-        hardware_time=told["hardware_time"],
+    catalogue = known_by(told["catalogue"], identities)
+    options = LiveOptions(
+        told["window"], told["workers"], told["by"], catalogue, limits, most_rows,
+        float(told["seconds"] or 0), told["snapshot"], AlertOptions(told["alerts"], told["alert_webhook"]),
+        told["duplicates"], cpus,
     )  # fmt: skip
+    ring = RingOptions(octets=ring_octets, promiscuous=told["promiscuous"], hardware_time=told["hardware_time"])
     os.umask(0o027)  # what is written is for the group at most
     with _alone(out):
         if not compiled_before("update_heard"):
@@ -173,14 +176,14 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
         _tell(f"listening on {names}; {live.memory >> 20:,} MiB for tables and rings; stop with Ctrl-C or SIGTERM.")
         with _driven_by_signals(live):
             live.run()
-    for line in _closing(live.status()):
+    for line in (*_closing(live.status()), *live.alerts.lines()):
         click.echo(line)
     click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out}")
 
 
 def _sizes(told: dict[str, Any], interfaces: int) -> Sizes:
     """As the options say, or from --memory what they do not."""
-    asked = Sizes(limits_of(told), told["ring"] * MIB, told["max_rows"])
+    asked = Sizes(limits_of(told), told["ring"] * MIB, told["max_rows"], 0)
     if told["memory"] is None:
         return asked
     context = click.get_current_context()
@@ -189,12 +192,13 @@ def _sizes(told: dict[str, Any], interfaces: int) -> Sizes:
         return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
 
     found = sizes_for(told["memory"], told["workers"], interfaces)
+    hold_at_most(found.kpi_rows)
     limits = found.limits._replace(
         flows=asked.limits.flows if own("max_flows") else found.limits.flows,
         sessions=asked.limits.sessions if own("max_sessions") else found.limits.sessions,
     )
     ring = asked.ring if own("ring") else found.ring
-    return Sizes(limits, ring, asked.rows if own("max_rows") else found.rows)
+    return Sizes(limits, ring, asked.rows if own("max_rows") else found.rows, found.kpi_rows)
 
 
 def _opened(interfaces: Sequence[str], common: RingOptions, how: str, expression: str | None) -> list[Ring]:

@@ -13,17 +13,20 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
-from formats.kpi import Catalogue
+from formats.kpi import CATALOGUE, Catalogue
 from kernels import shard as own
 from kernels.shard import LATENESS, WATERMARK, Limits
 from kernels.table import CAPACITY, LIVE
 from probe import snapshot
 from probe.accounts import Accounts
+from probe.alert_live import LiveAlerts
+from probe.alert_out import AlertOptions, Outputs
 from probe.errors import WiregaugeError
 from probe.identity import Identities
 from probe.kpi import compute
@@ -62,6 +65,7 @@ class LiveOptions(NamedTuple):
     room: int = 1 << 20
     seconds: float = 0
     snapshot_s: float = 60
+    alerts: AlertOptions = AlertOptions()
     duplicates_ns: int = 10 * MILLISECOND
     cpus: Sequence[int] = ()
 
@@ -145,13 +149,18 @@ class Live:
         for worker in self.pipeline.workers:
             worker.shard.touch()  # all of its memory now, none later
         self._resume()
+        self.outputs = Outputs(out, options.alerts)
+        catalogue = options.catalogue or CATALOGUE
+        self.alerts = LiveAlerts(out, options.window_s, catalogue, self.outputs, identities, options.room)
+        self.sink.watch = self.alerts.put
         self.rings = open_rings()
         self.stream = Rings(self.rings)
         if self.pipeline.copies and not all(ring.stamped for ring in self.rings):
             self.pipeline.copies.bare_ns = NEVER_NS  # what is read together has one time
-        self.kpis = _KpiThread(self._compute, self.window_ns)
+        self.kpis = _KpiThread(self._compute, self._alert, self.window_ns)
         self.health = _Health()
         self.closed = 0  # windows that start before this time are closed
+        self.whole = 0  # and those before this one are on disk
         self.windows = 0
         self._losses: list[LedgerEntry] = []
         self._stopping, self._reloading = threading.Event(), threading.Event()
@@ -217,6 +226,7 @@ class Live:
             self.tell(f"going on with the settings as they were: {words}")
             return
         self.options = self.options._replace(catalogue=catalogue)
+        self.alerts.reload(catalogue or CATALOGUE)
         for ring in self.rings:
             ring.filter(filter_of(ring.interface))
         self.tell("catalogue and filter were read again.")
@@ -303,7 +313,13 @@ class Live:
         self._losses = [entry for entry in self._losses if entry.window_start >= before]
         self.closed = before
         latest = (self.stream.last or time.time_ns()) // self.window_ns * self.window_ns
-        self.sink.close_windows(before, ledger, self._health_rows(min(before - self.window_ns, latest)), self.kpis.ask)
+        health = self._health_rows(min(before - self.window_ns, latest))
+        self.sink.close_windows(before, ledger, health, partial(self._written, before))
+
+    def _written(self, before: int, windows: Sequence[int]) -> None:
+        """Windows before this time are on disk, these with new rows."""
+        self.whole = before
+        self.kpis.ask(windows)
 
     def _health_rows(self, window: int) -> list[tuple[object, ...]]:
         health, now, cpu = self.health, time.time_ns(), time.process_time()
@@ -334,6 +350,9 @@ class Live:
         compute([self.out], self.out, self.options.window_s, self.options.grains, self.options.catalogue,
                 between=(first, end))  # fmt: skip
 
+    def _alert(self, first: int) -> None:
+        self.alerts.evaluate(first, self.whole)
+
     def _finish(self) -> None:
         """Drain: everything that is alive is written as `drained`, and every window gets its KPIs."""
         while (batch := self.stream.batch(last=True)) is not None:
@@ -347,7 +366,9 @@ class Live:
         try:
             self.sink.close()
         finally:
+            self.alerts.close()
             self.kpis.close()
+            self.outputs.close()
             self._await_keeper()
             for ring in self.rings:
                 ring.close()
@@ -384,10 +405,14 @@ class Live:
 
 
 class _KpiThread:
-    """Computes the KPIs of windows that were closed, one stretch after another; what fails is tried again."""
+    """Computes the KPIs of windows that were closed, one stretch after another; what fails is tried again.
 
-    def __init__(self, work: Callable[[int, int], None], window_ns: int) -> None:
-        self._work, self.window_ns = work, window_ns
+    `then` is told the first of them that changed, when all are there.
+    """
+
+    def __init__(self, work: Callable[[int, int], None], then: Callable[[int], None], window_ns: int) -> None:
+        self._work, self._then, self.window_ns = work, then, window_ns
+        self._changed = 1 << 62
         self._waiting: set[int] = set()
         self.failed: set[int] = set()
         self._wake = threading.Condition()
@@ -408,19 +433,26 @@ class _KpiThread:
             with self._wake:
                 self._wake.wait_for(lambda: self._waiting or self._ending)
                 if not self._waiting:
-                    return
+                    break
                 windows, self._waiting = sorted(self._waiting), set()
-            for first, end in _stretches(windows, self.window_ns):
-                self._try(first, end)
-
-    def _try(self, first: int, end: int) -> None:
-        try:
-            self._work(first, end)
             self.trouble = ""
+            for first, end in _stretches(windows, self.window_ns):
+                if not self._try(self._work, first, end):
+                    with self._wake:
+                        self.failed.update(range(first, end, self.window_ns))
+            self._changed = min(self._changed, windows[0])
+            if self._try(self._then, self._changed):
+                self._changed = 1 << 62
+        if self._changed < 1 << 62:
+            self._try(self._then, self._changed)
+
+    def _try(self, work: Callable[..., None], *arguments: int) -> bool:
+        try:
+            work(*arguments)
         except WiregaugeError as problem:
             self.trouble = str(problem)
-            with self._wake:
-                self.failed.update(range(first, end, self.window_ns))
+            return False
+        return True
 
     def close(self) -> None:
         """Compute what waits, what failed before once more, and end."""

@@ -30,6 +30,7 @@ SHED_FIRST = "flow"
 SHED, DISK = "shed", "disk"
 
 Work = Callable[[], None]
+Watch = Callable[[str, np.ndarray, list[str]], None]
 
 
 class _Lost(NamedTuple):
@@ -65,6 +66,7 @@ class LiveSink:
         self.shed: Counter[str] = Counter()
         self._lost: dict[tuple[int, str], _Lost] = {}
         self.touched: set[int] = set()  # windows that have rows that no KPI counts yet
+        self.watch: Watch = lambda table, rows, apns: None  # sees the same rows, at once
         self._unwritten: list[tuple[xdr.Table, tuple[object, ...]]] = []
         self._plain_trouble = ""
         self._lock = threading.Lock()
@@ -82,7 +84,9 @@ class LiveSink:
                 self._lose(table, SHED, rows)
                 return
             self.waiting += rows.size
-        self._queue.put(self._writing(table, rows.copy(), apns))
+        kept = rows.copy()
+        self._queue.put(self._writing(table, kept, apns))
+        self.watch(table, kept, apns)
 
     def _lose(self, table: str, cause: str, rows: np.ndarray) -> None:
         """Note rows that are lost, for the ledger; who calls holds the lock."""

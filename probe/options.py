@@ -2,7 +2,8 @@
 
 @click.command("run")
 @out_option
-@decoding_options      # window, identities, identity_key, workers, by, max_flows, max_sessions, catalogue
+@windows_option
+@decoding_options      # identities, identity_key, workers, by, catalogue, alerts, ..., max_flows, max_sessions
 """
 
 import os
@@ -13,11 +14,15 @@ from typing import Any, TypeVar
 import click
 
 from kernels.shard import Limits
+from probe.alert_out import alert_options
 from probe.catalogue import catalogue_option
-from probe.duration import DURATION, MOMENT
+from probe.duration import DURATION, DURATIONS, MOMENT
 from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM
 
-__all__ = ["decoding_options", "grains_option", "limits_of", "out_option", "processors", "window_option"]
+__all__ = [
+    "decoding_options", "grains_option", "limits_of", "out_option", "processors", "window_option",
+    "windows_option",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,12 +48,15 @@ out_option = click.option("--out", required=True, type=click.Path(path_type=Path
 window_option = click.option(
     "--window", type=DURATION, default="15m", show_default=True, help="Length of a window: 90s, 15m, 1h."
 )
+windows_option = click.option(
+    "--window", type=DURATIONS, default="15m", show_default=True,
+    help="Length of a window: 90s, 15m, 1h; several at once as 1m,15m,1h.",
+)  # fmt: skip
 grains_option = click.option(
     "--by", callback=_grains, metavar="GRAINS", help="KPI tables, as in cell,subscriber  [default: all]"
 )
 
 _DECODING = (
-    window_option,
     click.option(
         "--identities", type=click.Choice(MODES), default=PSEUDONYM, show_default=True,
         help="How subscribers are named.",
@@ -63,6 +71,7 @@ _DECODING = (
     ),
     grains_option,
     catalogue_option,
+    alert_options,
     click.option(
         "--max-flows", type=click.IntRange(1 << 10, 1 << 28), default=Limits().flows, show_default=True,
         help="Flows alive at a time.",

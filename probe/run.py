@@ -14,15 +14,18 @@ from kernels import shard as own
 from kernels.shard import Limits
 from kernels.table import REFUSED
 from probe.accounts import Accounts
+from probe.alert_out import AlertOptions
+from probe.alerts import alerted_lines
 from probe.archive import Archive, archive_lines, claim, counted_twice
 from probe.config import config_option
 from probe.errors import OutputError, WiregaugeError
 from probe.feed import load_feed
 from probe.identity import DEFAULT_KEY, PSEUDONYM, Identities
 from probe.kpi import compute
-from probe.options import decoding_options, limits_of, out_option
+from probe.options import decoding_options, limits_of, out_option, windows_option
 from probe.pipeline import MILLISECOND, Pipeline, copies_within
 from probe.progress import RunProgress
+from probe.segment import known_by
 from probe.sink import LedgerEntry, Sink
 from probe.sources import Refusal, Source, open_sources
 from probe.summary import RunSummary, peak_memory, summary_lines
@@ -55,6 +58,9 @@ class RunOptions(NamedTuple):
     limits: Limits = Limits()
     feeds: Sequence[str] = ()
     catalogue: Catalogue | None = None
+    longer: Sequence[int] = ()
+    """more windows (s) for KPIs, each a multiple of the shorter ones; xDR rows are cut at `window_s`"""
+    alerts: AlertOptions = AlertOptions()
     duplicates_ns: int = 10 * MILLISECOND
 
 
@@ -66,6 +72,7 @@ class Outcome(NamedTuple):
     archive: Sequence[str] = ()
     notes: Sequence[str] = ()
     """what to know of the figures, though nothing is damaged"""
+    alerted: Sequence[str] = ()
 
 
 def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool | None = None) -> Outcome:
@@ -78,7 +85,9 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
     sources, refusals = open_sources(arguments)
     archive, refusals = claim(refusals, [load_feed(name) for name in options.feeds])
     run_id = _run_id(sources, refusals, archive)
-    sink = Sink(out, run_id, Identities.from_option(options.identities, options.identity_key))
+    identities = Identities.from_option(options.identities, options.identity_key)
+    catalogue = known_by(options.catalogue, identities) if options.catalogue else None
+    sink = Sink(out, run_id, identities)
     pipeline = Pipeline(
         options.window_s * SECOND, sink.put, options.workers, options.limits, copies_within(options.duplicates_ns)
     )
@@ -95,16 +104,20 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
         rows = sink.rows_written()
         refused = _refused(pipeline)
         pipeline.release()
+        alerted: list[str] = []
         span = _span(ledger, options.window_s * SECOND, archive)
         if span is not None:
-            kpis = compute([out], out, options.window_s, options.grains, options.catalogue, told.rows_done, span)
+            windows = (options.window_s, *options.longer)
+            kpis = compute([out], out, windows, options.grains, catalogue, told.rows_done, span)
             rows |= kpis.rows_out
+            alerted = alerted_lines([out], out, options.window_s, catalogue, options.alerts, span[0])
     problems = [*_problems(sources, refusals), *archive.problems]
     return Outcome(
         _summary(out, options, pipeline.accounts, archive, refused, rows, begun, told.compiled_s),
         problems,
         archive_lines(archive),
         counted_twice(archive, pipeline.accounts.windows()),
+        alerted,
     )
 
 
@@ -226,6 +239,7 @@ def _summary(
 @click.command("run")
 @click.argument("source", nargs=-1, required=True)
 @out_option
+@windows_option
 @decoding_options
 @click.option(
     "--feed", "feeds", multiple=True, metavar="FEED", help="A feed (TOML) for files that no shipped one fits."
@@ -244,8 +258,9 @@ def run_command(source: tuple[str, ...], out: Path, **told: Any) -> None:
       zcat old.pcap.gz | wiregauge run - --out kpis/ --window 1h --by cell,subscriber
     """
     options = RunOptions(
-        told["window"], told["identities"], told["identity_key"], told["workers"], told["by"], limits_of(told),
-        told["feeds"], told["catalogue"], told["duplicates"],
+        told["window"][0], told["identities"], told["identity_key"], told["workers"], told["by"], limits_of(told),
+        told["feeds"], told["catalogue"], told["window"][1:],
+        AlertOptions(told["alerts"], told["alert_webhook"]), told["duplicates"],
     )  # fmt: skip
     try:
         outcome = run(source, out, options)
@@ -253,7 +268,7 @@ def run_command(source: tuple[str, ...], out: Path, **told: Any) -> None:
         raise WiregaugeError(
             f"interrupted: what stands in {out} is not complete; run it again to replace it."
         ) from None
-    for line in (*outcome.archive, *summary_lines(outcome.summary)):
+    for line in (*outcome.archive, *summary_lines(outcome.summary), *outcome.alerted):
         click.echo(line)
     table = " kpi_cell" if outcome.summary.rows.get("kpi_cell") else ""
     click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out}{table}")

@@ -162,28 +162,46 @@ def test_random_text_is_parsed_or_refused_in_words(text):
         where(text)
 
 
-ROWS = [(a, t) for a in (None, 0, 1, 2, 5) for t in (None, "x", "y")]
+ROWS = [(a, b, t) for a in (None, 0, 1, 2, 5) for b in (None, 0, 1, 2) for t in (None, "x", "y")]
 FILTERS = (
     "a > 1", "a <= 1", "not a >= 2", "a == 1 or t == 'x'", "not (a == 1 or t == 'x')", "t != 'x'", "a in (1, 5)",
     "a not in (1, 5) and t is not null", "not t in ('x', 'y')", "t is null or 2 < a",
     "not (a is null) and t == 'y'", "(a == 1 or a == 2) and (t == 'x' or t is null)",
+    "a + b > 3", "not a + b > 3", "a > b", "2 * a - b / 2 >= 1 or t == 'x'", "a / b < 1", "(a - b) is null",
+    "a + b in (3, 7) and t is not null", "not (a == b or a - 1 == b)", "coalesce(a, b, 0) == 0",
+    "if(a > 1, b, 5) == 5", "a is not null and (a > 1) == (b > 1)",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("text", FILTERS)
 def test_filters_as_duckdb_sees_them(tmp_path, text):
-    numbers, texts = pa.array([a for a, _ in ROWS], pa.int64()), pa.array([t for _, t in ROWS], pa.string())
+    numbers, texts = pa.array([a for a, _, _ in ROWS], pa.int64()), pa.array([t for _, _, t in ROWS], pa.string())
+    more = pa.array([b for _, b, _ in ROWS], pa.int64())
     times = pa.array(range(len(ROWS))).cast(pa.timestamp("ns", tz="UTC"))
     (tmp_path / "xdr" / "flow").mkdir(parents=True)
-    told = pa.table({"start_time": times, "bytes_up": numbers, "service": texts, "apn": texts})
+    told = pa.table({"start_time": times, "bytes_up": numbers, "bytes_down": more, "service": texts, "apn": texts})
     pq.write_table(told, tmp_path / "xdr" / "flow" / "part-0.parquet")
-    named = re.sub(r"\bt\b", "service", re.sub(r"\ba\b", "bytes_up", text))
+    names = {"a": "bytes_up", "b": "bytes_down", "t": "service"}
+    named = re.sub(r"\b[abt]\b", lambda found: names[found.group()], text)
     file = tmp_path / "c.toml"
     file.write_text(f'[[counter]]\nname = "found"\nfrom = "flow"\nwhere = "{named}"\n')
     compute([tmp_path / "xdr"], tmp_path / "out", 900, ["apn"], load_catalogue(file))
     rows = ds.dataset(tmp_path / "out" / "kpi_apn").to_table().column("found").to_pylist()
-    expected = duckdb.sql(f"SELECT count(*) FROM told WHERE {named.replace('==', '=')}").fetchall()[0][0]
+    chosen = r"CASE WHEN \1 THEN \2 WHEN NOT (\1) THEN \3 END"
+    sql = re.sub(r"if\((.*?), (\w+), (\w+)\)", chosen, named).replace("==", "=")
+    sql = sql.replace("bytes_up / bytes_down", "bytes_up / nullif(bytes_down, 0)")
+    expected = duckdb.sql(f"SELECT count(*) FROM told WHERE {sql}").fetchall()[0][0]
     assert sum(rows) == expected
+
+
+def test_filters_tell_what_they_cannot_mean():
+    mistakes = {
+        "previous(a) > 1": "looks at one row", "a + b > 'x'": "compared with a column alone",
+        "1 < 2": "a filter compares columns", "t == 'x' == 'y'": "an operator expected",
+    }  # fmt: skip
+    for text, told in mistakes.items():
+        with pytest.raises(Mistake, match=told):
+            where(text)
 
 
 # --- catalogues ----------------------------------------------------------------------------------------------------
@@ -260,6 +278,19 @@ def test_a_catalogue_of_ones_own(tmp_path):
         ('keys = ["cell", "service"]', "", 24, "lacks 'keys'"),
         ('name = "both"', 'name = "heavy"', 2, "heavy: declared twice"),
         ('direction = "lower"', 'direction = "down"', 18, "direction is one of"),
+        ('direction = "lower"', 'direction = "lower"\ntargets = { planet = 5 }', 19, "no segment is called so"),
+        ('direction = "lower"', 'direction = "lower"\ntargets = "high"', 19, "targets are numbers"),
+        ('direction = "lower"', 'direction = "lower"\ntargets = { planet = { a = 5 } }', 13, "a column 'planet'"),
+        ('direction = "lower"', "targets = 5", 18, "targets need a direction"),
+        ("bytes_up > 2", "bytes_up > 'x'", 2, "bytes_up is a number, no text"),
+        ("bytes_up > 2", "end_time > 2", 2, "compare differences"),
+        ("bytes_up > 2", "end_reason == 'finn'", 2, "end_reason is never 'finn'"),
+        ("service == 'x'", "service == 5", 2, "5 must stand in quotes"),
+        ("service == 'x'", "service", 2, "write `service is not null`"),
+        ("service == 'x'", "service + 1 > 2", 2, "service is text, no number"),
+        ("sum(bytes_up + bytes_down)", "max(bytes_up + bytes_down)", 10, "max takes one column"),
+        ("sum(bytes_up + bytes_down)", "quantile(bytes_up, 95)", 10, "a number from 0 to 1"),
+        ("sum(bytes_up + bytes_down)", "sum(end_time)", 7, "end_time is a time"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, told):
@@ -272,6 +303,79 @@ def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, told):
     assert told in message, message
     number = int(message.removeprefix(f"{file}:").split(":")[0])
     assert number == line, message
+
+
+TAKEN = """
+[[segment]]
+name = "gold"
+on = "apn"
+rows = { a1 = "first" }
+columns = ["class"]
+[[counter]]
+name = "slowest"
+from = "flow"
+take = "max(rtt_client_ms)"
+[[counter]]
+name = "quickest"
+from = "flow"
+where = "bytes_up > 0"
+take = "min(rtt_client_ms)"
+[[counter]]
+name = "usual"
+from = "flow"
+take = "quantile(rtt_client_ms, 0.5)"
+[[counter]]
+name = "mean_rate"
+from = "flow"
+take = "mean(throughput_up)"
+[[counter]]
+name = "waited"
+from = "flow"
+take = "sum(rtt_client_ms)"
+[[counter]]
+name = "ports"
+from = "flow"
+take = "distinct(server_port)"
+[[kpi]]
+id = "spread"
+formula = "slowest - quickest"
+direction = "lower"
+targets = { default = 40, gold = 20, ip_protocol = { 6 = 5 } }
+[[kpi]]
+id = "more"
+formula = "slowest - coalesce(previous(slowest), 0)"
+direction = "higher"
+targets = { default = 1, first = 100 }
+[[grain]]
+name = "mine"
+keys = ["class"]
+carried = ["in_gold"]
+counters = ["more", "spread", "usual", "mean_rate", "waited", "ports"]
+"""
+
+
+def test_what_is_taken_and_targets(tmp_path):
+    (tmp_path / "c.toml").write_text(TAKEN)
+    rows = pa.table({
+        "start_time": pa.array([0, 1, 2, 3, 900 * 10**9]).cast(pa.timestamp("ns", tz="UTC")),
+        "apn": ["a1", "a1", "a2", "a2", "a1"], "bytes_up": [1, 0, 1, 1, 1],
+        "rtt_client_ms": [30.5, 5.0, 10.0, 50.0, 0.0], "throughput_up": [1.5, 2.0, None, None, 4.0],
+        "server_port": pa.array([1, 1, 3, None, 1], pa.int32()),
+    })  # fmt: skip
+    (tmp_path / "xdr" / "flow").mkdir(parents=True)
+    pq.write_table(rows, tmp_path / "xdr" / "flow" / "part-0.parquet")
+    catalogue = load_catalogue(tmp_path / "c.toml")
+    compute([tmp_path / "xdr"], tmp_path / "out", 900, ["mine"], catalogue)
+    told = ds.dataset(tmp_path / "out" / "kpi_mine").to_table().sort_by("window_start").to_pylist()
+    names = ("class", "slowest", "quickest", "usual", "mean_rate", "waited", "ports", "spread", "spread_target_met",
+             "more", "more_target_met")  # fmt: skip
+    assert [tuple(row[name] for name in names) for row in told] == [
+        (None, 50, 10, 30, None, 60, 1, 40, True, 50, True),
+        ("first", 30.5, 30.5, 17.75, 1.75, 35.5, 1, 0, True, 30.5, False),
+        ("first", 0, 0, 0, 4, 0, 1, 0, True, -30.5, False),
+    ]
+    shown = CliRunner().invoke(describe_command, ["spread", "--catalogue", str(tmp_path / "c.toml")])
+    assert "40; 20 where in_gold is yes; 5 where ip_protocol is 6" in shown.output
 
 
 LOOKING_BACK = """

@@ -1,6 +1,5 @@
 """KPI tables: against a naive twin, against DuckDB on the same Parquet, and unmoved by order, split and repetition."""
 
-import math
 import os
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,8 +13,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from formats import kpi, xdr
-from formats.schema import kpi_schema
+from formats import kpi
 from kernels.group import (
     NULL,
     add_by_group,
@@ -33,58 +31,16 @@ from kernels.quantile import quantiles_by_group
 from probe.catalogue import check_catalogue, load_catalogue
 from probe.errors import WiregaugeError
 from probe.facts import number
-from probe.identity import Identities
 from probe.kpi import compute, kpi_command
 from probe.kpi_domain import Domain
 from probe.kpi_rows import stretches_of
-from probe.tables import Names, to_arrow
-from probe.writer import TableWriter
+from probe.tables import to_arrow
 from probe.xdr_files import Group
 from tests import naive_kpi, xdr_rows
+from tests.kpi_tools import FACTS, NAMES, make, read, same, write
 from tests.xdr_rows import SECOND, START, WINDOW
 
-NAMES = Names(xdr_rows.APNS, Identities("clear"))
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
-FACTS = (xdr.FLOW, xdr.SESSION, xdr.PRESENCE, xdr.PROCEDURE, xdr.CALL, xdr.EVENT)
-
-
-def write(directory, rows, run="r", rows_per_part=100_000):
-    for name, some in rows.items():
-        table = next(t for t in xdr.TABLES if t.name == name)
-        writer = TableWriter(directory, table, run, NAMES, rows_per_part)
-        writer.write(some)
-        writer.close()
-
-
-def make(n=150, seed=0):
-    return {t.name: xdr_rows.rows(t, n, seed) for t in FACTS}
-
-
-def read(directory, table):
-    """Rows of a KPI table by (window start, keys)."""
-    if not (directory / table).is_dir():
-        return {}
-    grain = next(g for g in kpi.CATALOGUE.grains if g.table == table)
-    schema = kpi_schema(grain)
-    found = ds.dataset(directory / table, schema=schema).to_table()
-    starts = found.column("window_start").cast("int64").to_pylist()
-    rows = found.drop_columns(["window_start", "window_s", "complete_pct"]).to_pylist()
-    keys = [k.name for k in grain.keys]
-    out = {(start, *(row.pop(k) for k in keys)): row for start, row in zip(starts, rows, strict=True)}
-    assert len(out) == len(rows), "a key occurs twice"
-    return out
-
-
-def same(found, expected):
-    assert found.keys() == expected.keys()
-    for key, row in expected.items():
-        assert found[key].keys() == row.keys()
-        for column, value in row.items():
-            mine = found[key][column]
-            if isinstance(value, float) and mine is not None:
-                assert math.isclose(mine, value, rel_tol=1e-9), (key, column, mine, value)
-            else:
-                assert mine == value, (key, column, mine, value)
 
 
 def as_dicts(rows):
@@ -321,6 +277,40 @@ def test_in_small_stretches(tmp_path, monkeypatch, whole):
     assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.CATALOGUE.grains} == whole
 
 
+@pytest.mark.parametrize("rows", [60, 10_000])
+def test_several_windows_at_once_are_each_one_alone(tmp_path, monkeypatch, rows):
+    write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
+    file = tmp_path / "c.toml"
+    file.write_text('[[kpi]]\nid = "growth"\nformula = "flows - previous(flows)"\n')
+    catalogue, grains = load_catalogue(file), ["cell", "cause"]
+    windows = (300, 900, 3600, 86_400)
+    for window in windows:
+        compute([tmp_path / "xdr"], tmp_path / "apart", window, grains, catalogue)
+    monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", min(rows, 20))
+    monkeypatch.setattr("probe.kpi_rows.ROWS_IN_MEMORY", rows)
+    first = START - START % WINDOW
+    summary = compute([tmp_path / "xdr"], tmp_path / "once", windows, grains, catalogue)
+    assert rows < 10_000 or summary.rows_in["flow"] == 40
+    for again in (
+        (None, (first, first + 300)) if rows == 10_000 else (None,)
+    ):  # of the same folder, and of a part that a longer window overlaps
+        if again:
+            compute([tmp_path / "xdr"], tmp_path / "once", windows, grains, catalogue, between=again)
+        one, two = ({str(p.relative_to(tmp_path / name)) for p in (tmp_path / name).glob("**/*.parquet")}
+                    for name in ("apart", "once"))  # fmt: skip
+        assert len({p.split("part-")[1].split("-")[0] for p in one}) == len(windows)
+        if rows == 10_000:
+            assert one == two
+            assert all((tmp_path / "apart" / p).read_bytes() == (tmp_path / "once" / p).read_bytes() for p in one)
+        told = [
+            sorted(map(str, ds.dataset(tmp_path / name / "kpi_cell").to_table().to_pylist()))
+            for name in ("apart", "once")
+        ]
+        assert told[0] == told[1]
+    with pytest.raises(ValueError, match="1h is no multiple of 7m"):
+        compute([tmp_path / "xdr"], tmp_path / "no", (420, 3600), grains, catalogue)
+
+
 @pytest.mark.parametrize("rows", [1, 40])
 def test_through_files_where_memory_is_short(tmp_path, monkeypatch, whole, rows):
     write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
@@ -554,6 +544,13 @@ def test_command(tmp_path):
     assert result.exit_code == 0, result.output
     assert "30 flow" in result.output
     assert sorted(os.listdir(tmp_path / "kpi")) == ["kpi_apn", "kpi_cell"]
+    result = CliRunner().invoke(
+        kpi_command, [str(tmp_path / "xdr"), "--out", str(tmp_path / "more"), "--window", "1h,15m", "--by", "cell"]
+    )
+    assert "windows of 15m, 1h" in result.output
+    result = CliRunner().invoke(kpi_command, [str(tmp_path / "xdr"), "--out", "x", "--window", "15m,20m"])
+    assert result.exit_code == 2
+    assert "20m is no multiple of 15m" in result.output
     result = CliRunner().invoke(kpi_command, [str(tmp_path / "xdr"), "--out", "x", "--window", "15 parsecs"])
     assert result.exit_code == 2
     assert "15m" in result.output

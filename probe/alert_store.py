@@ -1,0 +1,153 @@
+"""Where alerts are kept: the table `alert`, and what evaluation goes on from, `OUT/.alerts/<tag>-<time>.npz`.
+
+A state of time T is what is known when everything before T was looked at. A later evaluation goes on from the latest
+one that is not after the first change; those after it are forgotten, as the rows of the table are.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from formats import xdr
+from formats.alert import Rule
+from probe.alert_event import Event
+from probe.errors import WiregaugeError
+from probe.replacing import replacing
+from probe.tables import plain_table
+from probe.writer import cannot_write, partition, stamp, write_part
+
+__all__ = ["FOLDER", "AlertStore", "rules_digest"]
+
+FOLDER = ".alerts"
+SECOND, HOUR, DAY = 10**9, 3600 * 10**9, 86_400 * 10**9
+_VERSION = 1
+LATEST, DAYS = 24, 40
+"""States that are kept: so many of the latest, and before them one a day."""
+
+State = Sequence[dict[str, np.ndarray]]
+"""What each rule has saved."""
+
+
+def rules_digest(rules: Iterable[Rule]) -> str:
+    """What must be the same for a state to be of use."""
+    return hashlib.blake2b(f"{_VERSION} {[*rules]!r}".encode(), digest_size=10).hexdigest()
+
+
+class AlertStore:
+    """Alerts of one kind (`tag`: `rows`, or a length of windows) under `out`; of the rules with this digest."""
+
+    def __init__(self, out: Path, tag: str, digest: str) -> None:
+        self.out, self.tag, self.digest = out, tag, digest
+        self.folder = out / FOLDER
+
+    # --- states ---------------------------------------------------------------------------------------------------
+
+    def _states(self) -> list[tuple[int, Path]]:
+        mark = f"{self.tag}-"
+        found = []
+        for path in self.folder.glob(f"{mark}*.npz"):
+            with contextlib.suppress(ValueError):
+                at = datetime.strptime(path.stem.removeprefix(mark), "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+                found.append((int(at.timestamp()) * SECOND, path))
+        return sorted(found)
+
+    def latest(self, first: int | None) -> tuple[int, State] | None:
+        """Time and content of the latest state that is not after `first` (ns); later ones are forgotten."""
+        found = None
+        for time, path in reversed(self._states()):
+            if first is not None and time <= first and found is None and (state := self._read(path)) is not None:
+                found = time, state
+            elif found is None:
+                path.unlink(missing_ok=True)
+        return found
+
+    def newest(self) -> tuple[int, State] | None:
+        """Time and content of the newest state that can be read."""
+        read = ((time, self._read(path)) for time, path in reversed(self._states()))
+        return next(((time, state) for time, state in read if state is not None), None)
+
+    def _read(self, path: Path) -> State | None:
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                if bytes(file["digest"]).decode() != self.digest:
+                    return None
+                out: list[dict[str, np.ndarray]] = [{} for _ in range(int(file["rules"][0]))]
+                for name in file.files:
+                    number, _, rest = name.partition("_")
+                    if number.isdigit():
+                        out[int(number)][rest] = file[name]
+                return out
+        except (OSError, ValueError, KeyError, IndexError, EOFError):
+            return None
+
+    def save(self, time: int, state: State) -> None:
+        """Keep a state."""
+        arrays = {f"{k}_{name}": array for k, each in enumerate(state) for name, array in each.items()}
+        arrays["digest"] = np.frombuffer(self.digest.encode(), np.uint8)
+        arrays["rules"] = np.array([len(state)])
+        path = self.folder / f"{self.tag}-{stamp(time)}.npz"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as unfinished, open(unfinished, "wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+        except OSError as problem:
+            raise cannot_write(path, problem) from problem
+
+    def thin(self) -> None:
+        """Remove states that are too many."""
+        states = self._states()
+        days: set[int] = set()
+        for time, path in states[:-LATEST]:
+            if time // DAY in days or time < states[-1][0] - DAYS * DAY:
+                path.unlink(missing_ok=True)
+            days.add(time // DAY)
+
+    # --- the table ------------------------------------------------------------------------------------------------
+
+    def _part(self, hour: int) -> Path:
+        return partition(self.out, xdr.ALERT.name, hour) / f"part-{self.tag}-{stamp(hour)}.parquet"
+
+    def events(self, since: int | None) -> list[Event]:
+        """What the table says from the hour of `since` (ns) on."""
+        found: list[Event] = []
+        first = "" if since is None else f"part-{self.tag}-{stamp(since // HOUR * HOUR)}"
+        day = "" if since is None else f"date={datetime.fromtimestamp(since // SECOND, UTC):%Y-%m-%d}"
+        for folder in sorted((self.out / xdr.ALERT.name).glob("date=*")):
+            if folder.name >= day:
+                for path in sorted(folder.glob(f"hour=*/part-{self.tag}-*.parquet")):
+                    if path.stem >= first:
+                        found += _read_part(path)
+        return found
+
+    def replace(self, old: Sequence[Event], new: Sequence[Event]) -> None:
+        """Write the parts of the hours that `old` and `new` have, so that they hold `new`."""
+        by_hour: dict[int, list[Event]] = {event.time // HOUR * HOUR: [] for event in old}
+        for event in new:
+            by_hour.setdefault(event.time // HOUR * HOUR, []).append(event)
+        before: dict[int, list[Event]] = {}
+        for event in old:
+            before.setdefault(event.time // HOUR * HOUR, []).append(event)
+        for hour, events in by_hour.items():
+            events.sort(key=lambda e: (e.time, e.rule, e.key, e.state))
+            if not events:
+                self._part(hour).unlink(missing_ok=True)
+            elif events != before.get(hour):
+                write_part(self._part(hour), plain_table(xdr.ALERT, events))
+
+
+def _read_part(path: Path) -> list[Event]:
+    try:
+        rows = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowInvalid) as problem:
+        raise WiregaugeError(f"{path}: not a readable Parquet file: {problem}.\nRemove it.") from problem
+    columns = []
+    for name in Event._fields:
+        column = rows.column(name)
+        columns.append((column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist())
+    return [Event(*row) for row in zip(*columns, strict=True)]

@@ -1,0 +1,299 @@
+"""Alerts of what the tables hold: a pure function of xDR rows and KPI tables, from the first change on.
+
+Count rules read xDR rows in order of time; KPI rules read KPI tables, window by window. What they find replaces the
+rows of the table `alert` from there on, and goes to those who listen, each change once. A row that comes late has
+everything after it judged again: where an alert that was told did not happen so after all, it is withdrawn.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from formats.alert import CountRule, KpiRule
+from formats.kpi import Catalogue, Grain
+from probe import xdr_files
+from probe.alert_count import Counting, columns_of, matched, texts_of
+from probe.alert_event import Event
+from probe.alert_kpi import Thresholding, WindowRows
+from probe.alert_out import AlertOptions, Outputs
+from probe.alert_store import AlertStore, rules_digest
+from probe.duration import text as duration_text
+from probe.kpi_rows import stretches_of
+from probe.writer import stamp
+
+__all__ = ["ROWS", "Alerted", "alerted_lines", "count_rules", "evaluate", "kpi_rules", "read_since", "resumed"]
+
+SECOND, HOUR = 10**9, 3600 * 10**9
+ROWS = "rows"
+"""The tag of alerts of count rules."""
+ONE_BY_ONE = 24
+"""So many windows at the end are evaluated one by one, with a state kept after each."""
+_WINDOWS_AT_HAND = 16
+_END = 2**62
+
+
+class Alerted(NamedTuple):
+    """What `evaluate` found: changes written by state, and how many of all were new to the table."""
+
+    states: dict[str, int]
+    new: int
+
+
+def count_rules(catalogue: Catalogue) -> list[CountRule]:
+    """The rules that count rows."""
+    return [rule for rule in catalogue.alerts if isinstance(rule, CountRule)]
+
+
+def kpi_rules(catalogue: Catalogue, window_s: int) -> list[KpiRule]:
+    """The rules over KPIs in windows of this length."""
+    mine = [rule for rule in catalogue.alerts if isinstance(rule, KpiRule)]
+    return [rule for rule in mine if rule.window_s in (0, window_s)]
+
+
+def evaluate(
+    directories: Sequence[Path], out: Path, window_s: int, catalogue: Catalogue, first: int | None = None,
+    end: int | None = None, outputs: Outputs | None = None,
+) -> Alerted:  # fmt: skip
+    """Find the alerts of the rows under `directories` and the KPI tables under `out`, and write and send them.
+
+    first: rows and windows before this time (ns) are as they were at the last evaluation; None: anything may differ.
+    end: what is from this time on is not complete yet and is left out.
+    """
+    counts, over_kpis = count_rules(catalogue), kpi_rules(catalogue, window_s)
+    stop = _END if end is None else end
+    new: list[Event] = []
+    gone: list[Event] = []
+    states: dict[str, int] = {}
+    for tag, rules in ((ROWS, counts), (duration_text(window_s), over_kpis)):
+        if not rules:
+            continue
+        store = AlertStore(out, tag, rules_digest(rules))
+        base = store.latest(first)
+        if tag == ROWS:
+            found = _count(directories, counts, store, window_s * SECOND, stop)
+        else:
+            found = _judge(out, over_kpis, catalogue, store, window_s, stop)
+        since = base[0] if base else None
+        events = list(found)
+        # an alert of a window stands at its end: at the time of the state itself it was told before
+        old = store.events(since)
+        kept = [e for e in old if since is not None and (e.time < since or (tag != ROWS and e.time == since))]
+        store.replace(old, [*kept, *events])
+        store.thin()
+        gone += _gone(old, [*kept, *events])
+        if base is None and first is not None:  # what was there before is for the table alone
+            events = [e for e in events if e.time >= first]
+        known = {e.identity for e in old}
+        new += events
+        for event in events:
+            states[event.state] = states.get(event.state, 0) + (event.identity not in known)
+    if outputs is not None:
+        order = sorted(new, key=lambda e: (e.time, e.rule, e.key, e.state))
+        outputs.tell([(-1, event) for event in gone] + [(1, event) for event in order])
+    return Alerted(states, sum(states.values()))
+
+
+def _gone(old: Sequence[Event], new: Sequence[Event]) -> list[Event]:
+    """What was told and did not happen so after all."""
+    there = {event.identity for event in new}
+    return [event for event in old if event.identity not in there]
+
+
+# --- rows within a period ----------------------------------------------------------------------------------------
+
+
+def resumed(rules: Sequence[CountRule], store: AlertStore) -> tuple[int | None, list[Counting]]:
+    """Count rules as the newest state has them, and its time; None: from the beginning."""
+    states = [Counting(rule) for rule in rules]
+    found = store.newest()
+    if found is None:
+        return None, states
+    for each, saved in zip(states, found[1], strict=True):
+        each.resume(saved)
+    return found[0], states
+
+
+def read_since(
+    directories: Sequence[Path], rules: Sequence[CountRule], states: Sequence[Counting], window: int, since: int
+) -> None:
+    """Have all rows from `since` (ns) on counted."""
+    for table, groups in _groups(directories, rules).items():
+        mine = [(rule, state) for rule, state in zip(rules, states, strict=True) if rule.table == table]
+        some = [g for g in groups if g.first <= g.last and g.last >= since]
+        for first, end in _stretches(some, window, since, _END):
+            _read(some, mine, max(first, since), end)
+
+
+def _groups(directories: Sequence[Path], rules: Sequence[CountRule]) -> dict[str, list[xdr_files.Group]]:
+    """The row groups of each table that some rule counts."""
+    return {rule.table: xdr_files.groups_of(directories, rule.table, _times(rules, rule.table)) for rule in rules}
+
+
+def _count(
+    directories: Sequence[Path], rules: Sequence[CountRule], store: AlertStore, window: int, stop: int
+) -> Iterator[Event]:
+    """The events of count rules from the newest state on."""
+    base, states = resumed(rules, store)
+    start = -_END if base is None else base
+    groups = _groups(directories, rules)
+    every = [g for some in groups.values() for g in some if g.first <= g.last and g.last >= start]
+    for first, end in _stretches(every, window, start, stop):
+        for table, some in groups.items():
+            mine = [(rule, state) for rule, state in zip(rules, states, strict=True) if rule.table == table]
+            _read(some, mine, max(first, start), end)
+        for state in states:
+            yield from (event for _, event in state.changes())
+            state.forget(end)
+        if end <= stop and end < _END:
+            store.save(end, [state.saved() for state in states])
+
+
+def _times(rules: Sequence[CountRule], table: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(rule.time for rule in rules if rule.table == table))
+
+
+def _stretches(groups: Sequence[xdr_files.Group], window: int, start: int, stop: int) -> list[tuple[int, int]]:
+    """Stretches of time with about as many rows as memory should hold; the last windows one by one."""
+    out: list[tuple[int, int]] = []
+    whole = stretches_of(groups, window) if groups else []
+    late = whole[-1][1] - ONE_BY_ONE * window if whole else 0
+    for first, end in whole:
+        first = max(first, start // window * window if start > -_END else first)
+        while first < end and first < stop:
+            next_one = min(end, stop, max(late, first + window) if first < late else first + window)
+            out.append((first, next_one))
+            first = next_one
+    return out
+
+
+def _read(groups: Sequence[xdr_files.Group], mine: Sequence[tuple[CountRule, Counting]], first: int, end: int) -> None:
+    """Have the rows of one table in first <= time < end counted by its rules."""
+    rules = [rule for rule, _ in mine]
+    table, times = rules[0].table, _times(rules, rules[0].table)
+    columns = list(dict.fromkeys(name for rule in rules for name in columns_of(rule)))
+    some = [g for g in groups if g.first < end and g.last >= first]
+    for rows in xdr_files.read(some, columns, texts_of(table, columns), xdr_files.Stretch(times, first, end)):
+        for rule, state in mine:
+            told = matched(rule, rows)
+            here = (told.times >= first) & (told.times < end)
+            if not here.all():
+                told = told._replace(
+                    times=told.times[here], marks=told.marks[here], keys=told.keys.filter(pa.array(here))
+                )
+            state.take(told._replace(clock=min(told.clock, end - 1)))
+
+
+# --- windows of KPI tables ---------------------------------------------------------------------------------------
+
+
+class _KpiTables:
+    """The rows of KPI tables by grain and window, the last ones kept at hand."""
+
+    def __init__(self, out: Path, window_s: int, rules: Sequence[Thresholding]) -> None:
+        self.out, self.window_s = out, window_s
+        self.names: dict[Grain, list[str]] = {}
+        for rule in rules:
+            names = self.names.setdefault(rule.grain, [])
+            names += [name for name in rule.names if name not in names]
+        self._mark = f"part-{duration_text(window_s)}-"
+        self._paths = {grain: dict[int, list[Path]]() for grain in self.names}
+        self._known: OrderedDict[tuple[str, int], WindowRows | None] = OrderedDict()
+
+    def windows(self, since: int | None) -> list[int]:
+        """The starts (ns) of all windows from `since` on of which some grain has rows."""
+        day = "" if since is None else f"date={datetime.fromtimestamp(since // SECOND, UTC):%Y-%m-%d}"
+        for grain, paths in self._paths.items():
+            for folder in (self.out / grain.table).glob("date=*"):
+                if folder.name >= day:
+                    for path in folder.glob(f"hour=*/{self._mark}*.parquet"):
+                        paths.setdefault(self._start(path), []).append(path)
+        starts = {start for paths in self._paths.values() for start in paths}
+        return sorted(start for start in starts if since is None or start >= since)
+
+    def _start(self, path: Path) -> int:
+        text = path.stem.removeprefix(self._mark).partition("-")[0]
+        return int(datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()) * SECOND
+
+    def _files(self, grain: Grain, start: int) -> list[Path]:
+        if start in self._paths[grain]:
+            return sorted(self._paths[grain][start])
+        at = datetime.fromtimestamp(start // SECOND, UTC)
+        folder = self.out / grain.table / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
+        return sorted(folder.glob(f"{self._mark}{stamp(start)}*.parquet"))
+
+    def rows(self, grain: Grain, start: int) -> WindowRows | None:
+        """The rows of a grain in the window that starts at `start` ns."""
+        key = grain.name, start
+        if key not in self._known:
+            self._known[key] = self._read(grain, start)
+            while len(self._known) > _WINDOWS_AT_HAND * len(self.names):
+                self._known.popitem(last=False)
+        self._known.move_to_end(key)
+        return self._known[key]
+
+    def _read(self, grain: Grain, start: int) -> WindowRows | None:
+        tables, wanted = [], [*(key.name for key in grain.keys), *self.names[grain]]
+        for path in self._files(grain, start):
+            file = pq.ParquetFile(path)
+            there = [name for name in wanted if name in file.schema_arrow.names]
+            tables.append(_plain(file.read(there)))
+        if not tables:
+            return None
+        return WindowRows.of(pa.concat_tables(tables, promote_options="default"), grain, self.names[grain])
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Text as text: each file has dictionaries of its own."""
+    columns = [c.cast(pa.string()) if pa.types.is_dictionary(c.type) else c for c in table.columns]
+    return pa.table(dict(zip(table.column_names, columns, strict=True)))
+
+
+def _judge(
+    out: Path, rules: Sequence[KpiRule], catalogue: Catalogue, store: AlertStore, window_s: int, stop: int
+) -> Iterator[Event]:
+    """The events of KPI rules from the newest state on."""
+    states = [Thresholding(rule, catalogue, window_s) for rule in rules]
+    found = store.newest()
+    if found is not None:
+        for state, saved in zip(states, found[1], strict=True):
+            state.resume(saved)
+    tables = _KpiTables(out, window_s, states)
+    window = window_s * SECOND
+    starts = [s for s in tables.windows(found[0] if found else None) if s + window <= stop]
+    for at, start in enumerate(starts):
+        for state in states:
+            rows = tables.rows(state.grain, start)
+            if rows is not None:
+                yield from state.step(start, rows, lambda then, grain=state.grain: tables.rows(grain, then))  # type: ignore[misc]
+        end = start + window
+        if at >= len(starts) - ONE_BY_ONE or end % (24 * HOUR) == 0:
+            store.save(end, [state.saved() for state in states])
+
+
+# --- what commands do --------------------------------------------------------------------------------------------
+
+
+def alerted_lines(
+    directories: Sequence[Path], out: Path, window_s: int, catalogue: Catalogue | None, options: AlertOptions,
+    first: int | None = None,
+) -> list[str]:  # fmt: skip
+    """Find the alerts of a run that is over and send them; what there is to say of it."""
+    if catalogue is None or not catalogue.alerts:
+        if options.file or options.webhook:
+            return ["no alerts: no catalogue has rules of alerts; `--catalogue alerts` has some."]
+        return []
+    outputs = Outputs(out, options)
+    try:
+        found = evaluate(directories, out, window_s, catalogue, first, outputs=outputs)
+    finally:
+        outputs.close()
+    told = ", ".join(f"{count:,} {state}" for state, count in found.states.items() if count) or "nothing new"
+    lines = [f"alerts: {told}, by {len(catalogue.alerts)} rules; {out / 'alert'}"]
+    if counts := outputs.counts():
+        lines.append("  changes of alerts " + ", ".join(f"{c:,} {n.replace('_', ' ')}" for n, c in counts.items() if c))
+    return lines
