@@ -171,8 +171,9 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
 
         live = Live(open_rings, out, identities, options, _tell, each_second, _settings_again)
         names = ", ".join(interfaces)
+        where = f"processors {','.join(map(str, cpus))}" if cpus else "any processor"
         _tell(f"{limits.flows:,} flows, {limits.sessions:,} sessions, {most_rows:,} rows waiting at most; "
-              f"{options.workers} workers on {'processors ' + ','.join(map(str, cpus)) if cpus else 'any processor'}.")  # fmt: skip
+              f"{options.workers} workers on {where}.")  # fmt: skip
         _tell(f"listening on {names}; {live.memory >> 20:,} MiB for tables and rings; stop with Ctrl-C or SIGTERM.")
         with _driven_by_signals(live):
             live.run()
