@@ -140,6 +140,7 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
       wiregauge live --interface eth1 --out kpis/
       wiregauge live --interface eth1 --interface eth2 --out kpis/ --window 1m --filter 'udp port 2152 or udp port 2123'
     """
+    os.umask(0o027)  # what is written is for the group at most
     check_out(out)
     if len(set(interfaces)) != len(interfaces):
         raise UsageError("an interface is named twice.")
@@ -154,7 +155,6 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
         told["duplicates"], cpus,
     )  # fmt: skip
     ring = RingOptions(octets=ring_octets, promiscuous=told["promiscuous"], hardware_time=told["hardware_time"])
-    os.umask(0o027)  # what is written is for the group at most
     with _alone(out):
         if not compiled_before("update_heard"):
             _tell("compiling kernels, about two minutes (first use only)")
