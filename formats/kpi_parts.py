@@ -105,6 +105,19 @@ class Kpi(NamedTuple):
     valid: tuple[float, float] | None = None
     """what lies outside of it is no value: null"""
     targets: tuple[Target, ...] = ()
+    min_sample: int = 0
+    """with fewer samples it is withheld: null, and its caveat says so"""
+    sample: str = ""
+    """the counter that tells how many samples there are, "" for what the formula itself tells"""
+
+    @property
+    def sampled(self) -> str:
+        """The counter of samples (of a quantile the list of values), "" where none is known."""
+        if self.sample:
+            return self.sample
+        if isinstance(self.formula, Quantile):
+            return self.formula.values
+        return self.formula.denominator if isinstance(self.formula, Ratio) else ""
 
     @property
     def judged(self) -> str:

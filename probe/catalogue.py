@@ -40,13 +40,13 @@ from probe.errors import WiregaugeError
 from probe.kpi_target import targets_of
 from probe.shipped import IN_FORCE, CatalogueFile
 
-__all__ = ["catalogue_option", "check_catalogue", "load_catalogue", "shipped_catalogue"]
+__all__ = ["catalogue_option", "check_catalogue", "load_catalogue", "shipped_catalogue", "with_min_sample"]
 
 _KEYS = {
     "counter": {"name", "from", "where", "take", "unit", "meaning", "time", "kind", "table", "columns", "everywhere",
                 "each"},
     "kpi": {"id", "name", "unit", "formula", "clause", "direction", "meaning", "cannot_see", "valid", "numerator",
-            "denominator", "scale", "values", "q", "targets", "each"},
+            "denominator", "scale", "values", "q", "targets", "each", "min_sample", "sample"},
     "grain": {"name", "row", "keys", "carried", "counters", "sparse"},
     "segment": segment.KEYS,
     "alert": ALERT_KEYS,
@@ -190,7 +190,14 @@ def _kpi(entry: dict[str, Any], segments: Sequence[kpi.Segment] = ()) -> kpi.Kpi
     return kpi.Kpi(
         entry["id"], entry.get("unit", ""), _formula(entry), entry.get("clause", "own"), direction,
         entry.get("meaning", entry.get("name", "")), entry.get("cannot_see", ""), valid, targets,
+        _samples(entry.get("min_sample", 0)), str(entry.get("sample", "")),
     )  # fmt: skip
+
+
+def _samples(told: Any) -> int:
+    if isinstance(told, bool) or not isinstance(told, int) or not 0 <= told < 2**62:
+        raise Mistake(f"min_sample is a number of samples, not {told!r}")
+    return told
 
 
 def _grain(entry: dict[str, Any], segments: Sequence[kpi.Segment]) -> kpi.Grain:
@@ -287,6 +294,15 @@ def _as_ratio(one: kpi.Kpi, counters: Container[str]) -> kpi.Kpi:
     if ratio is None or ratio.numerator not in counters or ratio.denominator not in counters:
         return one
     return one._replace(formula=ratio)
+
+
+def with_min_sample(catalogue: Catalogue, samples: int) -> Catalogue:
+    """The catalogue with a least sample of ratios and quantiles that have none and whose samples are counted."""
+    counted = {c.name for c in catalogue.counters if c.kind in ("count", "distinct", "values")}
+    kpis = [
+        one._replace(min_sample=one.min_sample or samples) if one.sampled in counted else one for one in catalogue.kpis
+    ]
+    return catalogue._replace(kpis=tuple(kpis))
 
 
 @cache

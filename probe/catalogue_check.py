@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from formats import kpi, xdr
+from formats.expression import looks_back, parse
 from formats.kpi import Catalogue
 from probe import segment
 from probe.alert_rules import wrong_rules
@@ -73,6 +74,17 @@ def _wrong_segments(segments: Sequence[kpi.Segment]) -> list[str]:
     ]  # fmt: skip
 
 
+def _wrong_sample(one: kpi.Kpi, kinds: dict[str, str]) -> str:
+    """What is wrong with the samples of a KPI."""
+    if one.sample and kinds.get(one.sample) not in ("count", "distinct"):
+        return f"sample: {one.sample!r} is no counter that counts"
+    if one.min_sample and isinstance(one.formula, kpi.Formula) and looks_back(parse(one.formula.text)):
+        return "min_sample: not of a KPI that looks back; give it to the KPI that this one looks at"
+    if one.min_sample and kinds.get(one.sampled) not in ("count", "distinct", "values"):
+        return 'min_sample: say which counter counts its samples, as in sample = "session_setup_attempts"'
+    return ""
+
+
 def check_catalogue(catalogue: Catalogue) -> list[str]:
     """What is wrong with a catalogue, one line each: unknown columns, operators, counters; names used twice."""
     columns = {table.name: {c.name: c for c in table.columns} for table in xdr.TABLES}
@@ -93,6 +105,7 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
         if isinstance(one.formula, kpi.Formula):
             known.add(one.id)
         known.add(one.id)
+    wrong += [f"KPI {one.id}: {told}" for one in catalogue.kpis if (told := _wrong_sample(one, kinds))]
     names = [kpi.WINDOW] + [c.name for c in catalogue.counters if c.kind != "values"] + [k.id for k in catalogue.kpis]
     names += [grain.table for grain in catalogue.grains]
     wrong += [f"{name}: declared twice" for name in sorted({n for n in names if names.count(n) > 1})]

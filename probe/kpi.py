@@ -24,7 +24,7 @@ from probe.kpi_engine import Engine, Here, Task, Written
 from probe.kpi_explain import explain_values, explained, wanted_of
 from probe.kpi_rows import sources_of, stretches_of
 from probe.losses import losses
-from probe.options import grains_option, windows_option
+from probe.options import grains_option, min_sample_option, windows_option
 from probe.segment import known_by
 from probe.writer import stamp
 
@@ -132,6 +132,7 @@ def compute(
 @windows_option
 @grains_option
 @catalogue_option
+@min_sample_option
 @click.option("--identity-key", type=click.Path(path_type=Path), default=DEFAULT_KEY, show_default=True,
               help="Key of the tables' pseudonyms, for segments of IMSIs.")  # fmt: skip
 @alert_options

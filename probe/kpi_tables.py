@@ -7,12 +7,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
-from formats.kpi import WINDOW, Counter, Key, Ratio, fractional
+from formats.kpi import WINDOW, Counter, Key, Kpi, Ratio, fractional
 from kernels.group import MATCHED
 from kernels.sketch import ACCURACY, DISTINCT_ERROR
 from probe.caveats import Caveats, quantile_bounds, ratio_bounds, unseen_of
 from probe.kpi_domain import Domain
-from probe.kpi_estimate import Lists, Sets, distinct_counts, quantiles
+from probe.kpi_estimate import Lists, Sets, distinct_counts, quantiles, sizes_of
 from probe.kpi_plan import GrainPlan
 from probe.kpi_target import met
 
@@ -116,16 +116,26 @@ class _Told:
             quantiles(lists, [q for _, q in asked], found)
             for (kpi, q), line in zip(asked, found, strict=True):
                 self.kpis[kpi.id] = line
+                self._withheld(kpi, line, sizes_of(lists))
                 self._estimated(kpi.id, list(lists.binned), line, ACCURACY)
                 if self.unseen is not None:
                     unseen = self.unseen.of(counter.tables)
                     there = (unseen > 0) & ~np.isnan(line)
                     self.caveats.add(there, kpi.id, "interval", quantile_bounds(lists, q, unseen))
 
+    def _withheld(self, kpi: Kpi, values: np.ndarray, samples: np.ndarray | None = None) -> None:
+        """Take away values of fewer samples than the KPI asks for; samples: int64[g], None for those of its counter."""
+        if kpi.min_sample:
+            counted = self.counted[kpi.sampled].values if samples is None or kpi.sample else samples
+            few = (counted < kpi.min_sample) & ~np.isnan(values)
+            values[few] = np.nan
+            self.caveats.add(few, kpi.id, "withheld")
+
     def _estimated(self, name: str, groups: Sequence[int], values: np.ndarray, error: float) -> None:
         if groups:
             where = np.zeros(self.groups.number, bool)
             where[groups] = True
+            where &= ~np.isnan(values)
             self.caveats.add(where, name, "estimate", (values - error * abs(values), values + error * abs(values)))
 
     def distinct(self) -> None:
@@ -149,6 +159,8 @@ class _Told:
                     there &= ~null
             nothing = np.full(self.groups.number, np.nan)
             self.kpis[kpi.id] = np.divide(kpi.formula.scale * top, bottom, out=nothing, where=there)
+            self._withheld(kpi, self.kpis[kpi.id])
+            there &= ~np.isnan(self.kpis[kpi.id])
             if self.unseen is not None:
                 unseen = self.unseen.of((*counters[0].tables, *counters[1].tables))
                 share = kpi.unit == "%" and all(c.kind == "count" for c in counters)
@@ -174,6 +186,7 @@ class _Told:
                 line[null] = np.nan
         for kpi, values in zip(self.plan.formulas, program.run(inputs), strict=True):
             self.kpis[kpi.id] = values
+            self._withheld(kpi, values)
             if self.unseen is not None:
                 self.caveats.add((self.unseen.lost > 0) & ~np.isnan(values), kpi.id, "interval")
 

@@ -15,12 +15,12 @@ import click
 
 from kernels.shard import Limits
 from probe.alert_out import alert_options
-from probe.catalogue import catalogue_option
+from probe.catalogue import catalogue_option, with_min_sample
 from probe.duration import DURATION, DURATIONS, MOMENT
 from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM
 
 __all__ = [
-    "decoding_options", "grains_option", "limits_of", "out_option", "processors", "window_option",
+    "decoding_options", "grains_option", "limits_of", "min_sample_option", "out_option", "processors", "window_option",
     "windows_option",
 ]  # fmt: skip
 
@@ -56,6 +56,18 @@ grains_option = click.option(
     "--by", callback=_grains, metavar="GRAINS", help="KPI tables, as in cell,subscriber  [default: all]"
 )
 
+
+def _min_sample(ctx: click.Context, param: click.Parameter, value: int) -> None:
+    """Every KPI whose samples are known and that asks for no number of its own asks for this one."""
+    if value:
+        ctx.params["catalogue"] = with_min_sample(ctx.params["catalogue"], value)
+
+
+min_sample_option = click.option(
+    "--min-sample", type=click.IntRange(0, 1 << 62), default=0, show_default=True, callback=_min_sample,
+    expose_value=False, help="Withhold percentages and quantiles of fewer samples: null, with a caveat.",
+)  # fmt: skip
+
 _DECODING = (
     click.option(
         "--identities", type=click.Choice(MODES), default=PSEUDONYM, show_default=True,
@@ -71,6 +83,7 @@ _DECODING = (
     ),
     grains_option,
     catalogue_option,
+    min_sample_option,
     alert_options,
     click.option(
         "--max-flows", type=click.IntRange(1 << 10, 1 << 28), default=Limits().flows, show_default=True,

@@ -1,16 +1,22 @@
 """Intervals hold whatever was missed, caveats stand in the rows that they are of."""
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formats.kpi import Kpi, Ratio
 from formats.schema import CAVEATS
+from probe.catalogue import load_catalogue
 from probe.caveats import Caveats, quantile_bounds, ratio_bounds, unseen_of
+from probe.errors import WiregaugeError
+from probe.kpi import kpi_command
 from probe.kpi_estimate import bounded_lists, quantiles
 from probe.losses import Losses
+from tests.kpi_tools import make, write
 
 PCT = Kpi("good_pct", "%", Ratio("good", "all", 100), "own", "higher", "")
 TIGHT = 1e-9
@@ -104,3 +110,54 @@ def test_caveats_by_row():
         [{"name": "a", "kind": "interval", "low": 3, "high": None}],
     ]
     assert Caveats(2).array().equals(pa.nulls(2, CAVEATS))
+
+
+OWN = """
+[[kpi]]
+id = "down_rate"
+formula = "bytes_down / flows"
+min_sample = 3
+sample = "flows"
+"""
+
+
+def test_withheld_below_a_least_sample(tmp_path):
+    write(tmp_path / "xdr", make(60, seed=3))
+    (tmp_path / "own.toml").write_text(OWN)
+    words = [str(tmp_path / "xdr"), "--by", "cell", "--catalogue", str(tmp_path / "own.toml"), "--out"]
+    for name, more in (("all", []), ("enough", ["--min-sample", "2"])):
+        result = CliRunner().invoke(kpi_command, [*words, str(tmp_path / name), *more])
+        assert result.exit_code == 0, result.output
+    a, b = (f"read_parquet('{tmp_path}/{name}/kpi_cell/**/*.parquet')" for name in ("all", "enough"))
+    pairs = duckdb.sql(
+        "SELECT x.session_setup_attempts, x.session_setup_success_pct, y.session_setup_success_pct, y.flows,"
+        f" y.down_rate, x.bytes_down, y.caveats FROM {a} x JOIN {b} y ON x.window_start = y.window_start"
+        " AND x.cell IS NOT DISTINCT FROM y.cell"
+    ).fetchall()
+    withheld = 0
+    for attempts, before, after, flows, rate, octets, caveats in pairs:
+        told = {c["name"] for c in caveats or () if c["kind"] == "withheld"}
+        few = attempts is not None and attempts < 2 and before is not None
+        assert after == (None if few else before)
+        assert ("session_setup_success_pct" in told) == few
+        assert rate == (octets / flows if flows and flows >= 3 and octets is not None else None)
+        assert ("down_rate" in told) == bool(flows and flows < 3 and octets is not None)
+        withheld += few
+    assert 0 < withheld < len(pairs)
+
+
+@pytest.mark.parametrize(
+    "was, now, told",
+    [
+        ("min_sample = 3", "min_sample = -1", "own.toml:5: kpi down_rate: min_sample is a number of samples"),
+        ("min_sample = 3", 'min_sample = "few"', "min_sample is a number of samples"),
+        ('sample = "flows"', "valid = [0, 1e9]", "say which counter counts its samples"),
+        ('sample = "flows"', 'sample = "bytes_down"', "'bytes_down' is no counter that counts"),
+        ("bytes_down / flows", "flows - previous(flows)", "not of a KPI that looks back"),
+    ],
+)
+def test_a_least_sample_that_cannot_be_meant(tmp_path, was, now, told):
+    (tmp_path / "own.toml").write_text(OWN.replace(was, now))
+    with pytest.raises(WiregaugeError) as caught:
+        load_catalogue(tmp_path / "own.toml")
+    assert told in str(caught.value)
