@@ -9,12 +9,12 @@ A packet that its sender sends again must never be taken for a copy. Where the o
 IPv4 and has an identification, the second one has another (RFC 791; RFC 6864 leaves it open for packets that are never
 fragmented: senders count on, or write 0). Where none has (IPv6, identification 0), a segment or datagram can be sent
 again octet for octet; but not before a round trip, or the 200 ms and more of a timer. So these count as copies within
-`bare` ns only, which must be below any round trip. What remains: an acknowledgement without data that such a host
-repeats within that time. It carries nothing.
+`bare` ns only, which must be below any round trip. What remains: an acknowledgement or reset without data that such a
+host repeats within that time. It carries nothing.
 
 What is remembered is bounded: SLOTS packets per bucket of a table, of which the oldest is forgotten first. Packets come
 in order of time; the first of each stays, and later ones are measured against it, so that what is sent steadily does
-not vanish in a chain. 18 ns a packet of 96 octets, 21 ns with headers in IPv6 (measured on one core at 3 GHz).
+not vanish in a chain. 18 to 22 ns a packet with headers in the cache, up to 70 where a ring is read beside its writer.
 """
 
 import numpy as np

@@ -531,3 +531,18 @@ def test_without_root(wire: Namespace, captures_of: dict[str, Path], nobodys: Pa
     names = {row["subscriber"] for row in ds.dataset(out / "session").to_table(columns=["subscriber"]).to_pylist()}
     assert len(names) > 1
     assert not any(name and name.isdigit() for name in names)
+
+
+@pytest.mark.slow
+def test_memory_stays_within_what_was_given(wire: Namespace, captures_of: dict[str, Path], tmp_path: Path) -> None:
+    """Tables full of connections that never end, windows and their KPIs, snapshots: never more than --memory."""
+    options = ("--memory", "2GiB", "--snapshot", "1s", "--max-flows", "1024")
+    probe = Probe(wire, tmp_path / "live", "--window", "1s", *options)
+    packets, most = 0, 0
+    for _ in range(6):
+        packets += packets_of(wire.replay(captures_of["mixed"]))
+        most = max(most, probe.seen(packets)["memory"])
+    peak = Path(f"/proc/{probe.process.pid}/status").read_text().split("VmHWM:")[1].split()[0]
+    probe.stop()
+    assert most <= int(peak) * 1024 <= 2 << 30
+    assert balanced(tmp_path / "live") == packets
