@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from formats import xdr
-from formats.kpi import CATALOGUE, Catalogue
+from formats.kpi import Catalogue
 from probe.alert_event import Event
 from probe.alert_live import LiveAlerts
 from probe.alert_out import AlertOptions, Outputs
 from probe.alert_rules import rule_of
-from probe.catalogue import load_catalogue
+from probe.catalogue import load_catalogue, shipped_catalogue
 from probe.identity import CLEAR, Identities
 from probe.shipped import FOLDER
 
@@ -88,7 +88,7 @@ def every_row() -> Catalogue:
     entry = {"table": "procedure", "key": "subscriber", "count": 80, "within": "1m"}
     rules = [rule_of(entry | {"id": "often"})]
     rules += [rule_of(entry | {"id": f"often_{table}", "table": table}) for table in ("presence", "session")]
-    return CATALOGUE._replace(alerts=tuple(rules))
+    return shipped_catalogue()._replace(alerts=tuple(rules))
 
 
 def measure(rate: int, seconds: float, catalogue: Catalogue) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.run [--smoke] [--no-record] [--headers FILE] [--full FILE] [--only PART,...] [--scales 1,4,16]
 
-Parts: machine, peers, kernels, command, memory, start, cdr, kpi, alerts, signalling, live. Rows go to
+Parts: machine, peers, kernels, command, memory, start, cdr, kpi, cluster, alerts, signalling, live. Rows go to
 benchmarks/results/, one JSON object a line.
 """
 
@@ -16,14 +16,27 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import alerts, cdr, child, flow_rows, kpi, live, machine, peers, signalling, text, traffic
+from benchmarks import alerts, cdr, child, cluster, flow_rows, kpi, live, machine, peers, signalling, text, traffic
 from benchmarks.kernels import measure_kernels
 from benchmarks.report import table
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
 RESULTS = HERE / "results"
-PARTS = ("machine", "peers", "kernels", "command", "memory", "start", "cdr", "kpi", "alerts", "signalling", "live")
+PARTS = (
+    "machine",
+    "peers",
+    "kernels",
+    "command",
+    "memory",
+    "start",
+    "cdr",
+    "kpi",
+    "cluster",
+    "alerts",
+    "signalling",
+    "live",
+)
 WIREGAUGE = [sys.executable, "-c", "from probe.cli import main; main()"]
 FULL_SIZE = traffic.Size(4_000_000, 300_000, 50_000)
 SMOKE_SIZE = traffic.Size(40_000, 3_000, 500)
@@ -236,6 +249,16 @@ def measure_kpi(bench: Bench) -> None:
                   peak_anonymous=cost.peak_anonymous)  # fmt: skip
 
 
+def measure_cluster(bench: Bench) -> None:
+    """The same KPI tables from this process and from clusters of this machine."""
+    size = flow_rows.Size(40_000, 400, 5_000, 2) if bench.smoke else flow_rows.Size(8_000_000, 190_000, 2_000_000, 4)
+    with tempfile.TemporaryDirectory(dir=DATA) as place:
+        rows = flow_rows.make(Path(place) / "rows", size)
+        for who, seconds in cluster.figures(rows, (1, 2)):
+            say(f"{who}: {seconds:.2f} s")
+            bench.add("cluster", who, f"{size.rows} rows", rows=size.rows, seconds=seconds)
+
+
 def _kpi_contestant(bench: Bench, who: str, case: str, folder: Path, place: Path) -> Path:
     """The better of two runs (the first one of wiregauge compiles); where the tables are."""
     out = place / f"{case}-{who}"
@@ -308,6 +331,7 @@ def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scale
         "start": lambda: measure_start(bench),
         "cdr": lambda: measure_cdr(bench),
         "kpi": lambda: measure_kpi(bench),
+        "cluster": lambda: measure_cluster(bench),
         "alerts": lambda: measure_alerts(bench),
         "signalling": lambda: measure_signalling(bench),
         "live": lambda: measure_live(bench),

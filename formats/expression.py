@@ -14,9 +14,21 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
-from formats.kpi_parts import Condition, Where
+from formats.kpi import Condition, Where
 
-__all__ = ["COMPARISONS", "FUNCTIONS", "LAGS", "Mistake", "Node", "looks_back", "names_of", "parse", "where", "written"]
+__all__ = [
+    "COMPARISONS",
+    "FUNCTIONS",
+    "LAGS",
+    "Mistake",
+    "Node",
+    "check_formula",
+    "looks_back",
+    "names_of",
+    "parse",
+    "where",
+    "written",
+]
 
 LAGS = ("previous", "day_ago", "week_ago")
 """Functions of a counter or KPI: its value in the window before, and in the same window a day or a week before."""
@@ -213,6 +225,16 @@ def looks_back(node: Node) -> bool:
     return (node.kind == "call" and node.value in LAGS) or any(map(looks_back, node.parts))
 
 
+def check_formula(node: Node) -> None:
+    """Mistake for what has no number: texts, a quantile within a formula."""
+    if node.kind == "text":
+        raise Mistake(f"a formula has numbers, no texts: {node.value!r}")
+    if (node.kind, node.value) == ("call", "quantile"):
+        raise Mistake("quantile(...) stands for itself alone, not within a formula")
+    for part in node.parts:
+        check_formula(part)
+
+
 def written(node: Node) -> str:
     """An expression as text that `parse` makes the same tree of."""
     if node.kind in ("name", "call"):
@@ -304,6 +326,8 @@ def _constant(node: Node) -> str | float:
 def _holding(node: Node, negated: bool) -> Condition:
     if looks_back(node):
         raise Mistake(f"a filter looks at one row: no {', '.join(LAGS)}")
+    if not _has_text(node):
+        check_formula(node)
     if not (names := names_of(node)):
         raise Mistake("a filter compares columns: `column == 'text'`, `bytes_up + bytes_down > 5`, `column is null`")
     if _has_text(node):

@@ -1,4 +1,4 @@
-"""What counters, KPIs and grains are made of: the types that `formats.kpi` declares them with."""
+"""What counters, KPIs, grains and segments are made of."""
 
 from collections.abc import Container
 from typing import TYPE_CHECKING, NamedTuple
@@ -48,6 +48,8 @@ class Counter(NamedTuple):
     meaning: str
     where: Where = ()
     time: str = "start_time"
+    everywhere: bool = True
+    """in every KPI table; else only in those that name it"""
 
 
 KINDS = ("count", "sum", "distinct", "values")
@@ -73,6 +75,10 @@ class Formula(NamedTuple):
 
     text: str
     names: tuple[str, ...]
+
+
+WINDOW = "window_s"
+"""The length of the window in seconds, a name in every formula."""
 
 
 class Target(NamedTuple):
@@ -172,18 +178,3 @@ class Segment(NamedTuple):
         if self.on in columns:
             return self.on
         return "cell_last" if self.on == "cell" and "cell_last" in columns else ""
-
-
-def values(name: str, table: str, column: str, meaning: str, where: Where = ()) -> Counter:
-    """The durations of `column`, kept for quantiles."""
-    return Counter(name, "values", (table,), (column,), "ms", meaning, where)
-
-
-def quantiles(counter: str, unit: str, suffix: str, clause: str, direction: str, what: str, unseen: str,
-               qs: tuple[int, ...]) -> tuple[Kpi, ...]:  # fmt: skip
-    """A KPI for each of `qs` (percent) of the values of a counter."""
-    return tuple(
-        Kpi(f"{counter}_p{q:02d}_{suffix}", unit, Quantile(counter, q / 100), clause, direction,
-            f"{what}: {q} of 100 are no greater", unseen)
-        for q in qs
-    )  # fmt: skip

@@ -5,7 +5,7 @@ Derived from `formats.xdr`; every file of a table has exactly this schema, so th
 
 import pyarrow as pa
 
-from formats.kpi import CATALOGUE, Catalogue, Grain, fractional, judged_of
+from formats.kpi import Catalogue, Grain, fractional, judged_of
 from formats.xdr import CAUSE_FAMILIES, Column, Table
 
 __all__ = ["TEXT", "TIME", "arrow_type", "cause_family", "field", "kpi_schema", "schema"]
@@ -51,7 +51,7 @@ CAVEATS = pa.list_(pa.struct([("name", TEXT), ("kind", TEXT), ("low", pa.float64
 """What to keep in mind of a row's KPIs (and counters of distinct things)."""
 
 
-def kpi_schema(grain: Grain, catalogue: Catalogue = CATALOGUE) -> pa.Schema:
+def kpi_schema(grain: Grain, catalogue: Catalogue) -> pa.Schema:
     """The Arrow schema of a KPI table: window, how complete it is, keys, carried columns, counters, KPIs."""
     fields = [
         field("window_start", TIME, "", "start of the window"),

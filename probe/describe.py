@@ -1,21 +1,26 @@
-"""`wiregauge describe`: tables, columns and KPIs, in words made from their declarations."""
+"""`wiregauge describe`: tables, columns, KPIs and segments, in words made from their declarations."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import click
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from formats.alert import CountRule, Rule
-from formats.kpi import CATALOGUE, Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile, Where, bases
+from formats.kpi import Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile, Segment, Where, bases
 from formats.schema import TEXT, kpi_schema, schema
 from formats.xdr import TABLES
 from probe.alert_rules import length, told
-from probe.catalogue import catalogue_option
+from probe.catalogue import catalogue_option, shipped_catalogue
 from probe.duration import text as duration_text
 from probe.errors import WiregaugeError
 
 __all__ = ["counted", "describe", "describe_command", "formula", "markdown"]
+
+
+VALUES_SHOWN = 12
+"""Of each column of a segment."""
 
 
 class Listing(NamedTuple):
@@ -60,10 +65,10 @@ def counted(counter: Counter) -> str:
 def formula(kpi: Kpi) -> str:
     """A KPI's formula in one line."""
     if isinstance(kpi.formula, Quantile):
-        return f"quantile {kpi.formula.q:g} of {kpi.formula.values}"
+        return f"quantile({kpi.formula.values}, {kpi.formula.q:g})"
     if isinstance(kpi.formula, Formula):
         return kpi.formula.text
-    scale = "" if kpi.formula.scale == 1 else f"{kpi.formula.scale:,.10g} × "
+    scale = "" if kpi.formula.scale == 1 else f"{kpi.formula.scale:.10g} * "
     return f"{scale}{kpi.formula.numerator} / {kpi.formula.denominator}"
 
 
@@ -120,12 +125,33 @@ def _overview(catalogue: Catalogue) -> list[Listing]:
     tables += [(g.table, g.row, str(len(kpi_schema(g, catalogue)))) for g in catalogue.grains]
     kpis = [(k.id, k.unit, formula(k), k.clause, k.direction) for k in catalogue.kpis]
     counters = [(c.name, c.unit, c.meaning) for c in catalogue.counters if c.kind != "values"]
-    return [
+    parts = [
         Listing("Tables", "wiregauge describe TABLE lists its columns.", ("table", "one row is", "columns"), tables),
-        Listing("Counters", "In every KPI table.", ("counter", "unit", "meaning"), counters),
+        Listing("Counters", "In every KPI table but those with counters of their own.", ("counter", "unit", "meaning"),
+                counters),
         Listing("KPIs", "wiregauge describe KPI says more.", ("KPI", "unit", "formula", "clause", "better"), kpis),
         *([_alerts(catalogue)] if catalogue.alerts else []),
+        _grains(catalogue),
+    ]  # fmt: skip
+    return [*parts, *(make(catalogue) for make in (_segments, _targets) if make(catalogue).rows)]
+
+
+def _grains(catalogue: Catalogue) -> Listing:
+    rows = []
+    for grain in catalogue.grains:
+        own = f"{len(catalogue.counters_of(grain))} of its own" if grain.counters else "all"
+        keys, carried = (", ".join(key.name for key in some) for some in (grain.keys, grain.carried))
+        rows.append((grain.name, keys, carried, own))
+    return Listing("Grains", "What --by takes: a KPI table each.", ("grain", "keys", "carried", "counters"), rows)
+
+
+def _segments(catalogue: Catalogue) -> Listing:
+    rows = [
+        (s.name, s.on, f"{s.rows.num_rows:,}", ", ".join((s.member, *s.columns)), s.source, s.meaning)
+        for s in catalogue.segments
     ]
+    return Listing("Segments", "Their columns are keys of grains and names in filters.",
+                   ("segment", "on", "rows", "columns", "from", "meaning"), rows)  # fmt: skip
 
 
 def _alerts(catalogue: Catalogue) -> Listing:
@@ -134,8 +160,33 @@ def _alerts(catalogue: Catalogue) -> Listing:
     return Listing("Alerts", "wiregauge describe RULE says more.", ("rule", "severity", "opens"), rows)
 
 
-def listings(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> list[Listing]:
+def _segment(segment: Segment) -> Listing:
+    rows = [("on", segment.on), ("from", segment.source), ("rows", f"{segment.rows.num_rows:,}"),
+            (segment.member, "yes, no; null where it is not known")]  # fmt: skip
+    for column in segment.columns:
+        found = sorted(filter(None, pc.unique(segment.rows.column(column)).to_pylist()))
+        more = f", ... ({len(found):,} values)" if len(found) > VALUES_SHOWN else ""
+        rows.append((column, ", ".join(found[:VALUES_SHOWN]) + more))
+    return Listing(segment.name, segment.meaning, ("", ""), rows)
+
+
+def _targets(catalogue: Catalogue) -> Listing:
+    rows = [(k.id, k.direction, "; ".join(map(str, k.targets))) for k in catalogue.kpis if k.targets]
+    return Listing("Targets", "<KPI>_target_met tells of each row.", ("KPI", "better", "targets"), rows)
+
+
+def _missing(catalogue: Catalogue) -> Listing:
+    rows = [(one.name, one.clause, one.reason) for one in catalogue.missing]
+    return Listing("Missing", "What standards define and is not computed.", ("KPI", "clause", "why"), rows)
+
+
+SECTIONS = {"grains": _grains, "segments": _segments, "targets": _targets, "missing": _missing}
+"""Lists that are asked for by name."""
+
+
+def listings(name: str | None = None, catalogue: Catalogue | None = None) -> list[Listing]:
     """What there is to say of a table, KPI or counter, or of all; WiregaugeError for an unknown name."""
+    catalogue = catalogue or shipped_catalogue()
     if name is None:
         return _overview(catalogue)
     for table in TABLES:
@@ -153,6 +204,11 @@ def listings(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> list[
     for rule in catalogue.alerts:
         if name == rule.id:
             return [_rule(rule)]
+    for segment in catalogue.segments:
+        if name == segment.name:
+            return [_segment(segment)]
+    if name in SECTIONS:
+        return [SECTIONS[name](catalogue)]
     raise WiregaugeError(f"no table, KPI or counter {name!r}.{_near(name, catalogue)}\n`wiregauge describe` lists all.")
 
 
@@ -161,6 +217,7 @@ def _near(name: str, catalogue: Catalogue) -> str:
 
     names = [t.name for t in TABLES] + [g.table for g in catalogue.grains]
     names += [k.id for k in catalogue.kpis] + [c.name for c in catalogue.counters] + [r.id for r in catalogue.alerts]
+    names += [s.name for s in catalogue.segments] + [*SECTIONS]
     close = get_close_matches(name, names, 3)
     return f" Near: {', '.join(close)}." if close else ""
 
@@ -169,12 +226,13 @@ def _markdown_rows(rows: Iterable[tuple[str, ...]]) -> Iterable[str]:
     return ("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
 
 
-def markdown(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> str:
+def markdown(name: str | None = None, catalogue: Catalogue | None = None) -> str:
     """The same as a Markdown section (what stands in README tables); with no name every table in full, and the KPIs."""
+    catalogue = catalogue or shipped_catalogue()
     if name is None:
         parts = [_columns(t.name, schema(t)) for t in TABLES]
         parts += [_columns(g.table, _keys_only(g, catalogue)) for g in catalogue.grains]
-        parts += _overview(catalogue)[1:]
+        parts += _overview(catalogue)[1:3]
     else:
         parts = listings(name, catalogue)
     out = []
@@ -188,12 +246,12 @@ def markdown(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> str:
 def _keys_only(grain: Grain, catalogue: Catalogue) -> pa.Schema:
     """The schema of a KPI table up to its counters, which are the same for all."""
     whole = kpi_schema(grain, catalogue)
-    keep = 2 + len(grain.keys) + len(grain.carried)
+    keep = 3 + len(grain.keys) + len(grain.carried)
     own = [whole.get_field_index(c) for c in grain.counters]
     return pa.schema([whole.field(i) for i in [*range(keep), *own]], metadata=whole.metadata)
 
 
-def describe(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> None:
+def describe(name: str | None = None, catalogue: Catalogue | None = None) -> None:
     """Print what there is to say of a table, KPI or counter, or of all."""
     from rich.console import Console
     from rich.table import Table
@@ -213,14 +271,19 @@ def describe(name: str | None = None, catalogue: Catalogue = CATALOGUE) -> None:
 
 
 @click.command("describe")
-@click.argument("name", required=False, metavar="[TABLE|KPI]")
+@click.argument("name", required=False, metavar="[TABLE|KPI|LIST]")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, as in the README of formats/.")
 @catalogue_option
 def describe_command(name: str | None, as_markdown: bool, catalogue: Catalogue) -> None:
     """Say what tables, columns, counters and KPIs there are.
 
+    Without a name all that is in force; `grains`, `segments`, `targets` and `missing` (what standards define and is not
+    computed, with the reason) are lists of their own.
+
     \b
     Example:
+      wiregauge describe --catalogue mine.toml
+      wiregauge describe missing
       wiregauge describe flow
       wiregauge describe session_drop_pct
     """

@@ -16,7 +16,8 @@ from formats.xdr import TABLES
 from kernels.group import NULL, add_code_bits, add_mask_bits, number_keys
 from probe.kpi_domain import Domain
 from probe.kpi_formula import compiled
-from probe.segment import Lookup, join_keys, lookups
+from probe.segment import join_keys
+from probe.segment_join import Lookup, lookups
 
 __all__ = ["Classes", "Domains", "Frame", "classify", "met", "number", "summands"]
 

@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 
 import click
 
-from formats.kpi import CATALOGUE, Catalogue, Grain
+from formats.kpi import Catalogue, Grain
 from probe.alert_out import AlertOptions, alert_options
 from probe.alerts import alerted_lines
-from probe.catalogue import catalogue_option
+from probe.catalogue import catalogue_option, shipped_catalogue
 from probe.duration import nested
 from probe.duration import text as duration_text
 from probe.duration import texts as duration_texts
 from probe.errors import WiregaugeError
 from probe.identity import DEFAULT_KEY
 from probe.kpi_engine import Engine, Here, Task, Written
-from probe.kpi_explain import explain_values, explained
+from probe.kpi_explain import explain_values, explained, wanted_of
 from probe.kpi_rows import sources_of, stretches_of
 from probe.losses import losses
 from probe.options import grains_option, windows_option
@@ -87,7 +87,7 @@ def compute(
     """
     started = time.perf_counter()
     engine = engine or Here()
-    catalogue, out = known_by(catalogue or CATALOGUE, None), Path(out)
+    catalogue, out = known_by(catalogue or shipped_catalogue(), None), Path(out)
     chosen = _chosen(catalogue, grains)
     catalogue = _used(catalogue, chosen)
     directories = list(dict.fromkeys(Path(d) for d in xdr_directories))
@@ -136,6 +136,10 @@ def compute(
               help="Key of the tables' pseudonyms, for segments of IMSIs.")  # fmt: skip
 @alert_options
 @click.option("--explain", metavar="KPI", help="Say what a KPI's values are made of, after writing them.")
+@click.option("--explain-key", "keys", multiple=True, metavar="KEY=VALUE", help="Of which row, as cell=262-01-5.")
+@click.option("--explain-window", "at", metavar="TIME", help="Of which window, by its start: 2026-11-22T07:15 (UTC).")
+@click.option("--explain-rows", "most", type=click.IntRange(0, 10_000), default=5, show_default=True,
+              help="How many xDR rows behind a value are shown.")  # fmt: skip
 @click.option("--scheduler", metavar="ADDRESS", help="Have a Dask cluster do it: tcp://HOST:8786.")
 def kpi_command(
     xdr_dir: tuple[Path, ...],
@@ -145,6 +149,9 @@ def kpi_command(
     catalogue: Catalogue,
     identity_key: Path,
     explain: str | None,
+    keys: tuple[str, ...],
+    at: str | None,
+    most: int,
     scheduler: str | None,
     alerts: str,
     alert_webhook: str,
@@ -155,10 +162,11 @@ def kpi_command(
     Example:
       wiregauge kpi kpis/ --out hourly/ --window 1h --by cell,subscriber
       wiregauge kpi kpis/ --out kpis/ --window 1m,15m,1d --by cell --catalogue mine.toml
-      wiregauge kpi kpis/ --out hourly/ --by cell --explain session_drop_pct
+      wiregauge kpi kpis/ --out hourly/ --by cell --explain session_drop_pct --explain-key cell=262-01-5
     """
     if explain is not None:
         explained(explain, catalogue)  # an unknown name is told before the work
+    wanted = wanted_of(keys, at, most)
     catalogue = known_by(catalogue, None, identity_key)
     with _engine(scheduler) as engine:
         folders, target = ([p.resolve() for p in xdr_dir], out.resolve()) if scheduler else (xdr_dir, out)
@@ -170,7 +178,7 @@ def kpi_command(
     for line in alerted_lines(xdr_dir, out, window, catalogue, AlertOptions(alerts, alert_webhook)):
         click.echo(line)
     if explain is not None:
-        explain_values(explain, out, catalogue, by)
+        explain_values(explain, xdr_dir, out, catalogue, by, wanted)
 
 
 def _engine(scheduler: str | None) -> AbstractContextManager[Engine]:

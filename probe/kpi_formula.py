@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from formats.expression import LAGS, Mistake, Node, parse
+from formats.expression import LAGS, Node, check_formula, parse
 from kernels.formula import BLOCK, OPERATIONS, evaluate
 
 __all__ = ["Program", "compiled", "lag_of"]
@@ -82,8 +82,6 @@ class _Writer:
             return self.constant(float(node.value or 0))
         if node.kind == "null":
             return self.constant(float("nan"))
-        if node.kind == "text":
-            raise Mistake(f"a formula has numbers, no texts: {node.value!r}")
         parts = [self.node(part) for part in node.parts]
         if node.kind in ("in", "not_in"):
             found = self.line("==", parts[0], parts[1])
@@ -91,8 +89,6 @@ class _Writer:
                 found = self.line("or", found, self.line("==", parts[0], other))
             return self.line("not", found) if node.kind == "not_in" else found
         op = str(node.value) if node.kind == "call" else node.kind
-        if op not in _CODES:
-            raise Mistake(f"{op}(...) stands for itself alone, not within a formula")
         made = self.line(op, *parts[:3]) if op == "if" else self.line(op, *parts[:2])
         for other in parts[2:] if op != "if" else ():
             made = self.line(op, made, other)
@@ -103,7 +99,9 @@ def compiled(formulas: Sequence[tuple[str, str, tuple[float, float] | None]]) ->
     """(name, expression, valid range or None) as a program with an output each; a later one may name an earlier one."""
     writer = _Writer()
     for name, text, valid in formulas:
-        value = writer.node(parse(text))
+        tree = parse(text)
+        check_formula(tree)
+        value = writer.node(tree)
         if valid is not None:
             low, high = (writer.constant(bound) for bound in valid)
             inside = writer.line("and", writer.line(">=", value, low), writer.line("<=", value, high))

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
-from formats.kpi import Counter, Key, Ratio, fractional
+from formats.kpi import WINDOW, Counter, Key, Ratio, fractional
 from kernels.group import MATCHED
 from kernels.sketch import ACCURACY, DISTINCT_ERROR
 from probe.caveats import Caveats, quantile_bounds, ratio_bounds, unseen_of
@@ -164,6 +164,9 @@ class _Told:
         program = self.plan.program
         inputs = np.empty((len(program.inputs), self.groups.number))
         for line, name in zip(inputs, program.inputs, strict=True):
+            if name == WINDOW:
+                line[:] = self.plan.window_s
+                continue
             of_kpi = name in self.kpis
             line[:] = self.kpis[name] if of_kpi else _natural(self.plan.by_name[name], self.counted[name])
             null = None if of_kpi else self.counted[name].null
@@ -228,7 +231,7 @@ def _tables(groups: Measures, counted: dict[str, _Counted]) -> Iterator[Finished
         arrays += [_told(codes[rows], groups.domains[key.name], key) for key, codes in texts]
         arrays += [pa.array(values[rows], mask=None if null is None else null[rows]) for values, null in numbers]
         arrays += [pa.array(kpis[k.id][rows], from_pandas=True) for k in plan.kpis]
-        told = {key.name: arrays[2 + at] for at, (key, _) in enumerate(texts)}
+        told = {key.name: arrays[3 + at] for at, (key, _) in enumerate(texts)}
         arrays += [met(k, kpis[k.id][rows], told) for k in plan.judged]
         arrays.append(caveats[rows] if isinstance(rows, slice) else caveats.take(pa.array(rows)))
         yield Finished(int(groups.starts[low]), groups.part, pa.Table.from_arrays(arrays, schema=schema))

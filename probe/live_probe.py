@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import click
 
-from formats.kpi import CATALOGUE, Catalogue
+from formats.kpi import Catalogue
 from kernels import shard as own
 from kernels.shard import LATENESS, WATERMARK, Limits
 from kernels.table import CAPACITY, LIVE
@@ -27,6 +27,7 @@ from probe import snapshot
 from probe.accounts import Accounts
 from probe.alert_live import LiveAlerts
 from probe.alert_out import AlertOptions, Outputs
+from probe.catalogue import shipped_catalogue
 from probe.errors import WiregaugeError
 from probe.identity import Identities
 from probe.kpi import compute
@@ -152,7 +153,7 @@ class Live:
             worker.shard.touch()  # all of its memory now, none later
         self._resume()
         self.outputs = Outputs(out, options.alerts)
-        catalogue = options.catalogue or CATALOGUE
+        catalogue = options.catalogue or shipped_catalogue()
         self.alerts = LiveAlerts(out, options.window_s, catalogue, self.outputs, identities, options.room)
         self.sink.watch = self.alerts.put
         self.rings = open_rings()
@@ -228,7 +229,7 @@ class Live:
             self.tell(f"going on with the settings as they were: {words}")
             return
         self.options = self.options._replace(catalogue=catalogue)
-        self.alerts.reload(catalogue or CATALOGUE)
+        self.alerts.reload(catalogue or shipped_catalogue())
         for ring in self.rings:
             ring.filter(filter_of(ring.interface))
         self.tell("catalogue and filter were read again.")

@@ -1,11 +1,10 @@
 """Segments: subscribers, cells, ... with what is known of them beyond the xDR rows, joined on an xDR column.
 
-An entry of a catalogue becomes a `Segment` (`segment_of`), the rows in memory. When KPIs are computed a `Lookup` turns
-the codes of the join column into codes of the segment's columns: each distinct key is looked for once.
+An entry of a catalogue becomes a `Segment` (`segment_of`), the rows in memory; `probe.segment_join` joins them to rows.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,10 @@ from formats.expression import Mistake
 from formats.kpi import Catalogue, Condition, Counter, Key, Kpi, Ratio, Segment
 from probe.errors import WiregaugeError
 from probe.identity import DEFAULT_KEY, NONE, PSEUDONYM, Identities
-from probe.kpi_domain import Domain
 from probe.segment_file import SegmentFile, read_segment
 
 __all__ = [
-    "KEYS", "Lookup", "join_keys", "joined_columns", "known_by", "lookups", "named_alike", "segment_columns",
+    "KEYS", "NO", "YES", "join_keys", "joined_columns", "known_by", "named_alike", "segment_columns",
     "segment_key", "segment_kpis", "segment_of",
 ]  # fmt: skip
 
@@ -235,41 +233,3 @@ def _renamed(segment: Segment, identities: Identities, both: bool) -> Segment:
         names = identities.pseudonyms(rows.column(0).to_pylist())
         parts.append(rows.set_column(0, rows.field(0), pa.array(names, pa.string())))
     return segment._replace(rows=pa.concat_tables(parts), clear=False)
-
-
-# --- codes to codes --------------------------------------------------------------------------------------------------
-
-
-class Lookup:
-    """The rows of a segment by the codes that the join column's texts have in its domain."""
-
-    def __init__(self, segment: Segment, domain: Domain, domain_of: Callable[[str], Domain]) -> None:
-        """`domain`: of the join column; `domain_of`: gives those of the segment's columns."""
-        rows = segment.rows
-        self._domain, self._keys = domain, Domain()
-        self._keys.codes(rows.column(0).chunks)
-        self._size = len(self._keys)
-        self._found = np.empty(0, np.int32)  # of each code of the join column the row; _size for none
-        self._values = {c: np.append(domain_of(c).codes(rows.column(c).chunks), np.int32(-1)) for c in segment.columns}
-        yes, no = domain_of(segment.member).codes_of([YES, NO])
-        self._values[segment.member] = np.append(np.full(self._size, yes, np.int32), no)
-
-    def codes(self, column: str, of_rows: np.ndarray) -> np.ndarray:
-        """int32[n]: codes of a segment's column for codes of the join column, -1 for null."""
-        known = self._found.size
-        if known < len(self._domain):
-            fresh = self._domain.texts(np.arange(known, len(self._domain)))
-            found = np.minimum(self._keys.codes([fresh]), np.int32(self._size))
-            self._found = np.concatenate([self._found, found])
-        table = np.append(self._values[column][self._found], np.int32(-1))
-        out: np.ndarray = table[of_rows]
-        return out
-
-
-def lookups(segments: Sequence[Segment], domain_of: Callable[[str], Domain]) -> dict[str, Lookup]:
-    """The lookup of each column of the segments."""
-    out: dict[str, Lookup] = {}
-    for segment in segments:
-        lookup = Lookup(segment, domain_of(segment.on), domain_of)
-        out.update(dict.fromkeys((segment.member, *segment.columns), lookup))
-    return out

@@ -7,14 +7,19 @@ import click
 
 import formats
 
-__all__ = ["CatalogueFile", "shipped"]
+__all__ = ["IN_FORCE", "CatalogueFile", "shipped"]
 
 FOLDER = Path(formats.__file__).parent / "catalogues"
 
 
+_ALWAYS = "sessions user_plane radio nas radio_times voice core causes standards grains missing"
+IN_FORCE = tuple(FOLDER / f"{name}.toml" for name in _ALWAYS.split())
+"""Those that are always in force, in the order of the columns that they make."""
+
+
 def shipped() -> list[str]:
-    """The names that `--catalogue` knows."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    """The names that `--catalogue` knows: what is there to be added."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml") if path not in IN_FORCE)
 
 
 class CatalogueFile(click.Path):

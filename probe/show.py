@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from formats.kpi import CATALOGUE, Ratio, bases
+from formats.kpi import Ratio, bases
 from formats.xdr import TABLES
+from probe.catalogue import shipped_catalogue
 from probe.errors import WiregaugeError
 from probe.xdr_files import table_files
 
@@ -58,7 +59,7 @@ class _Shown(NamedTuple):
 
 def _tables(directory: Path) -> list[str]:
     """Tables in order of declaration, unknown ones last."""
-    known = [t.name for t in TABLES] + [g.table for g in CATALOGUE.grains]
+    known = [t.name for t in TABLES] + [g.table for g in shipped_catalogue().grains]
     there = sorted(p.name for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
     there = [name for name in there if table_files(directory, name)]
     return [n for n in known if n in there] + [n for n in there if n not in known]
@@ -136,18 +137,18 @@ def _shown(rows: pa.Table, name: str) -> _Shown:
 
 def _order(table: str, names: Sequence[str], sort: str | None) -> list[str]:
     """Columns: keys first, then what was sorted by and its bases, then the most telling, then the rest."""
-    grain = next((g for g in CATALOGUE.grains if g.table == table), None)
+    grain = next((g for g in shipped_catalogue().grains if g.table == table), None)
     first = TELLING.get(table, "").split()
     if grain:
         first = ["window_start", *(k.name for k in (*grain.keys, *grain.carried))]
-        kpi = next((k for k in CATALOGUE.kpis if k.id == sort), None)
+        kpi = next((k for k in shipped_catalogue().kpis if k.id == sort), None)
         first += [sort or "", *(bases(kpi) if kpi else ()), *TELLING_KPIS.split()]
     return [n for n in dict.fromkeys([*first, *names]) if n in names]
 
 
 def _worst(kpi: str) -> tuple[str, str | None]:
     """The sort that puts the worst of a KPI first, and for a ratio the counter that says what weighs enough."""
-    found = next((k for k in CATALOGUE.kpis if k.id == kpi), None)
+    found = next((k for k in shipped_catalogue().kpis if k.id == kpi), None)
     if found is None:
         raise WiregaugeError(f"no KPI {kpi!r}.\n`wiregauge describe` lists all.")
     weight = found.formula.denominator if isinstance(found.formula, Ratio) else None

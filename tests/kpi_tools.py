@@ -4,8 +4,9 @@ import math
 
 import pyarrow.dataset as ds
 
-from formats import kpi, xdr
+from formats import xdr
 from formats.schema import kpi_schema
+from probe.catalogue import shipped_catalogue
 from probe.identity import Identities
 from probe.tables import Names
 from probe.writer import TableWriter
@@ -27,10 +28,11 @@ def make(n=150, seed=0):
     return {t.name: xdr_rows.rows(t, n, seed) for t in FACTS}
 
 
-def read(directory, table, catalogue=kpi.CATALOGUE, caveats=False):
+def read(directory, table, catalogue=None, caveats=False):
     """Rows of a KPI table by (window start, keys)."""
     if not (directory / table).is_dir():
         return {}
+    catalogue = catalogue or shipped_catalogue()
     grain = next(g for g in catalogue.grains if g.table == table)
     schema = kpi_schema(grain, catalogue)
     found = ds.dataset(directory / table, schema=schema).to_table()

@@ -127,6 +127,8 @@ def radio_kpis(rows):
                 tried, good = sum(o is not None for o in mine), mine.count("success")
                 out[f"{name}_attempts"], out[f"{name}_successes"] = tried, good
                 out[f"{name}_success_pct"] = ratio(good, tried, 100)
+    out["s1_e_rab_accessibility_pct"] = product(out, "s1_connection", "e_rab_initial")
+    out["ng_pdu_session_accessibility_pct"] = product(out, "ng_connection", "pdu_session_setup")
     for name in ("s1_handover", "n2_handover"):
         done, asked = out[f"{name}_execution_successes"], out[f"{name}_preparation_attempts"]
         out[f"{name}_success_pct"] = ratio(done, asked, 100)
@@ -227,6 +229,41 @@ def nas_kpis(rows):
     return out | {"authentication_failure_pct": ratio(refused, len(proofs), 100)}
 
 
+def product(out, *names):
+    """Of success ratios, in %."""
+    value = 100
+    for name in names:
+        share = ratio(out[f"{name}_successes"], out[f"{name}_attempts"], 1)
+        value = None if share is None or value is None else value * share
+    return value
+
+
+def standard_kpis(rows):
+    kinds = {
+        "pdp_context_activation": {"procedure": "create_pdp_context"},
+        "default_bearer_activation": {"procedure": "create_session"},
+        "dedicated_bearer_creation": {"procedure": "create_bearer"},
+        "location_update": {"procedure": "update_location", "interface": "s6a"},
+    }
+    out = {}
+    for name, which in kinds.items():
+        mine = [r for r in rows if r["counted"] and which.items() <= r.items()]
+        good = [r for r in mine if r["outcome"] == "success"]
+        out[f"{name}_attempts"], out[f"{name}_successes"] = len(mine), len(good)
+        out[f"{name}_success_pct"] = ratio(len(good), len(mine), 100)
+        out[f"{name}_p95_ms"] = quantile([r["latency_ms"] for r in good], 0.95)
+    return out
+
+
+def over_window(record, window_ns):
+    """What is made of a row's own counters and the length of its window."""
+    for way in ("up", "down"):
+        octets = record[f"bearer_bytes_{way}"]
+        record[f"bearer_rate_{way}_kbps"] = None if octets is None else octets * 8 / 1000 / (window_ns / 1e9)
+    time = record["pdu_session_connected_ms"]
+    record["pdu_sessions_mean"] = None if time is None else time / (window_ns / 1e6)
+
+
 def subscribers(rows):
     known = {r["subscriber"] for r in rows if r["subscriber"] is not None}
     return {"subscribers": None if rows and not known else len(known)}
@@ -244,6 +281,7 @@ MAKERS = (
     (subscribers, ("flow", "presence", "procedure")),
     (radio_kpis, ("procedure",)),
     (bearer_kpis, ("presence",)),
+    (standard_kpis, ("procedure",)),
 )
 OF_BEARERS = (setup_kpis, presence_kpis, radio_kpis, bearer_kpis, nas_kpis)
 """What the tables tell that have a slice and a core node."""
@@ -275,6 +313,7 @@ def kpi_table(tables, window_ns, key, session_key, carried=(), makers=None):
             made = maker([row for name in names for row in rows[name]])
             measured = any((name, start) in seen for name in names)
             record.update(made if measured else dict.fromkeys(made))
+        over_window(record, window_ns)
         for name, column in carried:
             record[name] = latest(rows, name, column)
     return out

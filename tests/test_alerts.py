@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formats.alert import CountRule, KpiRule
-from formats.kpi import CATALOGUE
 from probe import alert_count
 from probe.alert_count import Counting, Matched
 from probe.alert_kpi import Thresholding, WindowRows
+from probe.catalogue import shipped_catalogue
 from tests.naive_alerts import Told, counted, judged
 
 SECOND = 10**9
@@ -221,12 +221,12 @@ def window_rows(values, samples=None):
 
 
 def stepped(with_rule, windows, samples=None, resume=False):
-    state, out = Thresholding(with_rule, CATALOGUE, WINDOW), []
+    state, out = Thresholding(with_rule, shipped_catalogue(), WINDOW), []
     made = {start: window_rows(values, (samples or {}).get(start)) for start, values in windows.items()}
     for start in sorted(made):
         out += state.step(start, made[start], made.get)
         if resume:
-            kept, state = state.saved(), Thresholding(with_rule, CATALOGUE, WINDOW)
+            kept, state = state.saved(), Thresholding(with_rule, shipped_catalogue(), WINDOW)
             state.resume(kept)
     return out
 

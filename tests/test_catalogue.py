@@ -12,63 +12,23 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from formats.expression import Mistake, names_of, parse, where
-from formats.kpi import CATALOGUE
 from kernels.formula import BLOCK, exceed, keep_top
-from probe.catalogue import load_catalogue
+from probe.catalogue import load_catalogue, shipped_catalogue
 from probe.describe import describe_command
 from probe.errors import WiregaugeError
 from probe.kpi import compute, kpi_command
 from probe.kpi_formula import compiled
+from tests.naive_formula import plain
 
 NAMES = ("a", "b", "c")
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
 
 
 # --- formulas against a plain evaluator ----------------------------------------------------------------------------
-
-
-def plain(node, row):
-    """The value of an expression over {name: number or None}."""
-    if node.kind == "name":
-        return row[node.value]
-    if node.kind in ("number", "null"):
-        return node.value
-    parts = [plain(part, row) for part in node.parts]
-    op = node.value if node.kind == "call" else node.kind
-    if op == "is_null":
-        return float(parts[0] is None)
-    if op == "not_null":
-        return float(parts[0] is not None)
-    if op == "coalesce":
-        return next((p for p in parts if p is not None), None)
-    if op == "and":
-        return 0.0 if 0 in parts else None if None in parts else 1.0
-    if op == "or":
-        return 1.0 if any(p for p in parts if p is not None) else None if None in parts else 0.0
-    if op == "if":
-        return None if parts[0] is None else parts[1] if parts[0] else parts[2]
-    if op in ("in", "not_in"):
-        if parts[0] is None:
-            return None
-        found = parts[0] in parts[1:]
-        if not found and None in parts[1:]:
-            return None
-        return float(found != (op == "not_in"))
-    if None in parts:
-        return None
-    if op == "/":
-        return None if parts[1] == 0 else parts[0] / parts[1]
-    two = {
-        "+": lambda x, y: x + y, "-": lambda x, y: x - y, "*": lambda x, y: x * y, "==": lambda x, y: float(x == y),
-        "!=": lambda x, y: float(x != y), "<": lambda x, y: float(x < y), "<=": lambda x, y: float(x <= y),
-        ">": lambda x, y: float(x > y), ">=": lambda x, y: float(x >= y),
-    }  # fmt: skip
-    one = {"not": lambda x: float(x == 0), "abs": abs, "min": min, "max": max}
-    return two[op](*parts) if op in two else one[op](*parts)
 
 
 def expressions():
@@ -255,6 +215,16 @@ def test_a_catalogue_of_ones_own(tmp_path):
     assert result.exit_code == 0, result.output
     assert "100 - heavy_pct" in result.output
     assert "rows of flow where bytes_up is above 2 and service is x" in result.output
+    assert "heavy: 1 rows of flow, 1 shown:" in result.output
+    more = ["--explain-key", "service=y", "--explain-key", "cell=p", "--explain-rows", "2"]
+    result = CliRunner().invoke(kpi_command, [*words, "--by", "cell_service", "--explain", "join_pct", *more])
+    assert result.exit_code == 0, result.output
+    assert "join_pct = 100 * 0 / 25 = 0" in result.output
+    assert re.search(r"bytes_total: 1 rows of flow, 1 shown:\n\s+start_time .*\n\s+1970.* y ", result.output)
+    for option, told in (("--explain-key", "a key and its value"), ("--explain-window", "a time in UTC")):
+        arguments = [*words, "--explain", "join_pct", option, "cell"]
+        with pytest.raises(WiregaugeError, match=told):
+            CliRunner().invoke(kpi_command, arguments, catch_exceptions=False)
     assert CliRunner().invoke(kpi_command, [*words, "--explain", "nothing"]).exit_code != 0
     shown = CliRunner().invoke(describe_command, ["heavy_pct", "--catalogue", str(tmp_path / "c.toml")])
     assert "100 * heavy / flows" in shown.output
@@ -281,6 +251,7 @@ def test_a_catalogue_of_ones_own(tmp_path):
         ('direction = "lower"', 'direction = "lower"\ntargets = { planet = 5 }', 19, "no segment is called so"),
         ('direction = "lower"', 'direction = "lower"\ntargets = "high"', 19, "targets are numbers"),
         ('direction = "lower"', 'direction = "lower"\ntargets = { planet = { a = 5 } }', 19, "a column 'planet'"),
+        ('keys = ["cell", "service"]', 'keys = ["cell"]\n[[target]]\nkpi = "join"\ntargets = 5', 28, "no KPI 'join'"),
         ('direction = "lower"', "targets = 5", 18, "targets need a direction"),
         ("bytes_up > 2", "bytes_up > 'x'", 2, "bytes_up is a number, no text"),
         ("bytes_up > 2", "end_time > 2", 2, "compare differences"),
@@ -345,6 +316,8 @@ targets = { default = 40, gold = 20, ip_protocol = { 6 = 5 } }
 id = "more"
 formula = "slowest - coalesce(previous(slowest), 0)"
 direction = "higher"
+[[target]]
+kpi = "more"
 targets = { default = 1, first = 100 }
 [[grain]]
 name = "mine"
@@ -421,12 +394,52 @@ def test_looking_back(tmp_path):
     assert found[day + window, "p"]["growth"] == -2
 
 
+LAGGED = ("previous", "day_ago", "week_ago")
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_formulas_that_look_back_as_a_plain_evaluator_does(tmp_path_factory, data):
+    """Whatever windows there are: formulas over counters and their past, with if, min, max and null."""
+    folder = tmp_path_factory.mktemp("past")
+    window, day = 21_600, 86_400
+    starts = [0, window, 2 * window, day, day + window, 7 * day, 8 * day, 8 * day + window]
+    cells = st.sampled_from([None, "p", "q"])
+    counts = data.draw(st.dictionaries(st.tuples(st.sampled_from(starts), cells), st.integers(1, 3), min_size=1))
+    atoms = st.sampled_from(["flows", "bytes_total", "1", "null", *(f"{lag}(flows)" for lag in LAGGED)])
+    texts = data.draw(st.lists(
+        st.one_of(
+            st.tuples(atoms, st.sampled_from("+-*/"), atoms).map(" ".join),
+            st.tuples(st.sampled_from(["min", "max", "coalesce"]), atoms, atoms).map(lambda t: "{}({}, {})".format(*t)),
+            st.tuples(atoms, atoms, atoms).map(lambda t: f"if({t[0]} > {t[1]}, {t[1]}, {t[2]})"),
+        ), min_size=1, max_size=4,
+    ))  # fmt: skip
+    (folder / "c.toml").write_text("".join(f'[[kpi]]\nid = "k{i}"\nformula = "{t}"\n' for i, t in enumerate(texts)))
+    rows = [((start + i) * 10**9, cell) for (start, cell), n in counts.items() for i in range(n)]
+    flow = pa.table({
+        "start_time": pa.array([t for t, _ in rows]).cast(pa.timestamp("ns", tz="UTC")), "begun": [True] * len(rows),
+        "cell": pa.array([c for _, c in rows], pa.string()), "bytes_up": [2] * len(rows), "bytes_down": [5] * len(rows),
+    })  # fmt: skip
+    (folder / "xdr" / "flow").mkdir(parents=True)
+    pq.write_table(flow, folder / "xdr" / "flow" / "part-0.parquet")
+    compute([folder / "xdr"], folder / "out", window, ["cell"], load_catalogue(folder / "c.toml"))
+    found = ds.dataset(folder / "out" / "kpi_cell").to_table().to_pylist()
+    assert len(found) == len(counts)
+    back = dict(zip(LAGGED, (window, day, 7 * day), strict=True))
+    for row in found:
+        start, cell = int(row["window_start"].timestamp()), row["cell"]
+        told = {f"{lag}(flows)": counts.get((start - seconds, cell)) for lag, seconds in back.items()}
+        told |= {"flows": counts[start, cell], "bytes_total": 7 * counts[start, cell]}
+        for i, text in enumerate(texts):
+            assert row[f"k{i}"] == plain(parse(text), told), (text, told)
+
+
 def test_several_catalogues(tmp_path):
     first, second = tmp_path / "1.toml", tmp_path / "2.toml"
     first.write_text(GOOD)
     second.write_text('[[kpi]]\nid = "rest_pct"\nformula = "100 - heavy_pct"\n')
     assert [k.id for k in load_catalogue(first, second).kpis][-1] == "rest_pct"
-    assert load_catalogue() is CATALOGUE
+    assert load_catalogue() is shipped_catalogue()
     first.write_text("[[kpi]\n")
     with pytest.raises(WiregaugeError, match="not a catalogue"):
         load_catalogue(first)

@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 import pytest
 from click.testing import CliRunner, Result
 
-from formats.kpi import GRAINS
+from probe.catalogue import shipped_catalogue
 from probe.cli import COMMANDS, main
 from probe.summary import summary_lines
 from tools.scenario import PRESETS, generate
@@ -158,7 +158,14 @@ def test_the_summary_adds_up(done: tuple[Path, Result]) -> None:
     parts = [numbers[stage] for stage in ("decoded", "rejected", "dropped", "duplicate")]
     assert numbers["packets in"] == sum(parts) > 0
     assert numbers["decoded"] == numbers["user_plane"] + numbers["gtpc"] + numbers["gtpu_control"]
-    for table in ("flow", "session", "presence", "procedure", "ledger", *(grain.table for grain in GRAINS)):
+    for table in (
+        "flow",
+        "session",
+        "presence",
+        "procedure",
+        "ledger",
+        *(grain.table for grain in shipped_catalogue().grains),
+    ):
         assert numbers[table] == len(rows(out, table)), table
     assert "packets a second" in told.output
     assert "MiB of memory" in told.output

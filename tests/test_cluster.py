@@ -1,22 +1,19 @@
 """The same tables from a Dask cluster of several processes as from one, also when a worker is killed in the middle."""
 
-import json
 import os
 import signal
-import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from click.testing import CliRunner
 
-from formats import kpi
 from probe import cluster
-from probe.catalogue import load_catalogue
+from probe.catalogue import load_catalogue, shipped_catalogue
 from probe.errors import UsageError, WiregaugeError
 from probe.kpi import compute, kpi_command
 from tests.kpi_tools import make, read, write
+from tools.cluster import local_cluster
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(
@@ -27,34 +24,12 @@ WORKERS = 3
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """A scheduler and three workers of one thread, processes of their own."""
-    folder = tmp_path_factory.mktemp("cluster")
-    told = folder / "scheduler.json"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    here = {**os.environ, "PYTHONPATH": os.getcwd(), "DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE": "False"}
-    dask = (
-        [sys.executable, "-m", "distributed.cli.dask_scheduler"],
-        [sys.executable, "-m", "distributed.cli.dask_worker"],
-    )
-    common = ["--scheduler-file", str(told)]
-    processes = [subprocess.Popen([*dask[0], "--port", "0", "--host", "127.0.0.1", "--no-dashboard", *common], **quiet)]
-    more = ["--nthreads", "1", "--nworkers", "1", "--no-dashboard", "--local-directory", str(folder)]
-    processes += [subprocess.Popen([*dask[1], *more, *common], env=here, **quiet) for _ in range(WORKERS)]
-    for _ in range(600):
-        if told.exists():
-            break
-        time.sleep(0.1)
-    where = json.loads(told.read_text())["address"]
-    with distributed.Client(where, set_as_default=False) as client:
-        client.wait_for_workers(WORKERS, timeout=60)
-    yield where
-    for process in processes:
-        process.kill()
-        process.wait()
+    with local_cluster(WORKERS, tmp_path_factory.mktemp("cluster")) as where:
+        yield where
 
 
-def tables(folder, catalogue=kpi.CATALOGUE):
-    return {g.table: read(folder, g.table) for g in catalogue.grains}
+def tables(folder, catalogue=None):
+    return {g.table: read(folder, g.table, caveats=True) for g in (catalogue or shipped_catalogue()).grains}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +47,7 @@ def test_the_same_tables(rows, tmp_path, address):
     assert tables(tmp_path / "kpi") == tables(rows / "here")
     assert summary.rows_in["flow"] == 150
     assert summary.rows_out == {g.table: len(found) for g, found in zip(
-        kpi.CATALOGUE.grains, tables(rows / "here").values(), strict=True)}  # fmt: skip
+        shipped_catalogue().grains, tables(rows / "here").values(), strict=True)}  # fmt: skip
 
 
 def test_windows_in_waves(rows, tmp_path, address, monkeypatch):

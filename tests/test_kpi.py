@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from formats import kpi
+from formats.expression import parse
 from kernels.group import (
     NULL,
     add_by_group,
@@ -28,7 +29,7 @@ from kernels.group import (
     take,
 )
 from kernels.quantile import quantiles_by_group
-from probe.catalogue import check_catalogue, load_catalogue
+from probe.catalogue import check_catalogue, load_catalogue, shipped_catalogue
 from probe.errors import WiregaugeError
 from probe.facts import number
 from probe.kpi import compute, kpi_command
@@ -38,6 +39,7 @@ from probe.tables import to_arrow
 from probe.xdr_files import Group
 from tests import naive_kpi, xdr_rows
 from tests.kpi_tools import FACTS, NAMES, make, read, same, write
+from tests.naive_formula import plain
 from tests.xdr_rows import SECOND, START, WINDOW
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
@@ -182,13 +184,13 @@ class Oracle:
         return {row[:-1]: row[-1] for row in found}
 
     def kpi_table(self, grain):
-        counters = kpi.CATALOGUE.counters_of(grain)
+        counters = shipped_catalogue().counters_of(grain)
         columns, groups = {}, set()
         for counter in counters:
             if counter.kind != "values":
                 columns[counter.name] = self.by_group(counter, sql_counter(counter), grain)
                 groups |= columns[counter.name].keys()
-        for one in kpi.CATALOGUE.kpis_of(grain):
+        for one in shipped_catalogue().kpis_of(grain):
             if isinstance(one.formula, kpi.Quantile):
                 counter = next(c for c in counters if c.name == one.formula.values)
                 value = (
@@ -201,17 +203,21 @@ class Oracle:
             for name, values in columns.items():
                 zero = 0 if any(c.name == name for c in counters) else None
                 row[name] = values.get(group, zero)
-            for one in kpi.CATALOGUE.kpis_of(grain):
+            row["window_s"] = self.window_s
+            for one in shipped_catalogue().kpis_of(grain):
+                if isinstance(one.formula, kpi.Formula):
+                    row[one.id] = plain(parse(one.formula.text), row)
                 if isinstance(one.formula, kpi.Ratio):
                     row[one.id] = naive_kpi.ratio(
                         row[one.formula.numerator], row[one.formula.denominator], one.formula.scale
                     )
+            del row["window_s"]
             if not grain.sparse or any(row.values()):
                 out[group[0] * self.window_s * SECOND, *group[1:]] = row
         return out
 
 
-@pytest.mark.parametrize("grain", kpi.CATALOGUE.grains, ids=lambda g: g.name)
+@pytest.mark.parametrize("grain", shipped_catalogue().grains, ids=lambda g: g.name)
 def test_duckdb(tmp_path, grain):
     write(tmp_path / "xdr", make(200, seed=3))
     compute([tmp_path / "xdr"], tmp_path / "kpi", 600, [grain.name])
@@ -233,7 +239,7 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     write(folder / "xdr", make(40, seed=7))
     compute([folder / "xdr"], folder / "kpi", 900)
-    return {g.table: read(folder / "kpi", g.table) for g in kpi.CATALOGUE.grains}
+    return {g.table: read(folder / "kpi", g.table) for g in shipped_catalogue().grains}
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -253,7 +259,7 @@ def test_any_order_and_split_gives_the_same(tmp_path_factory, whole, seed, per_p
             compute([folder / f"xdr{i}" for i in range(folders)], folder / "kpi", 900, between=(first, end))
     else:
         compute([folder / f"xdr{i}" for i in range(folders)], folder / "kpi", 900)
-    for grain in kpi.CATALOGUE.grains:
+    for grain in shipped_catalogue().grains:
         assert read(folder / "kpi", grain.table) == whole[grain.table]
 
 
@@ -274,41 +280,7 @@ def test_in_small_stretches(tmp_path, monkeypatch, whole):
     write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
     monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", 20)
     compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
-    assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.CATALOGUE.grains} == whole
-
-
-@pytest.mark.parametrize("rows", [60, 10_000])
-def test_several_windows_at_once_are_each_one_alone(tmp_path, monkeypatch, rows):
-    write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
-    file = tmp_path / "c.toml"
-    file.write_text('[[kpi]]\nid = "growth"\nformula = "flows - previous(flows)"\n')
-    catalogue, grains = load_catalogue(file), ["cell", "cause"]
-    windows = (300, 900, 3600, 86_400)
-    for window in windows:
-        compute([tmp_path / "xdr"], tmp_path / "apart", window, grains, catalogue)
-    monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", min(rows, 20))
-    monkeypatch.setattr("probe.kpi_rows.ROWS_IN_MEMORY", rows)
-    first = START - START % WINDOW
-    summary = compute([tmp_path / "xdr"], tmp_path / "once", windows, grains, catalogue)
-    assert rows < 10_000 or summary.rows_in["flow"] == 40
-    for again in (
-        (None, (first, first + 300)) if rows == 10_000 else (None,)
-    ):  # of the same folder, and of a part that a longer window overlaps
-        if again:
-            compute([tmp_path / "xdr"], tmp_path / "once", windows, grains, catalogue, between=again)
-        one, two = ({str(p.relative_to(tmp_path / name)) for p in (tmp_path / name).glob("**/*.parquet")}
-                    for name in ("apart", "once"))  # fmt: skip
-        assert len({p.split("part-")[1].split("-")[0] for p in one}) == len(windows)
-        if rows == 10_000:
-            assert one == two
-            assert all((tmp_path / "apart" / p).read_bytes() == (tmp_path / "once" / p).read_bytes() for p in one)
-        told = [
-            sorted(map(str, ds.dataset(tmp_path / name / "kpi_cell").to_table().to_pylist()))
-            for name in ("apart", "once")
-        ]
-        assert told[0] == told[1]
-    with pytest.raises(ValueError, match="1h is no multiple of 7m"):
-        compute([tmp_path / "xdr"], tmp_path / "no", (420, 3600), grains, catalogue)
+    assert {g.table: read(tmp_path / "kpi", g.table) for g in shipped_catalogue().grains} == whole
 
 
 @pytest.mark.parametrize("rows", [1, 40])
@@ -317,8 +289,8 @@ def test_through_files_where_memory_is_short(tmp_path, monkeypatch, whole, rows)
     monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", 1)
     monkeypatch.setattr("probe.kpi_rows.ROWS_IN_MEMORY", rows)
     summary = compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
-    assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.CATALOGUE.grains} == whole
-    assert summary.rows_out == {g.table: len(whole[g.table]) for g in kpi.CATALOGUE.grains}
+    assert {g.table: read(tmp_path / "kpi", g.table) for g in shipped_catalogue().grains} == whole
+    assert summary.rows_out == {g.table: len(whole[g.table]) for g in shipped_catalogue().grains}
     assert not list((tmp_path / "kpi").glob(".states*"))
 
 
@@ -327,7 +299,7 @@ def test_large_groups_in_pieces(tmp_path, monkeypatch, whole):
     monkeypatch.setattr("probe.aggregate.GROUPS_AT_ONCE", 3)
     monkeypatch.setattr("probe.aggregate.ROWS_AT_ONCE", 7)
     compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
-    assert {g.table: read(tmp_path / "kpi", g.table) for g in kpi.CATALOGUE.grains} == whole
+    assert {g.table: read(tmp_path / "kpi", g.table) for g in shipped_catalogue().grains} == whole
 
 
 def test_nothing_in_nothing_out(tmp_path):
@@ -490,17 +462,19 @@ def test_many_texts():
 
 
 def test_declarations_hold_together():
-    assert check_catalogue(kpi.CATALOGUE) == []
-    for one in kpi.KPIS:
+    assert check_catalogue(shipped_catalogue()) == []
+    for one in shipped_catalogue().kpis:
         assert one.direction in kpi.DIRECTIONS
         assert one.clause
         assert one.meaning
-    for v2, v1 in kpi.CAUSE_CLASSES.values():
-        assert all(64 <= code < 240 for code in v2)
-        assert all(192 <= code < 256 for code in v1)
-    for version in (0, 1):
-        codes = [code for pair in kpi.CAUSE_CLASSES.values() for code in pair[version]]
+    counters = {c.name: c for c in shipped_catalogue().counters}
+    classes = [counters[f"session_setup_failures_{name}"].where for name in ("user", "network", "protocol", "mobility")]
+    for version, valid in enumerate((range(64, 240), range(192, 256))):
+        codes = [code for where in classes for code in where[version][-1].value]
+        assert all(code in valid for code in codes)
         assert len(codes) == len(set(codes)), "a cause is in two classes"
+        others = counters["session_setup_failures_other"].where[version][-1]
+        assert (others.op, sorted(others.value)) == ("not_in", sorted(codes))
 
 
 def test_own_catalogue(tmp_path):

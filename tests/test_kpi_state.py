@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from formats import kpi
 from kernels.sketch import (
     ACCURACY,
     DISTINCT_ERROR,
@@ -17,6 +16,7 @@ from kernels.sketch import (
     register_hashes,
     value_of_bin,
 )
+from probe.catalogue import shipped_catalogue
 from probe.kpi import compute
 from probe.kpi_domain import Domain
 from probe.kpi_estimate import add_bins, bounded_lists, bounded_sets, distinct_counts, quantiles
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")
 
 
 def tables(folder):
-    return {g.table: read(folder, g.table, caveats=True) for g in kpi.CATALOGUE.grains}
+    return {g.table: read(folder, g.table, caveats=True) for g in shipped_catalogue().grains}
 
 
 @pytest.mark.parametrize("exact", [(1, 1), (4, 2)])

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from formats import networks, services, xdr
 from formats.addresses import IPV4_MAPPED, NO_DIGITS
 from formats.causes import CAUSES
-from formats.kpi import CATALOGUE
 from formats.schema import schema
 from kernels import format_text
 from probe import duration, identity, writer
+from probe.catalogue import shipped_catalogue
 from probe.describe import describe_command, markdown
 from probe.errors import WiregaugeError
 from probe.identity import Identities, load_key
@@ -451,7 +451,7 @@ def test_show_lists_tables(shown):
     result = show(shown)
     assert result.exit_code == 0, result.output
     names = [line.split()[0] for line in result.output.splitlines()[1:]]
-    assert names == [*(t.name for t in KERNEL_TABLES), *(g.table for g in CATALOGUE.grains)]
+    assert names == [*(t.name for t in KERNEL_TABLES), *(g.table for g in shipped_catalogue().grains)]
     assert "80" in result.output
 
 
@@ -501,15 +501,26 @@ def describe(*arguments):
 
 def test_describe_all():
     output = describe().output
-    for name in [*(t.name for t in xdr.TABLES), *(g.table for g in CATALOGUE.grains), *(k.id for k in CATALOGUE.kpis)]:
+    for name in [
+        *(t.name for t in xdr.TABLES),
+        *(g.table for g in shipped_catalogue().grains),
+        *(k.id for k in shipped_catalogue().kpis),
+    ]:
         assert name in output
+
+
+def test_describe_lists():
+    assert "Cell availability" in describe("missing").output
+    assert "home_plmn, device_tac, cell_last" in describe("grains").output
+    assert "not decoded" in describe("missing").output
+    assert not describe("segments").exception
 
 
 def test_describe_each():
     for table in xdr.TABLES:
         output = describe(table.name).output
         assert all(column.name in output for column in table.columns)
-    for kpi in CATALOGUE.kpis:
+    for kpi in shipped_catalogue().kpis:
         output = describe(kpi.id).output
         assert kpi.clause in output
         assert kpi.unit in output

@@ -1,0 +1,109 @@
+"""What is wrong with a catalogue as a whole: columns, counters and KPIs that are not there, names used twice."""
+
+from collections.abc import Iterator, Sequence
+
+from formats import kpi, xdr
+from formats.kpi import Catalogue
+from probe import segment
+from probe.alert_rules import wrong_rules
+
+__all__ = ["check_catalogue"]
+
+_TEXT = {"ip", "digits", "cell", "slice", "apn", "enum", "cause", "derived"}
+_ORDERED = {"gt", "lt", "le", "at_least"}
+
+
+def _wrong_condition(condition: kpi.Condition, columns: dict[str, xdr.Column]) -> Iterator[str]:
+    """What a condition asks of the columns of one table that it cannot: all of them are there."""
+    op, value = condition.op, condition.value
+    if op not in kpi.OPERATORS:
+        yield f"no operator {op!r}"
+    for name in condition.columns:
+        column = columns[name]
+        if column.kind in _TEXT:
+            if op in _ORDERED or op == "holds":
+                yield f"{name} is text, no number"
+            elif op in ("is_true", "is_false"):
+                yield f"{name} is text: compare it with one, or write `{name} is not null`"
+            elif op not in ("is_null", "not_null"):
+                for one in value if isinstance(value, tuple) else (value,):
+                    if not isinstance(one, str):
+                        yield f"{name} is text: {one} must stand in quotes"
+                    elif column.values and one not in column.values:
+                        yield f"{name} is never {one!r}: it is one of {', '.join(filter(None, column.values))}"
+        elif op not in ("is_null", "not_null", "is_true", "is_false", "holds"):
+            if column.kind == "time":
+                yield f"{name} is a time: compare differences, as end_time - start_time > 500 (ms)"
+            if any(isinstance(one, str) for one in (value if isinstance(value, tuple) else (value,))):
+                yield f"{name} is a number, no text"
+
+
+def _wrong_counter(counter: kpi.Counter, columns: dict[str, dict[str, xdr.Column]]) -> list[str]:
+    wrong = []
+    if counter.kind not in kpi.KINDS:
+        wrong.append(f"kind {counter.kind!r} is none of {', '.join(kpi.KINDS)}")
+    if counter.kind != "count" and not counter.columns:
+        wrong.append(f"{counter.kind} needs columns")
+    if counter.kind == "values" and len(counter.tables) != 1:
+        wrong.append("values come from one table")
+    conditions = [c for alternative in counter.where for c in alternative]
+    for table in counter.tables:
+        if table not in columns:
+            wrong.append(f"no xDR table {table!r}: there are {', '.join(columns)}")
+            continue
+        known = columns[table]
+        used = [counter.time, *counter.columns, *(name for c in conditions for name in c.columns)]
+        wrong += [f"table {table} has no column {name!r}" for name in used if name not in known]
+        for condition in conditions:
+            if all(name in known for name in condition.columns):
+                wrong += _wrong_condition(condition, known)
+        if counter.kind in ("sum", "values"):
+            kinds = {name: known[name].kind for name in counter.columns if name in known}
+            wrong += [f"{name} is text, no number" for name, kind in kinds.items() if kind in _TEXT]
+            wrong += [f"{name} is a time, no number" for name, kind in kinds.items() if kind == "time"]
+        if counter.time in known and known[counter.time].kind != "time":
+            wrong.append(f"{counter.time} is no time")
+    return list(dict.fromkeys(wrong))
+
+
+def _wrong_segments(segments: Sequence[kpi.Segment]) -> list[str]:
+    return [
+        f"segment {one.name}: there is a column {taken!r} already"
+        for at, one in enumerate(segments) if (taken := segment.named_alike(one, segments[:at]))
+    ]  # fmt: skip
+
+
+def check_catalogue(catalogue: Catalogue) -> list[str]:
+    """What is wrong with a catalogue, one line each: unknown columns, operators, counters; names used twice."""
+    columns = {table.name: {c.name: c for c in table.columns} for table in xdr.TABLES}
+    for name, added in segment.segment_columns(catalogue.segments).items():
+        columns[name] |= added
+    wrong = _wrong_segments(catalogue.segments)
+    wrong += [f"counter {c.name}: {told}" for c in catalogue.counters for told in _wrong_counter(c, columns)]
+    kinds = {c.name: c.kind for c in catalogue.counters}
+    known = {kpi.WINDOW, *kinds}
+    for one in catalogue.kpis:
+        wrong += [f"KPI {one.id}: no counter {name!r}" for name in kpi.bases(one) if name not in known]
+        listed = isinstance(one.formula, kpi.Quantile)
+        wrong += [
+            f"KPI {one.id}: {name} is a list of values, of which only a quantile can be taken" if not listed else
+            f"KPI {one.id}: {name} is no list of values"
+            for name in kpi.bases(one) if name in kinds and (kinds[name] == "values") != listed
+        ]  # fmt: skip
+        if isinstance(one.formula, kpi.Formula):
+            known.add(one.id)
+        known.add(one.id)
+    names = [kpi.WINDOW] + [c.name for c in catalogue.counters if c.kind != "values"] + [k.id for k in catalogue.kpis]
+    names += [grain.table for grain in catalogue.grains]
+    wrong += [f"{name}: declared twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    every = {name for table in columns.values() for name in table}
+    wrong += [
+        f"KPI {one.id}: targets: no table has a column {target.column!r}"
+        for one in catalogue.kpis for target in one.targets if target.column not in {"", *every}
+    ]  # fmt: skip
+    for grain in catalogue.grains:
+        wrong += [
+            f"grain {grain.name}: no table has a column {k.column!r}" for k in grain.keys if k.column not in every
+        ]
+        wrong += [f"grain {grain.name}: no counter {name!r}" for name in grain.counters if name not in kinds]
+    return wrong + wrong_rules(catalogue)
