@@ -37,6 +37,7 @@ FLOW_LINES, TCP_LINES, ALL_LINES = 3, 4, FLOW.itemsize // LINE  # of a FLOW row 
 TRANSACTION_LINES, UE_LINES, BEARER_LINES = 2, 2, 3
 USUAL_EBI = 5  # the first that is given out (TS 24.007 §11.2.3.1.5)
 LAST_HINT = HINTS - 1
+NO_ROW, ANOTHERS = -1, -2  # hints: a connection that is not there yet, one that another shard owns
 CHECK = 31  # rows to be written are looked at every 32 packets
 END_MARKER, ERROR_INDICATION = 254, 26
 
@@ -71,7 +72,8 @@ def fetch_slots(shard, sig, p):  # type: ignore[no-untyped-def]
             base = own.CONTROLS if tunnels.CONTROL_PLANE[e.interface] else own.TUNNELS
             fetch_slot(shard, base, tunnel_hash(e.hi, e.lo, e.teid))
     else:
-        fetch_slot(shard, own.FLOWS, p.flow_hash)
+        if owns(shard, np.int64(p.shard_hash)):
+            fetch_slot(shard, own.FLOWS, p.flow_hash)
         if p.tunnel_hash != 0:
             fetch_slot(shard, own.TUNNELS, p.tunnel_hash)
 
@@ -89,13 +91,15 @@ def fetch_fresh(shard):  # type: ignore[no-untyped-def]
 @inlined
 def fetch_user_rows(shard, p, hint):  # type: ignore[no-untyped-def]
     """Fetch the rows of the connection and the tunnel of user packet `p`, and remember them at `hint`."""
-    row = likely_row(shard, own.FLOWS, p.flow_hash)
+    row = np.int64(ANOTHERS)
+    if owns(shard, np.int64(p.shard_hash)):
+        row = likely_row(shard, own.FLOWS, p.flow_hash)
+        if row >= 0:
+            for line in range(TCP_LINES if p.ip_protocol == TCP else FLOW_LINES):
+                prefetch_rows_line(own.flows(shard, 0), row, line)
+        else:
+            fetch_fresh(shard)
     shard[own.FLOW_HINTS + hint] = row
-    if row >= 0:
-        for line in range(TCP_LINES if p.ip_protocol == TCP else FLOW_LINES):
-            prefetch_rows_line(own.flows(shard, 0), row, line)
-    else:
-        fetch_fresh(shard)
     if p.tunnel_hash != 0:
         row = likely_row(shard, own.TUNNELS, p.tunnel_hash)
         shard[own.TUNNEL_HINTS + hint] = row
@@ -134,7 +138,7 @@ def fetch_next(shard, p, hint):  # type: ignore[no-untyped-def]
     if row >= 0:
         bearer = np.int64(own.tunnels(shard, 0)[row].bearer)
         prefetch_row(own.bearers(shard, 0), bearer)
-        if shard[own.FLOW_HINTS + hint] < 0:
+        if shard[own.FLOW_HINTS + hint] == NO_ROW:
             prefetch_rows_line(own.bearers(shard, 0), bearer, 1)
     elif p.kind == KIND_MESSAGES and shard[own.FLOW_HINTS + hint] >= 0:
         ue = np.int64(own.controls(shard, 0)[shard[own.FLOW_HINTS + hint]].ue)
@@ -147,7 +151,7 @@ def fetch_last(shard, p, hint):  # type: ignore[no-untyped-def]
     """Fetch what those lead to: the session that a new connection copies from, the first bearer of a UE."""
     row = shard[own.TUNNEL_HINTS + hint]
     if row >= 0:
-        if shard[own.FLOW_HINTS + hint] < 0:
+        if shard[own.FLOW_HINTS + hint] == NO_ROW:
             bearer = own.bearers(shard, 0)[own.tunnels(shard, 0)[row].bearer]
             prefetch_row(own.sessions(shard, 0), np.int64(bearer.session))
     elif p.kind == KIND_MESSAGES and shard[own.FLOW_HINTS + hint] >= 0:

@@ -37,6 +37,13 @@ ROWS_IN_MEMORY = 6 << 20
 TEXTS_IN_MEMORY = 8 << 20
 """Distinct texts that are kept from one stretch to the next."""
 
+
+def hold_at_most(rows: int) -> None:
+    """From now on in this process: no more rows than these in memory at once, which is slower."""
+    global ROWS_AT_ONCE, ROWS_IN_MEMORY
+    ROWS_AT_ONCE, ROWS_IN_MEMORY = min(ROWS_AT_ONCE, rows), min(ROWS_IN_MEMORY, rows)
+
+
 _TEXT_KINDS = {"ip", "cell", "slice", "apn", "enum", "cause", "derived", "digits"}
 
 T = TypeVar("T")

@@ -20,6 +20,7 @@ from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import InputError, OutputError, UsageError
 from probe.identity import Identities
+from probe.kpi_rows import hold_at_most
 from probe.live_probe import Live, LiveOptions, Status
 from probe.options import decoding_options, limits_of, out_option, window_option
 from probe.packet_filter import filter_of
@@ -139,23 +140,20 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
       wiregauge live --interface eth1 --out kpis/
       wiregauge live --interface eth1 --interface eth2 --out kpis/ --window 1m --filter 'udp port 2152 or udp port 2123'
     """
+    os.umask(0o027)  # what is written is for the group at most
     check_out(out)
     if len(set(interfaces)) != len(interfaces):
         raise UsageError("an interface is named twice.")
     cpus = processors_of(told["cpus"], list(interfaces))
     confine(cpus)
-    limits, ring_octets, most_rows = _sizes(told, len(interfaces))
+    limits, ring_octets, most_rows, _ = _sizes(told, len(interfaces))
     identities = Identities.from_option(told["identities"], told["identity_key"])
     catalogue = known_by(told["catalogue"], identities)
     options = LiveOptions(
         told["window"], told["workers"], told["by"], catalogue, limits, most_rows, float(told["seconds"] or 0),
         told["snapshot"], AlertOptions(told["alerts"], told["alert_webhook"]), told["duplicates"], cpus,
     )  # fmt: skip
-    ring = RingOptions(
-        octets=ring_octets, promiscuous=told["promiscuous"],
-        hardware_time=told["hardware_time"],
-    )  # fmt: skip
-    os.umask(0o027)  # what is written is for the group at most
+    ring = RingOptions(octets=ring_octets, promiscuous=told["promiscuous"], hardware_time=told["hardware_time"])
     with _alone(out):
         if not compiled_before("update_heard"):
             _tell("compiling kernels, about two minutes (first use only)")
@@ -172,8 +170,9 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
 
         live = Live(open_rings, out, identities, options, _tell, each_second, _settings_again)
         names = ", ".join(interfaces)
+        where = f"processors {','.join(map(str, cpus))}" if cpus else "any processor"
         _tell(f"{limits.flows:,} flows, {limits.sessions:,} sessions, {most_rows:,} rows waiting at most; "
-              f"{options.workers} workers on processors {','.join(map(str, cpus)) or 'of any number'}.")  # fmt: skip
+              f"{options.workers} workers on {where}.")  # fmt: skip
         _tell(f"listening on {names}; {live.memory >> 20:,} MiB for tables and rings; stop with Ctrl-C or SIGTERM.")
         with _driven_by_signals(live):
             live.run()
@@ -184,7 +183,7 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
 
 def _sizes(told: dict[str, Any], interfaces: int) -> Sizes:
     """As the options say, or from --memory what they do not."""
-    asked = Sizes(limits_of(told), told["ring"] * MIB, told["max_rows"])
+    asked = Sizes(limits_of(told), told["ring"] * MIB, told["max_rows"], 0)
     if told["memory"] is None:
         return asked
     context = click.get_current_context()
@@ -193,12 +192,13 @@ def _sizes(told: dict[str, Any], interfaces: int) -> Sizes:
         return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
 
     found = sizes_for(told["memory"], told["workers"], interfaces)
+    hold_at_most(found.kpi_rows)
     limits = found.limits._replace(
         flows=asked.limits.flows if own("max_flows") else found.limits.flows,
         sessions=asked.limits.sessions if own("max_sessions") else found.limits.sessions,
     )
     ring = asked.ring if own("ring") else found.ring
-    return Sizes(limits, ring, asked.rows if own("max_rows") else found.rows)
+    return Sizes(limits, ring, asked.rows if own("max_rows") else found.rows, found.kpi_rows)
 
 
 def _opened(interfaces: Sequence[str], common: RingOptions, how: str, expression: str | None) -> list[Ring]:

@@ -18,21 +18,25 @@ __all__ = ["CPUS", "MEMORY", "Sizes", "confine", "memory", "processors_of", "siz
 
 AUTO = "auto"
 PROGRAM = 640 << 20
-"""Octets that are not tables, rings or rows: interpreter, machine code, the KPIs of a window being computed."""
-LEAST = 1 << 30
+"""Octets that are not tables, rings or rows: interpreter, machine code, what the KPI stage takes at the least."""
+LEAST = 2 << 30
 MIB = 1 << 20
 ROW_OCTETS = 1024
 """Of a row that waits for the disk: itself, and as it becomes a column."""
+KPI_ROW_OCTETS = 2048
+"""Of a row that KPIs are made of, with its group's share of them."""
 FLOWS_PER_SESSION = 4
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 class Sizes(NamedTuple):
-    """What fits: rows of tables, octets of the ring of each interface, rows that may wait for the disk."""
+    """What fits: rows of tables, octets of the ring of each interface, rows that may wait for the disk, and rows of
+    which KPIs are made at once."""
 
     limits: Limits
     ring: int
     rows: int
+    kpi_rows: int
 
 
 def memory(value: str) -> int:
@@ -42,19 +46,19 @@ def memory(value: str) -> int:
         raise ValueError(f"{value!r} is no size of memory: write 4GiB, 1500MiB")
     octets = int(found[1]) * UNITS[found[2]]
     if octets < LEAST:
-        raise ValueError(f"{value!r} is too little: the program itself takes {PROGRAM // MIB} MiB, so 1GiB at least")
+        raise ValueError(f"{value!r} is too little: the program itself takes {PROGRAM // MIB} MiB, so 2GiB at least")
     return octets
 
 
 def sizes_for(octets: int, workers: int, interfaces: int) -> Sizes:
-    """The largest tables that leave room for all else: an eighth each for rings and rows, the rest for tables."""
-    rest = octets - PROGRAM
+    """A quarter for the KPI stage; of the rest an eighth each for rings and waiting rows, and tables as they fit."""
+    rest = octets - PROGRAM - octets // 4
     ring = max(1, rest // 8 // interfaces // MIB) * MIB
     rows = max(1 << 14, rest // 8 // (2 * ROW_OCTETS))  # twice as many of what is shed last
     flows = 1 << 24
     while flows > 1 << 10 and _tables(flows, workers) > rest * 3 // 4:
         flows = flows * 15 // 16
-    return Sizes(_limits(flows), ring, rows)
+    return Sizes(_limits(flows), ring, rows, octets // 4 // KPI_ROW_OCTETS)
 
 
 def _limits(flows: int) -> Limits:

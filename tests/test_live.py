@@ -5,9 +5,11 @@ to decoded, rejected, dropped and duplicate whatever happens to the wire, the di
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +27,7 @@ from probe.run import run_command
 from tests.test_duplicates import mirrored
 from tests.test_invariance import pcap, read_packets
 from tools.scenario import PRESETS, RADIO_PRESETS, generate
-from tools.wire import COMMAND, PATIENCE_S, Namespace, Probe, recording, why_not
+from tools.wire import COMMAND, PATIENCE_S, ROOT, Namespace, Probe, recording, why_not
 
 WHY_NOT = why_not()
 pytestmark = [
@@ -467,3 +469,65 @@ def test_two_probes_do_not_share_a_folder(wire: Namespace, tmp_path: Path) -> No
     probe.stop()
     assert made.returncode == 1
     assert "another live probe writes here" in made.stderr
+
+
+NOBODY = 65534
+NET_RAW = 1 << 13  # CAP_NET_RAW as in capability(7)
+PYTHONS = (Path(sys.executable), Path(f"/usr/bin/python3.{sys.version_info.minor}"))  # an own one may lie in a home
+SITE = Path(pa.__file__).parent.parent
+
+
+@pytest.fixture
+def nobodys() -> Iterator[Path]:
+    """A folder that belongs to nobody and that nobody can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="wiregauge-nobody-", dir="/tmp"))
+    os.chown(folder, NOBODY, NOBODY)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def reachable(path: Path) -> bool:
+    """Whether others than its owner can read a folder."""
+    return all(each.stat().st_mode & 0o005 == 0o005 for each in (path, *path.parents))
+
+
+def compiled_for(folder: Path) -> Path:
+    """A cache of machine code of nobody's own: a copy of what there is, which only its owner can read."""
+    cache, mine = Path(os.environ.get("WIREGAUGE_CACHE", "/nowhere")), folder / "cache"
+    mine.mkdir()
+    if cache.is_dir():
+        shutil.copytree(cache, mine, dirs_exist_ok=True)
+    for each in (mine, *mine.rglob("*")):
+        os.chown(each, NOBODY, NOBODY)
+    return mine
+
+
+@pytest.mark.slow
+def test_without_root(wire: Namespace, captures_of: dict[str, Path], nobodys: Path) -> None:
+    """An ordinary user with CAP_NET_RAW alone captures; nobody else reads what is written, and no identity is in it."""
+    python = next((each for each in PYTHONS if each.exists() and reachable(each.resolve().parent)), None)
+    if shutil.which("setpriv") is None or python is None or not (reachable(ROOT) and reachable(SITE)):
+        pytest.skip("no setpriv, or an environment that only its owner can read")
+    where = compiled_for(nobodys)
+    under = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs",
+             "--inh-caps=-all,+net_raw", "--ambient-caps=-all,+net_raw", "--bounding-set=-all,+net_raw",
+             "env", f"HOME={nobodys}", f"WIREGAUGE_CACHE={where}", f"PYTHONPATH={SITE}")  # fmt: skip
+    out = nobodys / "kpis"
+    key = ("--identities", "pseudonym", "--identity-key", str(nobodys / "identity.key"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tools.wire.COMMAND", [str(python), *COMMAND[1:]])
+        probe = Probe(wire, out, "--window", "1h", *key, under=under)
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{probe.process.pid}/status").read_text().splitlines())
+    assert status["Uid"].split() == [str(NOBODY)] * 4
+    assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == NET_RAW
+    packets = packets_of(wire.replay(captures_of["mixed"], "--rate", "5000"))
+    probe.seen(packets)
+    probe.stop()
+    assert balanced(out) == packets
+    written = [path for path in nobodys.rglob("*") if where not in (path, *path.parents)]
+    assert {oct(path.stat().st_mode & 0o777) for path in written if path.suffix == ".parquet"} == {"0o640"}
+    assert [path for path in written if path.stat().st_mode & 0o007] == []
+    assert (nobodys / "identity.key").stat().st_mode & 0o777 == 0o600
+    names = {row["subscriber"] for row in ds.dataset(out / "session").to_table(columns=["subscriber"]).to_pylist()}
+    assert len(names) > 1
+    assert not any(name and name.isdigit() for name in names)

@@ -92,11 +92,16 @@ class Namespace:
 class Probe:
     """`wiregauge live` in a namespace, started and listening."""
 
-    def __init__(self, place: Namespace, out: Path, *options: str, interfaces: Sequence[str] = ("b0",)) -> None:
+    def __init__(
+        self, place: Namespace, out: Path, *options: str, interfaces: Sequence[str] = ("b0",), under: Sequence[str] = ()
+    ) -> None:
+        """`under`: a command that the probe is started by, as setpriv(1)."""
         self.out = out
         (out / ".status.json").unlink(missing_ok=True)
         named = [word for name in interfaces for word in ("--interface", name)]
-        self.process = place.start(*COMMAND, "live", *named, "--out", str(out), "--identities", "clear", *options)
+        self.process = place.start(
+            *under, *COMMAND, "live", *named, "--out", str(out), "--identities", "clear", *options
+        )
         self.until(lambda status: True, COMPILING_S)
 
     def status(self) -> dict[str, Any] | None:
