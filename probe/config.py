@@ -40,7 +40,12 @@ def _load(ctx: click.Context, param: click.Parameter, path: Path | None) -> None
     if unknown:
         known = ", ".join(sorted({name for name in options if "_" not in name}))
         raise click.UsageError(f"{path}: no option {', '.join(unknown)}; there are {known}", ctx)
-    values = {options[name]: _text(name, value, path) for name, value in found.items()}
+    several = {str(param.name) for param in ctx.command.params if isinstance(param, click.Option) and param.multiple}
+    values = {}
+    for name, value in found.items():
+        text = _text(name, value, path)
+        many = value if isinstance(value, list) else [text]
+        values[options[name]] = many if options[name] in several else text
     ctx.default_map = {**(ctx.default_map or {}), **values}
 
 

@@ -261,10 +261,12 @@ def test_config_gives_options_and_the_command_line_wins(capture: Path, tmp_path:
     config = tmp_path / "wiregauge.toml"
     config.write_text(
         f'out = "{tmp_path / "out"}"\nwindow = "1h"\nby = ["cell", "apn"]\nidentities = "none"\nworkers = 1\n'
+        'catalogue = "alerts"\n'
     )
     told = wiregauge("run", capture, "--config", config, "--window", "1m")
     assert told.exit_code == 0, told.output
     assert "of 1m" in told.output
+    assert "alerts: " in told.output
     assert sorted(path.name for path in (tmp_path / "out").glob("kpi_*")) == ["kpi_apn", "kpi_cell"]
     assert all(row["subscriber"] is None for row in rows(tmp_path / "out", "flow"))
 
@@ -273,6 +275,7 @@ def test_config_gives_options_and_the_command_line_wins(capture: Path, tmp_path:
     "text, said",
     [
         ("windw = '1m'", "no option windw; there are alert-webhook, alerts, by,"),
+        ("catalogue = ['alerts', 'none.toml']", "'none.toml' does not exist"),
         ("window = '5x'", "'5x' is not a length of time"),
         ("window = ", "not a readable TOML file"),
         ("workers = true", "workers is True: write a text, a number or a list"),
