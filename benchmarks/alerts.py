@@ -26,6 +26,7 @@ from probe.catalogue import load_catalogue, shipped_catalogue
 from probe.identity import CLEAR, Identities
 from probe.shipped import FOLDER
 
+RATE = 200_000
 BLOCK_S = 0.01
 SECOND = 10**9
 SHARES = {"procedure": 0.6, "presence": 0.3, "session": 0.1}
@@ -84,7 +85,7 @@ def _blocks(rate: int, rng: np.random.Generator) -> Iterator[list[tuple[str, np.
 
 def every_row() -> Catalogue:
     """A catalogue that counts each row."""
-    entry = {"table": "procedure", "key": "subscriber", "count": 200, "within": "1m"}
+    entry = {"table": "procedure", "key": "subscriber", "count": 80, "within": "1m"}
     rules = [rule_of(entry | {"id": "often"})]
     rules += [rule_of(entry | {"id": f"often_{table}", "table": table}) for table in ("presence", "session")]
     return shipped_catalogue()._replace(alerts=tuple(rules))
@@ -140,7 +141,7 @@ def _feed(blocks: Iterator[list[tuple[str, np.ndarray]]], seconds: float, alerts
     return count
 
 
-def figures(rate: int = 200_000, seconds: float = 10.0) -> Iterator[tuple[str, dict[str, Any]]]:
+def figures(rate: int = RATE, seconds: float = 10.0) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every case by name."""
     yield "shipped rules", measure(rate, seconds, load_catalogue(FOLDER / "alerts.toml"))
     yield "every row", measure(rate, seconds, every_row())

@@ -99,6 +99,15 @@ def kpi_targets(rows: list[Row]) -> Iterator[Target]:
     yield Target("memory of that", wide[0]["peak_anonymous"] / (1 << 20) if wide else None, 4096, True, "MiB")
 
 
+def alert_targets(rows: list[Row]) -> Iterator[Target]:
+    """What was promised of alerts."""
+    for row in rows:
+        if row["part"] == "alerts":
+            what = f"row to alert at {row['rows_s']:,.0f} rows/s, {row['form']}"
+            yield Target(what, row["latency_max_ms"] / 1e3, 1, True, "s")
+            yield Target(f"rows left out, {row['form']}", float(row["left_out"]), 0, True)
+
+
 def signalling_targets(rows: list[Row]) -> Iterator[Target]:
     """What was promised of messages of signalling."""
     speed = {(row["form"], row["who"]): row["records_s"] for row in rows if row["part"] == "signalling"}
@@ -170,6 +179,7 @@ def targets(rows: list[Row]) -> Iterator[Target]:
         yield Target(f"start: {who}", seconds, bound, True, "s")
     yield from archive_targets(rows)
     yield from kpi_targets(rows)
+    yield from alert_targets(rows)
     yield from signalling_targets(rows)
 
 

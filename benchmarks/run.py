@@ -2,8 +2,8 @@
 
     python -m benchmarks.run [--smoke] [--no-record] [--headers FILE] [--full FILE] [--only PART,...] [--scales 1,4,16]
 
-Parts: machine, peers, kernels, command, memory, start, cdr, kpi, signalling, live. Rows go to benchmarks/results/,
-one JSON object a line.
+Parts: machine, peers, kernels, command, memory, start, cdr, kpi, alerts, signalling, live. Rows go to
+benchmarks/results/, one JSON object a line.
 """
 
 import argparse
@@ -16,14 +16,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cdr, child, flow_rows, kpi, live, machine, peers, signalling, text, traffic
+from benchmarks import alerts, cdr, child, flow_rows, kpi, live, machine, peers, signalling, text, traffic
 from benchmarks.kernels import measure_kernels
 from benchmarks.report import table
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
 RESULTS = HERE / "results"
-PARTS = ("machine", "peers", "kernels", "command", "memory", "start", "cdr", "kpi", "signalling", "live")
+PARTS = ("machine", "peers", "kernels", "command", "memory", "start", "cdr", "kpi", "alerts", "signalling", "live")
 WIREGAUGE = [sys.executable, "-c", "from probe.cli import main; main()"]
 FULL_SIZE = traffic.Size(4_000_000, 300_000, 50_000)
 SMOKE_SIZE = traffic.Size(40_000, 3_000, 500)
@@ -254,6 +254,17 @@ def _kpi_contestant(bench: Bench, who: str, case: str, folder: Path, place: Path
     return out
 
 
+def measure_alerts(bench: Bench) -> None:
+    """From a row to the line that tells of its alert, at a steady rate."""
+    for case, found in alerts.figures(*((20_000, 2.0) if bench.smoke else (alerts.RATE, 20.0))):
+        say(f"{case}: {found['alerts']:,} alerts, at most {found['latency_max_ms']:.0f} ms after their row")
+        note = (
+            f"{found['alerts']:,} alerts; {found['latency_p50_ms']:.0f} ms at the median, "
+            f"{found['latency_max_ms']:.0f} at most"
+        )
+        bench.add("alerts", "wiregauge live, rules", case, note=note, **found)
+
+
 def measure_signalling(bench: Bench) -> None:
     """Messages a second of each protocol: the decoders, pycrate and tshark."""
     for figure in signalling.figures(bench.smoke):
@@ -297,6 +308,7 @@ def measure(bench: Bench, parts: list[str], given: dict[str, Path | None], scale
         "start": lambda: measure_start(bench),
         "cdr": lambda: measure_cdr(bench),
         "kpi": lambda: measure_kpi(bench),
+        "alerts": lambda: measure_alerts(bench),
         "signalling": lambda: measure_signalling(bench),
         "live": lambda: measure_live(bench),
     }

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -137,7 +138,7 @@ class Counting:
 
     @property
     def _tables(self) -> tuple[np.ndarray, ...]:
-        return self._rows, self._heads, self._fingers, self._news, self._opens, self._dirty
+        return _by_attribute(self._rows), self._heads, self._fingers, self._news, self._opens, self._dirty
 
     def take(self, rows: Matched) -> None:
         """Count some more rows."""
@@ -167,10 +168,10 @@ class Counting:
         if not self._state[DIRTY]:
             return []
         out = np.zeros(6 * int(self._state[DIRTY]), CHANGE)
-        out = out[: collect(self._tables, self._state, out)]
+        out = out[: collect(self._tables, self._state, _by_attribute(out))]
         times = np.empty((out.size, SHOWN), np.int64)
         marks = np.empty_like(times)
-        evidence(self._rows, np.ascontiguousarray(out["row"]), self.within, times, marks)
+        evidence(_by_attribute(self._rows), np.ascontiguousarray(out["row"]), self.within, times, marks)
         return list(self._events(out, times, marks))
 
     def _events(self, changes: np.ndarray, times: np.ndarray, marks: np.ndarray) -> Iterator[tuple[int, Event]]:
@@ -253,8 +254,15 @@ class Counting:
         self._opens[rows["key"][last]] = rows["open"][last]
 
 
+def _by_attribute(rows: np.ndarray) -> np.ndarray:
+    """Records with fields by attribute, as compiled code has them."""
+    return rows.view(np.recarray) if numba.config.DISABLE_JIT else rows  # type: ignore[attr-defined]
+
+
 def _longer(array: np.ndarray, size: int, fill: int) -> np.ndarray:
-    more = np.full(size - array.size, fill, array.dtype) if array.dtype.names is None else (
-        np.zeros(size - array.size, array.dtype)
-    )  # fmt: skip
-    return np.concatenate([array, more])
+    """The same and room for more; that of HAPPENINGs is not filled: each is written when it is used."""
+    out = np.empty(size, array.dtype)
+    out.view(np.uint8)[: array.nbytes] = array.view(np.uint8)  # numpy copies records field by field
+    if array.dtype.names is None:
+        out[array.size :] = fill
+    return out

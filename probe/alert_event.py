@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 __all__ = ["SEPARATOR", "Event", "alert_id", "iso", "key_text"]
@@ -40,7 +41,8 @@ class Event(NamedTuple):
 
     def line(self, withdrawn: bool = False) -> str:
         """The event as one line of JSON."""
-        told: dict[str, Any] = {"event_id": f"{self.identity & (2**64 - 1):016x}"} | self._asdict()
+        told: dict[str, Any] = {"event_id": f"{self.identity & (2**64 - 1):016x}"}
+        told.update(zip(self._fields, self, strict=True))
         if withdrawn:
             told |= {"state": "withdrawn", "withdraws": self.state}
         told["time"], told["opened_time"] = iso(self.time), iso(self.opened_time)
@@ -66,5 +68,9 @@ def key_text(names: tuple[str, ...], texts: list[str]) -> str:
 
 def iso(time_ns: int) -> str:
     """A time in ISO 8601, to the nanosecond."""
-    at = datetime.fromtimestamp(time_ns // SECOND, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{time_ns % SECOND:09d}Z"
+    return f"{_second(time_ns // SECOND)}.{time_ns % SECOND:09d}Z"
+
+
+@lru_cache(1 << 12)
+def _second(time_s: int) -> str:
+    return f"{datetime.fromtimestamp(time_s, UTC):%Y-%m-%dT%H:%M:%S}"

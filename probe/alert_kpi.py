@@ -1,7 +1,8 @@
 """KPI rules at work: the rows of a KPI table, window by window, in; changes of alerts out.
 
 A window in which a value cannot be judged (no row, null, too small a sample) neither opens nor closes an alert, and
-breaks what must last for several windows in a row.
+breaks what must last for several windows in a row. But a key that has no row where something is counted has none of it:
+compared with what it had before, that is the change to look for.
 """
 
 from collections.abc import Callable, Iterator
@@ -65,6 +66,7 @@ class Thresholding:
         used = [n for text in (rule.open, closing) for n in names_of(parse(text)) if n not in WORDS]
         made_of = [n for n in (bases(kpi) if kpi else ()) if n in {c.name for c in catalogue.counters_of(self.grain)}]
         lists = {c.name for c in catalogue.counters if c.kind == "values"}
+        self._counted = {c.name for c in catalogue.counters if c.kind in ("count", "sum", "distinct")}
         self._told = [n for n in dict.fromkeys([rule.kpi, *made_of, *used, self.sample]) if n and n not in lists]
         self.names = list(self._told)
         self._need = tuple(max(n, -(-s // window_s)) for n, s in (rule.open_for, rule.close_for))
@@ -74,6 +76,8 @@ class Thresholding:
 
     def step(self, start: int, rows: WindowRows, earlier: Earlier) -> list[Event]:
         """Judge the window that starts at `start` ns; windows come in order of time."""
+        before = self._before(start, earlier)
+        rows = self._with_silent(rows, before)
         codes = self._domain.codes([rows.keys])
         if codes.size and codes.min() < 0:
             known = codes >= 0
@@ -86,7 +90,7 @@ class Thresholding:
         if start != self.end:
             self._keys["opening"] = self._keys["closing"] = 0
         self.end = start + self.window
-        found = rows.values | self._compared(start, rows, earlier)
+        found = rows.values | self._compared(rows, before)
         inputs = np.array([found[name] for name in self._program.inputs], np.float64)
         opens, closes, level = self._program.run(inputs.reshape(len(self._program.inputs), codes.size))
         with np.errstate(invalid="ignore"):
@@ -95,19 +99,36 @@ class Thresholding:
                 judged &= found[self.sample] >= self.rule.min_sample
         return list(self._changes(codes, judged, (opens == 1) & judged, (closes == 1) & judged, level, found))
 
-    def _compared(self, start: int, rows: WindowRows, earlier: Earlier) -> dict[str, np.ndarray]:
+    def _before(self, start: int, earlier: Earlier) -> list[WindowRows | None]:
+        """What there is of the windows that values are compared with."""
+        if not self.rule.against:
+            return []
+        seconds, times = AGAINST[self.rule.against]
+        return [earlier(start - k * (seconds * SECOND or self.window)) for k in range(1, times + 1)]
+
+    def _with_silent(self, rows: WindowRows, before: list[WindowRows | None]) -> WindowRows:
+        """And the keys that were there before: of what is counted they have none now."""
+        there = [then.keys for then in before if then is not None]
+        if not there or self.rule.kpi not in self._counted or np.isnan(rows.values[self.rule.kpi]).all():
+            return rows
+        keys = pa.chunked_array(there).unique().drop_null()
+        keys = keys.filter(pc.invert(pc.is_in(keys, value_set=rows.keys)))
+        values = {}
+        for name, mine in rows.values.items():
+            none = np.full(len(keys), 0.0 if name in self._counted else np.nan)
+            values[name] = np.concatenate([mine, none])
+        return WindowRows(pa.concat_arrays([rows.keys, keys]), values)
+
+    def _compared(self, rows: WindowRows, before: list[WindowRows | None]) -> dict[str, np.ndarray]:
         """What WORDS stand for."""
         value = rows.values[self.rule.kpi]
         if not self.rule.against:
             return {"value": value}
-        seconds, times = AGAINST[self.rule.against]
-        step = seconds * SECOND or self.window
-        before = np.full((times, value.size), np.nan)
-        for line, k in zip(before, range(1, times + 1), strict=True):
-            then = earlier(start - k * step)
+        lines = np.full((len(before), value.size), np.nan)
+        for line, then in zip(lines, before, strict=True):
             if then is not None:
                 line[:] = self._aligned(then, rows)
-        baseline = _median(before, (times + 1) // 2)
+        baseline = _median(lines, (len(before) + 1) // 2)
         difference = value - baseline
         with np.errstate(invalid="ignore", divide="ignore"):
             change = np.where(baseline != 0, 100 * difference / np.abs(baseline), np.nan)

@@ -2,8 +2,8 @@
 
 What was sent is remembered in `OUT/.alerts/sent-<output>`, so that neither a restart nor a second run over the same
 input sends it again. A URL that does not answer holds nothing up: changes wait in a bounded queue, are tried again
-with growing pauses, and what is left at the end is kept for the next start. A process that is killed between an answer
-and its note sends that one change again: its `Idempotency-Key` is the same.
+with growing pauses, and stand in `OUT/.alerts/unsent-<output>` until they were taken, for the next start. A process
+that is killed between an answer and its note sends that one change again: its `Idempotency-Key` is the same.
 """
 
 import contextlib
@@ -99,9 +99,10 @@ class _Sent:
         """Those that are not known yet, and withdrawals of those that are."""
         out = []
         for sign, event in changes:
-            if (event.identity in self.known) == (sign < 0):
+            identity = event.identity
+            if (identity in self.known) == (sign < 0):
                 out.append((sign, event))
-                self.known ^= {event.identity}
+                (self.known.discard if sign < 0 else self.known.add)(identity)
         return out
 
     def note(self, identities: Sequence[int]) -> None:
@@ -199,6 +200,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+_Item = tuple[int, int, str]
+"""Identity, sign and line of a change."""
+
+
 class _Webhook:
     """POST to a URL, from a thread of its own."""
 
@@ -207,46 +212,56 @@ class _Webhook:
         self._sent = _Sent(folder / f"sent-{_digest('url ' + url)}")
         self._left = folder / f"unsent-{_digest('url ' + url)}.jsonl"
         self.counts: Counter[str] = Counter()
-        self._queue: queue.Queue[tuple[int, str, str] | None] = queue.Queue(WAITING)
+        self._queue: queue.Queue[_Item | None] = queue.Queue(WAITING)
         self._opener = urllib.request.build_opener(_NoRedirect)
         self._ending = threading.Event()
         self._deadline = 0.0
         self._told = False
-        self._unsent: list[tuple[int, str, str]] = []
+        self._lock = threading.Lock()
         self._take_over()
+        self._kept = open(self._left, "a", encoding="utf-8")  # noqa: SIM115 - open as long as this is
         self._thread = threading.Thread(target=self._work, name="webhook", daemon=True)
         self._thread.start()
 
     def _take_over(self) -> None:
-        """What the last start could not send comes first."""
+        """What the last start did not send comes first; what it did send is not sent again."""
         if not self._left.exists():
             return
-        for line in self._left.read_text("utf-8").splitlines()[:WAITING]:
+        for line in self._left.read_text("utf-8", "replace").splitlines()[-WAITING:]:
             with contextlib.suppress(ValueError, TypeError):
-                identity, key, body = json.loads(line)
-                self._sent.known ^= {int(identity)}
-                self._queue.put((int(identity), str(key), str(body)))
+                identity, sign, body = json.loads(line)
+                if (int(identity) in self._sent.known) == (sign < 0):
+                    self._sent.known ^= {int(identity)}
+                    self._queue.put_nowait((int(identity), int(sign), str(body)))
 
     def tell(self, changes: Sequence[Change]) -> None:
-        for sign, event in self._sent.wanted(changes):
-            key = f"{event.identity & (2**64 - 1):016x}" + ("-withdrawn" if sign < 0 else "")
-            try:
-                self._queue.put_nowait((event.identity, key, event.line(sign < 0)))
-            except queue.Full:
-                self._sent.known ^= {event.identity}
-                self.counts["lost"] += 1
+        with self._lock:
+            for sign, event in self._sent.wanted(changes):
+                item = event.identity, sign, event.line(sign < 0)
+                try:
+                    self._queue.put_nowait(item)
+                except queue.Full:
+                    self._sent.known ^= {event.identity}
+                    self.counts["lost"] += 1
+                    continue
+                self._kept.write(json.dumps(item) + "\n")
+            self._kept.flush()
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
             if not self._deliver(item):
-                self._unsent.append(item)
+                self.counts["left"] += 1
+                continue
+            with self._lock:
+                if self._queue.empty() and not self.counts["left"]:
+                    self._kept.truncate(0)
 
-    def _deliver(self, item: tuple[int, str, str]) -> bool:
+    def _deliver(self, item: _Item) -> bool:
         """Send one change, however often it takes; False when the end comes first."""
         pause = PAUSE_S
         while not (self._ending.is_set() and time.monotonic() >= self._deadline):
             try:
-                self._post(item[1], item[2])
+                self._post(*item)
                 self.counts["sent"] += 1
                 self._told = False
             except _Refused as problem:
@@ -265,7 +280,8 @@ class _Webhook:
             return True
         return False
 
-    def _post(self, key: str, body: str) -> None:
+    def _post(self, identity: int, sign: int, body: str) -> None:
+        key = f"{identity & (2**64 - 1):016x}" + ("-withdrawn" if sign < 0 else "")
         headers = {"Content-Type": "application/json", "User-Agent": "wiregauge", "Idempotency-Key": key}
         request = urllib.request.Request(self.url, body.encode("utf-8", "replace"), headers, method="POST")
         try:
@@ -293,16 +309,12 @@ class _Webhook:
         with contextlib.suppress(queue.Full):
             self._queue.put(None, timeout=DRAIN_S + TIMEOUT_S)
         self._thread.join(DRAIN_S + 2 * TIMEOUT_S)
-        left = [*self._unsent]
         with contextlib.suppress(queue.Empty):
             while True:
-                if (item := self._queue.get_nowait()) is not None:
-                    left.append(item)
-        self.counts["left"] = len(left)
-        if left:
-            with replacing(self._left) as unfinished:
-                unfinished.write_text("".join(json.dumps(item) + "\n" for item in left), "utf-8")
-            click.echo(f"wiregauge: {self.url}: {len(left):,} changes of alerts were not taken; "
+                self.counts["left"] += self._queue.get_nowait() is not None
+        self._kept.close()
+        if left := self.counts["left"]:
+            click.echo(f"wiregauge: {self.url}: {left:,} changes of alerts were not taken; "
                        "the next start tries again.", err=True)  # fmt: skip
         else:
             self._left.unlink(missing_ok=True)

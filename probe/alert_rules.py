@@ -10,7 +10,7 @@ from formats.kpi import Catalogue, Formula, Grain, Kpi, Ratio
 from probe.duration import parse as seconds_of
 from probe.duration import text as duration_text
 
-__all__ = ["ALERT_KEYS", "rule_of", "sample_of", "told", "wrong_rules"]
+__all__ = ["ALERT_KEYS", "length", "rule_of", "sample_of", "told", "wrong_rules"]
 
 ALERT_KEYS = RULE_KEYS["kpi"] | RULE_KEYS["table"]
 _TEXT = {"ip", "digits", "cell", "slice", "apn", "enum", "cause", "derived", "text"}
@@ -24,7 +24,7 @@ def rule_of(entry: dict[str, Any]) -> Rule:
     """The rule that an entry tells; Mistake or KeyError where it tells none."""
     kinds = [kind for kind in ("kpi", "table") if kind in entry]
     if len(kinds) != 1:
-        raise Mistake("an alert has either `kpi` (a threshold on a KPI) or `table` (rows counted within a period)")
+        raise Mistake("kpi (a threshold on it) or table (rows of it counted within a period): an alert has one of them")
     for key in entry:
         if key not in RULE_KEYS[kinds[0]]:
             other = RULE_KEYS["table" if kinds[0] == "kpi" else "kpi"]
@@ -256,8 +256,10 @@ def _wrong_kpi_rule(rule: KpiRule, catalogue: Catalogue, grains: dict[str, Grain
 # --- in words ----------------------------------------------------------------------------------------------------
 
 
-def _length(told: tuple[int, int]) -> str:
-    return f"{told[0]} windows" if told[0] > 1 else duration_text(told[1]) if told[1] else ""
+def length(lasting: tuple[int, int]) -> str:
+    """For how long something must last: `, for 2 windows`."""
+    words = f"{lasting[0]} windows" if lasting[0] > 1 else duration_text(lasting[1]) if lasting[1] else ""
+    return f", for {words}" if words else ""
 
 
 def told(rule: Rule) -> str:
@@ -269,8 +271,8 @@ def told(rule: Rule) -> str:
                 f"by {', '.join(rule.key)}{closing}")  # fmt: skip
     words = f"{rule.kpi} by {rule.grain}: {rule.open}"
     words += f", against {rule.against}" if rule.against else ""
-    words += f", for {_length(rule.open_for)}" if _length(rule.open_for) else ""
+    words += length(rule.open_for)
     words += f", of at least {rule.min_sample:g}" if rule.min_sample else ""
     words += f"; closed: {rule.close}" if rule.close else ""
-    words += f", for {_length(rule.close_for)}" if _length(rule.close_for) else ""
+    words += length(rule.close_for) if rule.close or rule.close_for != rule.open_for else ""
     return words + (f"; windows of {duration_text(rule.window_s)}" if rule.window_s else "")

@@ -6,6 +6,8 @@ one that is not after the first change; those after it are forgotten, as the row
 
 import contextlib
 import hashlib
+import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from formats import xdr
-from formats.alert import Rule
+from formats.alert import HAPPENING, Rule
 from probe.alert_event import Event
 from probe.errors import WiregaugeError
 from probe.replacing import replacing
@@ -36,7 +38,7 @@ State = Sequence[dict[str, np.ndarray]]
 
 def rules_digest(rules: Iterable[Rule]) -> str:
     """What must be the same for a state to be of use."""
-    return hashlib.blake2b(f"{_VERSION} {[*rules]!r}".encode(), digest_size=10).hexdigest()
+    return hashlib.blake2b(f"{_VERSION} {HAPPENING.descr} {[*rules]!r}".encode(), digest_size=10).hexdigest()
 
 
 class AlertStore:
@@ -59,6 +61,8 @@ class AlertStore:
 
     def latest(self, first: int | None) -> tuple[int, State] | None:
         """Time and content of the latest state that is not after `first` (ns); later ones are forgotten."""
+        for path in self.folder.glob(f".{self.tag}-*.new"):
+            path.unlink(missing_ok=True)  # of an evaluation that did not come to its end
         found = None
         for time, path in reversed(self._states()):
             if first is not None and time <= first and found is None and (state := self._read(path)) is not None:
@@ -83,15 +87,15 @@ class AlertStore:
                     if number.isdigit():
                         out[int(number)][rest] = file[name]
                 return out
-        except (OSError, ValueError, KeyError, IndexError, EOFError):
+        except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile, zlib.error):
             return None
 
     def save(self, time: int, state: State) -> None:
-        """Keep a state."""
+        """Write a state, which is one when `commit` says so: not before what it knows is in the table, and told."""
         arrays = {f"{k}_{name}": array for k, each in enumerate(state) for name, array in each.items()}
         arrays["digest"] = np.frombuffer(self.digest.encode(), np.uint8)
         arrays["rules"] = np.array([len(state)])
-        path = self.folder / f"{self.tag}-{stamp(time)}.npz"
+        path = self.folder / f".{self.tag}-{stamp(time)}.new"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with replacing(path) as unfinished, open(unfinished, "wb") as file:
@@ -99,8 +103,10 @@ class AlertStore:
         except OSError as problem:
             raise cannot_write(path, problem) from problem
 
-    def thin(self) -> None:
-        """Remove states that are too many."""
+    def commit(self) -> None:
+        """The states that were written are of use from now on; those that are too many go."""
+        for path in self.folder.glob(f".{self.tag}-*.new"):
+            path.replace(path.with_name(f"{path.stem.removeprefix('.')}.npz"))
         states = self._states()
         days: set[int] = set()
         for time, path in states[:-LATEST]:

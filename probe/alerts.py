@@ -5,7 +5,7 @@ rows of the table `alert` from there on, and goes to those who listen, each chan
 everything after it judged again: where an alert that was told did not happen so after all, it is withdrawn.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,42 +66,47 @@ def evaluate(
     """
     counts, over_kpis = count_rules(catalogue), kpi_rules(catalogue, window_s)
     stop = _END if end is None else end
-    new: list[Event] = []
-    gone: list[Event] = []
-    states: dict[str, int] = {}
+    found: list[_Found] = []
     for tag, rules in ((ROWS, counts), (duration_text(window_s), over_kpis)):
-        if not rules:
-            continue
-        store = AlertStore(out, tag, rules_digest(rules))
-        base = store.latest(first)
-        if tag == ROWS:
-            found = _count(directories, counts, store, window_s * SECOND, stop)
-        else:
-            found = _judge(out, over_kpis, catalogue, store, window_s, stop)
-        since = base[0] if base else None
-        events = list(found)
-        # an alert of a window stands at its end: at the time of the state itself it was told before
-        old = store.events(since)
-        kept = [e for e in old if since is not None and (e.time < since or (tag != ROWS and e.time == since))]
-        store.replace(old, [*kept, *events])
-        store.thin()
-        gone += _gone(old, [*kept, *events])
-        if base is None and first is not None:  # what was there before is for the table alone
-            events = [e for e in events if e.time >= first]
-        known = {e.identity for e in old}
-        new += events
-        for event in events:
-            states[event.state] = states.get(event.state, 0) + (event.identity not in known)
+        if rules:
+            store = AlertStore(out, tag, rules_digest(rules))
+            base = store.latest(first)
+            if tag == ROWS:
+                events = list(_count(directories, counts, store, window_s * SECOND, stop))
+            else:
+                events = list(_judge(out, over_kpis, catalogue, store, window_s, stop))
+            found.append(_compared(store, base[0] if base else None, events))
+            if base is None and first is not None:  # what was there before is for the table alone
+                found[-1] = found[-1]._replace(told=[e for e in events if e.time >= first])
     if outputs is not None:
-        order = sorted(new, key=lambda e: (e.time, e.rule, e.key, e.state))
-        outputs.tell([(-1, event) for event in gone] + [(1, event) for event in order])
-    return Alerted(states, sum(states.values()))
+        told = sorted((e for each in found for e in each.told), key=lambda e: (e.time, e.rule, e.key, e.state))
+        outputs.tell([*((-1, e) for each in found for e in each.gone), *((1, e) for e in told)])
+    for each in found:  # in this order: what a kill leaves undone is done the next time
+        each.store.replace(each.old, each.whole)
+        each.store.commit()
+    states = Counter(event.state for each in found for event in each.told if event.identity not in each.known)
+    return Alerted(dict(states), states.total())
 
 
-def _gone(old: Sequence[Event], new: Sequence[Event]) -> list[Event]:
-    """What was told and did not happen so after all."""
-    there = {event.identity for event in new}
-    return [event for event in old if event.identity not in there]
+class _Found(NamedTuple):
+    """Of one kind of rules: rows of the table as they were and are to be, what is to be told and withdrawn."""
+
+    store: AlertStore
+    old: list[Event]
+    whole: list[Event]
+    told: list[Event]
+    gone: list[Event]
+    known: set[int]
+
+
+def _compared(store: AlertStore, since: int | None, events: list[Event]) -> _Found:
+    """What was found from `since` on (ns), beside what the table says."""
+    old = store.events(since)
+    # an alert of a window stands at its end: at the time of the state itself it was told before
+    kept = [e for e in old if since is not None and (e.time < since or (store.tag != ROWS and e.time == since))]
+    there = {event.identity for event in (*kept, *events)}
+    gone = [event for event in old if event.identity not in there]
+    return _Found(store, old, [*kept, *events], events, gone, {event.identity for event in old})
 
 
 # --- rows within a period ----------------------------------------------------------------------------------------
@@ -294,6 +299,9 @@ def alerted_lines(
         outputs.close()
     told = ", ".join(f"{count:,} {state}" for state, count in found.states.items() if count) or "nothing new"
     lines = [f"alerts: {told}, by {len(catalogue.alerts)} rules; {out / 'alert'}"]
+    for rule in kpi_rules(catalogue, window_s):
+        if not (out / f"kpi_{rule.grain}").is_dir():
+            lines.append(f"  {rule.id} looks at kpi_{rule.grain}, which is not there")
     if counts := outputs.counts():
         lines.append("  changes of alerts " + ", ".join(f"{c:,} {n.replace('_', ' ')}" for n, c in counts.items() if c))
     return lines

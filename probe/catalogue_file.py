@@ -172,5 +172,6 @@ class Entries:
                 if message.lower().startswith(
                     (f"{entry.kind} {name}:".lower(), f"{name}:".lower(), f"kpi_{name}:".lower())
                 ):
-                    return f"{self.path}:{entry.line + 1}: {message}"
+                    key = message.partition(": ")[2].partition(":")[0]
+                    return f"{self.path}:{self._line(entry, key if key in entry.told else '')}: {message}"
         return f"{self.path}: {message}"

@@ -7,10 +7,13 @@ import click
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from formats.alert import CountRule, Rule
 from formats.kpi import Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile, Segment, Where, bases
 from formats.schema import TEXT, kpi_schema, schema
 from formats.xdr import TABLES
+from probe.alert_rules import length, told
 from probe.catalogue import catalogue_option, shipped_catalogue
+from probe.duration import text as duration_text
 from probe.errors import WiregaugeError
 
 __all__ = ["counted", "describe", "describe_command", "formula", "markdown"]
@@ -102,6 +105,17 @@ def _counter(counter: Counter) -> Listing:
     return Listing(counter.name, counter.meaning, ("", ""), rows)
 
 
+def _rule(rule: Rule) -> Listing:
+    """A rule of alerts."""
+    rows = [("severity", rule.severity), ("opens", told(rule)), ("says", rule.description or "nothing more")]
+    if isinstance(rule, CountRule):
+        rows += [("closes", f"when at most {rule.close} rows are left"), ("evidence", rule.mark or "times alone")]
+    else:
+        rows += [("closes", (rule.close or f"not ({rule.open})") + length(rule.close_for)),
+                 ("nothing to judge", f"closes after {duration_text(rule.silence_s)}")]  # fmt: skip
+    return Listing(rule.id, rule.name, ("", ""), rows)
+
+
 def _grain_columns(grain: Grain, catalogue: Catalogue) -> Listing:
     return _columns(grain.table, kpi_schema(grain, catalogue))
 
@@ -118,7 +132,7 @@ def _overview(catalogue: Catalogue) -> list[Listing]:
         Listing("KPIs", "wiregauge describe KPI says more.", ("KPI", "unit", "formula", "clause", "better"), kpis),
         _grains(catalogue),
     ]  # fmt: skip
-    return [*parts, *(make(catalogue) for make in (_segments, _targets) if make(catalogue).rows)]
+    return [*parts, *(make(catalogue) for make in (_segments, _targets, _alerts) if make(catalogue).rows)]
 
 
 def _grains(catalogue: Catalogue) -> Listing:
@@ -159,7 +173,15 @@ def _missing(catalogue: Catalogue) -> Listing:
     return Listing("Missing", "What standards define and is not computed.", ("KPI", "clause", "why"), rows)
 
 
-SECTIONS = {"grains": _grains, "segments": _segments, "targets": _targets, "missing": _missing}
+def _alerts(catalogue: Catalogue) -> Listing:
+    """The rules of alerts in force."""
+    rows = [(rule.id, rule.severity, told(rule)) for rule in catalogue.alerts]
+    return Listing("Alerts", "wiregauge describe RULE says more.", ("rule", "severity", "opens"), rows)
+
+
+SECTIONS = {
+    "grains": _grains, "segments": _segments, "targets": _targets, "alerts": _alerts, "missing": _missing,
+}  # fmt: skip
 """Lists that are asked for by name."""
 
 
@@ -180,6 +202,9 @@ def listings(name: str | None = None, catalogue: Catalogue | None = None) -> lis
     for counter in catalogue.counters:
         if name == counter.name:
             return [_counter(counter)]
+    for rule in catalogue.alerts:
+        if name == rule.id:
+            return [_rule(rule)]
     for segment in catalogue.segments:
         if name == segment.name:
             return [_segment(segment)]
@@ -192,7 +217,7 @@ def _near(name: str, catalogue: Catalogue) -> str:
     from difflib import get_close_matches
 
     names = [t.name for t in TABLES] + [g.table for g in catalogue.grains]
-    names += [k.id for k in catalogue.kpis] + [c.name for c in catalogue.counters]
+    names += [k.id for k in catalogue.kpis] + [c.name for c in catalogue.counters] + [r.id for r in catalogue.alerts]
     names += [s.name for s in catalogue.segments] + [*SECTIONS]
     close = get_close_matches(name, names, 3)
     return f" Near: {', '.join(close)}." if close else ""
@@ -253,8 +278,8 @@ def describe(name: str | None = None, catalogue: Catalogue | None = None) -> Non
 def describe_command(name: str | None, as_markdown: bool, catalogue: Catalogue) -> None:
     """Say what tables, columns, counters and KPIs there are.
 
-    Without a name all that is in force; `grains`, `segments`, `targets` and `missing` (what standards define and is not
-    computed, with the reason) are lists of their own.
+    Without a name all that is in force; `grains`, `segments`, `targets`, `alerts` and `missing` (what standards
+    define and is not computed, with the reason) are lists of their own.
 
     \b
     Example:

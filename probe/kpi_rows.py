@@ -167,7 +167,7 @@ def jobs(
     for first, end in stretches:
         rows = sum(g.rows for s in sources for g in s.groups if g.first < end and g.last >= first)
         if rows > ROWS_IN_MEMORY and end - first <= plan.window:
-            yield _by_states(pools, sources, (first, end), plans, StateFiles(out, -(-4 * rows // ROWS_IN_MEMORY)))
+            yield _by_states(pools, sources, (first, end), plans, StateFiles(out, -(-16 * rows // ROWS_IN_MEMORY)))
             continue
         if domains.texts > TEXTS_IN_MEMORY:
             domains = _domains(plan, sources)

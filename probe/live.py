@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,9 @@ from probe.errors import InputError, OutputError, UsageError
 from probe.identity import Identities
 from probe.live_probe import Live, LiveOptions, Status
 from probe.options import decoding_options, limits_of, out_option, window_option
+from probe.packet_filter import filter_of
 from probe.packet_socket import Instruction, PacketRing, Ring, RingOptions
+from probe.room import CPUS, MEMORY, Sizes, confine, processors_of, sizes_for
 from probe.run import check_out
 from probe.segment import known_by
 from probe.status_file import write_status
@@ -61,12 +64,15 @@ def _driven_by_signals(live: Live) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _settings_again() -> tuple[Catalogue | None, list[Instruction]]:
+def _settings_again() -> tuple[Catalogue | None, Callable[[str], list[Instruction]]]:
     """Catalogue and filter, as the same command line and the files that it names say now."""
     arguments = sys.argv[sys.argv.index(str(live_command.name)) + 1 :]
     with live_command.make_context(live_command.name, arguments) as context:
         identities = Identities.from_option(context.params["identities"], context.params["identity_key"])
-        return known_by(context.params["catalogue"], identities), _compiled(context.params["expression"])
+        expression = context.params["expression"]
+        for interface in context.params["interfaces"]:
+            filter_of(expression, interface)  # what is wrong with it is said before anything is changed
+        return known_by(context.params["catalogue"], identities), partial(filter_of, expression)
 
 
 def _tell(words: str) -> None:
@@ -99,6 +105,10 @@ def _closing(status: Status) -> Iterator[str]:
 @out_option
 @window_option
 @decoding_options
+@click.option("--memory", type=MEMORY, metavar="SIZE",
+              help="Take no more: sizes of tables, rings and waiting rows follow from it, as in 4GiB.")  # fmt: skip
+@click.option("--cpus", type=CPUS, default="auto", show_default=True, metavar="LIST|auto",
+              help="Processors to run on, as in 2-9; auto: those beside the network card's memory.")  # fmt: skip
 @click.option("--max-rows", type=click.IntRange(1 << 14, 1 << 28), default=1 << 20, show_default=True,
               help="Rows that may wait for the disk; more are lost and counted.")  # fmt: skip
 @click.option("--capture", type=click.Choice((AF_PACKET, AF_XDP, "auto")), default=AF_PACKET, show_default=True,
@@ -106,7 +116,10 @@ def _closing(status: Status) -> Iterator[str]:
 @click.option("--ring", type=click.IntRange(1, 16384), default=64, show_default=True, metavar="MIB",
               help="Room for packets of each interface.")  # fmt: skip
 @click.option(
-    "--filter", "expression", metavar="BPF", help="Read only packets that this expression (pcap syntax) fits."
+    "--filter",
+    "expression",
+    metavar="BPF",
+    help="Read only packets that fit this (pcap syntax); builtin: those of GTP, PFCP, SCTP, Diameter.",
 )
 @click.option("--promiscuous/--not-promiscuous", default=True, help="Packets for other hosts too.  [default: yes]")
 @click.option("--hardware-time", is_flag=True, help="Stamps of the network card (it must keep UTC).")
@@ -129,26 +142,26 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
     check_out(out)
     if len(set(interfaces)) != len(interfaces):
         raise UsageError("an interface is named twice.")
+    cpus = processors_of(told["cpus"], list(interfaces))
+    confine(cpus)
+    limits, ring_octets, most_rows = _sizes(told, len(interfaces))
     identities = Identities.from_option(told["identities"], told["identity_key"])
     catalogue = known_by(told["catalogue"], identities)
     options = LiveOptions(
-        told["window"], told["workers"], told["by"], catalogue, limits_of(told), told["max_rows"],
-        float(told["seconds"] or 0), told["snapshot"], AlertOptions(told["alerts"], told["alert_webhook"]),
-        told["duplicates"],
+        told["window"], told["workers"], told["by"], catalogue, limits, most_rows, float(told["seconds"] or 0),
+        told["snapshot"], AlertOptions(told["alerts"], told["alert_webhook"]), told["duplicates"], cpus,
     )  # fmt: skip
     ring = RingOptions(
-        octets=told["ring"] * MIB, promiscuous=told["promiscuous"], filter=_compiled(told["expression"]),
+        octets=ring_octets, promiscuous=told["promiscuous"],
         hardware_time=told["hardware_time"],
     )  # fmt: skip
     os.umask(0o027)  # what is written is for the group at most
     with _alone(out):
         if not compiled_before("update_heard"):
             _tell("compiling kernels, about two minutes (first use only)")
-        for each in _opened(interfaces, ring, told["capture"]):  # say at once what cannot be
+        open_rings = partial(_opened, interfaces, ring, told["capture"], told["expression"])
+        for each in open_rings():  # say at once what cannot be
             each.close()
-
-        def open_rings() -> list[Ring]:
-            return _opened(interfaces, ring, told["capture"])
 
         metrics = _metrics(told["metrics"])
 
@@ -159,6 +172,8 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
 
         live = Live(open_rings, out, identities, options, _tell, each_second, _settings_again)
         names = ", ".join(interfaces)
+        _tell(f"{limits.flows:,} flows, {limits.sessions:,} sessions, {most_rows:,} rows waiting at most; "
+              f"{options.workers} workers on processors {','.join(map(str, cpus)) or 'of any number'}.")  # fmt: skip
         _tell(f"listening on {names}; {live.memory >> 20:,} MiB for tables and rings; stop with Ctrl-C or SIGTERM.")
         with _driven_by_signals(live):
             live.run()
@@ -167,10 +182,30 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
     click.echo(f"Parquet tables are in {out}. Next: wiregauge show {out}")
 
 
-def _opened(interfaces: Sequence[str], options: RingOptions, how: str) -> list[Ring]:
+def _sizes(told: dict[str, Any], interfaces: int) -> Sizes:
+    """As the options say, or from --memory what they do not."""
+    asked = Sizes(limits_of(told), told["ring"] * MIB, told["max_rows"])
+    if told["memory"] is None:
+        return asked
+    context = click.get_current_context()
+
+    def own(name: str) -> bool:
+        return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+    found = sizes_for(told["memory"], told["workers"], interfaces)
+    limits = found.limits._replace(
+        flows=asked.limits.flows if own("max_flows") else found.limits.flows,
+        sessions=asked.limits.sessions if own("max_sessions") else found.limits.sessions,
+    )
+    ring = asked.ring if own("ring") else found.ring
+    return Sizes(limits, ring, asked.rows if own("max_rows") else found.rows)
+
+
+def _opened(interfaces: Sequence[str], common: RingOptions, how: str, expression: str | None) -> list[Ring]:
     """The rings of all interfaces; with `auto`, AF_PACKET where AF_XDP does not work, which is said."""
     rings: list[Ring] = []
     for index, name in enumerate(interfaces):
+        options = common._replace(filter=filter_of(expression, name))
         if how == AF_PACKET:
             rings.append(PacketRing(name, options, index))
             continue
@@ -192,12 +227,3 @@ def _metrics(address: str | None) -> "Metrics | None":
     from probe.metrics import Metrics
 
     return Metrics(address)
-
-
-def _compiled(expression: str | None) -> list[Instruction]:
-    """The filter as instructions, by libpcap where it is installed."""
-    if not expression:
-        return []
-    from probe.packet_filter import compile_filter
-
-    return compile_filter(expression)

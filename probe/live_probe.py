@@ -49,12 +49,14 @@ SILENCE_S = 5.0  # so much behind now is the clock kept on a silent link
 NEVER_NS = -1
 RING_LOSS = "kernel_ring"
 
-Settings = Callable[[], tuple[Catalogue | None, Sequence[Instruction]]]
-"""Reads catalogue and filter anew."""
+Settings = Callable[[], tuple[Catalogue | None, Callable[[str], Sequence[Instruction]]]]
+"""Reads the catalogue anew, and the filter, which is compiled for the frames of an interface."""
 
 
 class LiveOptions(NamedTuple):
-    """As `wiregauge live` takes them; `room`: rows that may wait for the disk; `seconds`: when to stop, 0 for never."""
+    """As `wiregauge live` takes them; `room`: rows that may wait for the disk; `seconds`: when to stop, 0 for never;
+
+    `cpus`: a worker each is pinned to the first of them, where there are enough."""
 
     window_s: int = 900
     workers: int = 1
@@ -66,6 +68,7 @@ class LiveOptions(NamedTuple):
     snapshot_s: float = 60
     alerts: AlertOptions = AlertOptions()
     duplicates_ns: int = 10 * MILLISECOND
+    cpus: Sequence[int] = ()
 
 
 class Status(NamedTuple):
@@ -131,7 +134,7 @@ class Live:
     def __init__(
         self, open_rings: Callable[[], Sequence[Ring]], out: Path, identities: Identities, options: LiveOptions,
         tell: Callable[[str], None], each_second: Callable[[Status], None] = lambda status: None,
-        settings: Settings = lambda: (None, ()),
+        settings: Settings = lambda: (None, lambda interface: ()),
     ) -> None:  # fmt: skip
         """The rings are opened when everything is ready to read them: compiling takes longer than a ring lasts."""
         self.options, self.out, self.tell, self.each_second = options, out, tell, each_second
@@ -141,7 +144,8 @@ class Live:
         run_id = run_digest([str(self.started), str(os.getpid()), str(out)])
         self.sink = LiveSink(out, run_id, identities, self.window_ns, options.room)
         copies = copies_within(options.duplicates_ns)
-        self.pipeline = Pipeline(self.window_ns, self.sink.put, options.workers, options.limits, copies)
+        cpus = options.cpus if len(options.cpus) >= options.workers else ()
+        self.pipeline = Pipeline(self.window_ns, self.sink.put, options.workers, options.limits, copies, cpus)
         self.pipeline.warm()
         for worker in self.pipeline.workers:
             worker.shard.touch()  # all of its memory now, none later
@@ -217,7 +221,7 @@ class Live:
     def _read_again(self) -> None:
         self._reloading.clear()
         try:
-            catalogue, instructions = self.settings()
+            catalogue, filter_of = self.settings()
         except (WiregaugeError, click.ClickException) as problem:
             words = problem.format_message() if isinstance(problem, click.ClickException) else str(problem)
             self.tell(f"going on with the settings as they were: {words}")
@@ -225,7 +229,7 @@ class Live:
         self.options = self.options._replace(catalogue=catalogue)
         self.alerts.reload(catalogue or shipped_catalogue())
         for ring in self.rings:
-            ring.filter(instructions)
+            ring.filter(filter_of(ring.interface))
         self.tell("catalogue and filter were read again.")
 
     # --- the loop -------------------------------------------------------------------------------------------------

@@ -1,14 +1,16 @@
-"""Capture filters in pcap syntax, compiled by libpcap where it is installed (ctypes; the code is classic BPF)."""
+"""Capture filters as classic BPF: the built-in one, or pcap syntax that libpcap compiles where it is installed."""
 
 import ctypes
 import ctypes.util
 
 from probe.errors import UsageError
-from probe.packet_socket import Instruction
+from probe.packet_socket import Instruction, link_of
+from probe.prefilter import BUILTIN, prefilter
 
-__all__ = ["compile_filter"]
+__all__ = ["compile_filter", "filter_of"]
 
 ETHERNET = 1
+DLT_RAW = 12
 SNAP_OCTETS = 262144
 NO_NETMASK = 0xFFFFFFFF
 
@@ -24,7 +26,9 @@ class _Program(ctypes.Structure):
 def _library() -> ctypes.CDLL:
     name = ctypes.util.find_library("pcap")
     if name is None:
-        raise UsageError("--filter needs libpcap to compile the expression: install it (Debian: libpcap0.8).")
+        raise UsageError(
+            "--filter needs libpcap to compile an expression: install it (Debian: libpcap0.8), or use --filter builtin."
+        )
     library = ctypes.CDLL(name)
     library.pcap_open_dead.restype = ctypes.c_void_p
     library.pcap_geterr.restype = ctypes.c_char_p
@@ -50,3 +54,13 @@ def compile_filter(expression: str, link: int = ETHERNET) -> list[Instruction]:
         return code
     finally:
         library.pcap_close(handle)
+
+
+def filter_of(expression: str | None, interface: str) -> list[Instruction]:
+    """The instructions of an expression, or of the built-in filter, for the frames of an interface; none for None."""
+    if not expression:
+        return []
+    link = link_of(interface)
+    if expression.strip() == BUILTIN:
+        return prefilter(link)
+    return compile_filter(expression, link if link == ETHERNET else DLT_RAW)

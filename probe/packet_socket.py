@@ -27,7 +27,7 @@ from formats.records import RECORD
 from kernels.packet_ring import give_back, ready_blocks, walk_block
 from probe.errors import InputError
 
-__all__ = ["Instruction", "PacketRing", "Ring", "RingBlock", "RingOptions", "RingStats", "interface_up"]
+__all__ = ["Instruction", "PacketRing", "Ring", "RingBlock", "RingOptions", "RingStats", "interface_up", "link_of"]
 
 SIOCGIFHWADDR = 0x8927
 SIOCGIFFLAGS = 0x8913
@@ -102,6 +102,15 @@ def interface_up(interface: str) -> bool:
     return bool(flags & IFF_UP)
 
 
+def link_of(interface: str) -> int:
+    """LINKTYPE of an interface's frames; that of Ethernet where there is no such interface."""
+    try:
+        (kind,) = struct.unpack_from("=H", _asked(interface, SIOCGIFHWADDR), 16)
+    except OSError:
+        return 1
+    return k.ARPHRD_TO_LINK.get(kind, 1)
+
+
 class Ring(Protocol):
     """What a live probe reads: a `PacketRing`, or a queue of AF_XDP."""
 
@@ -165,7 +174,7 @@ class PacketRing:
         options = self.options
         self.ifindex = socket.if_nametoindex(self.interface)
         self.socket = socket.socket(k.AF_PACKET, socket.SOCK_RAW, 0)
-        self.link = self._link_type()
+        self.link = link_of(self.interface)
         self.socket.setsockopt(k.SOL_PACKET, k.PACKET_VERSION, k.TPACKET_V3)
         self.block_octets = options.block_octets
         self.block_count = max(2, options.octets // options.block_octets)
@@ -189,10 +198,6 @@ class PacketRing:
             self.socket.setsockopt(k.SOL_PACKET, k.PACKET_ADD_MEMBERSHIP, membership)
         self._poll = select.poll()
         self._poll.register(self.socket, select.POLLIN | select.POLLERR)
-
-    def _link_type(self) -> int:
-        (kind,) = struct.unpack_from("=H", _asked(self.interface, SIOCGIFHWADDR), 16)
-        return k.ARPHRD_TO_LINK.get(kind, 1)
 
     def filter(self, instructions: Sequence[Instruction]) -> None:
         """Let only packets pass that this program takes, from now on; none: all of them."""

@@ -6,6 +6,9 @@ by lane. Lanes share nothing while they parse, shards nothing while they update,
 (kernels hold no GIL), and what is written does not depend on how many there are.
 """
 
+import contextlib
+import os
+import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -190,19 +193,30 @@ def _cut(ts: np.ndarray, first: int, end: int) -> int:
     return cut
 
 
+def _pin(cpus: "queue.SimpleQueue[int]") -> None:
+    """Keep this thread on the next of these processors; where there is none left, wherever it is."""
+    with contextlib.suppress(queue.Empty, OSError):
+        os.sched_setaffinity(0, {cpus.get_nowait()})
+
+
 class Pipeline:
     """All stages from batches to rows; `put` takes the rows of a table."""
 
     def __init__(
-        self, window_ns: int, put: Put, workers: int = 1, limits: Limits | None = None, copies: Copies | None = None
-    ) -> None:
+        self, window_ns: int, put: Put, workers: int = 1, limits: Limits | None = None, copies: Copies | None = None,
+        cpus: Sequence[int] = (),
+    ) -> None:  # fmt: skip
+        """`cpus`: processors that threads are pinned to, one each; none: wherever they run."""
         self.accounts = Accounts()
         self.packets = 0
         self.workers = [Worker(Shard(window_ns, limits, k, workers), put) for k in range(workers)]
         self.copies = copies
         self.lanes = [Lane(digests=copies is not None) for _ in range(workers)]
         self.assembler: Assembler | None = None
-        self._pool = ThreadPoolExecutor(workers, "worker") if workers > 1 else None
+        pins = queue.SimpleQueue[int]()
+        for cpu in cpus:
+            pins.put(cpu)
+        self._pool = ThreadPoolExecutor(workers, "worker", _pin, (pins,)) if workers > 1 else None
 
     def release(self) -> None:
         """Give the memory of tables and lanes back: what comes after needs the accounts only."""
@@ -230,7 +244,7 @@ class Pipeline:
 
     def _update(self, data: np.ndarray, lanes: Sequence[Lane]) -> None:
         """Every shard takes the packets of the lanes: all at once, unless there is signalling to assemble."""
-        if self.assembler is None and not any(lane.signalling.used[STATEFUL] for lane in lanes):
+        if not any(lane.signalling.used[STATEFUL] for lane in lanes):
             spans = [Span(lane, 0, lane.count, None) for lane in lanes]
             self._all(lambda worker: worker.take(spans), self.workers)
             return

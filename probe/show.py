@@ -80,6 +80,16 @@ def _float(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.1f}" if abs(value) >= 10 else f"{value:,.2f}"
 
 
+def _caveat(told: Any) -> str:
+    """As in `session_drop_pct 1.2 to 3.4`; other lists as they are."""
+    if not isinstance(told, dict) or told.keys() != {"name", "kind", "low", "high"}:
+        return str(told)
+    if told["low"] is None and told["high"] is None:
+        return f"{told['name']} {told['kind']}"
+    low, high = ("?" if told[end] is None else _float(told[end]) for end in ("low", "high"))
+    return f"{told['name']} {low} to {high}"
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
@@ -91,6 +101,8 @@ def _cell(value: Any) -> str:
         return _float(value)
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, list):
+        return "; ".join(map(_caveat, value))
     text = "".join(c if c.isprintable() else "?" for c in str(value))
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 

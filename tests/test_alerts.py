@@ -161,6 +161,7 @@ def test_evidence_names_the_rows_that_were_counted():
     assert (change[1].value, change[1].threshold, change[1].subscriber) == (3, 3, "a")
 
 
+@pytest.mark.compiled
 def test_a_key_that_has_gone_leaves_no_memory():
     state = Counting(rule(2, 10))
     for at in range(0, 400_000, 4000):
@@ -233,6 +234,18 @@ def test_a_small_sample_judges_nothing():
     assert first.time == 3 * WINDOW * SECOND
     assert (first.sample, first.value, first.threshold) == (50, 50, 90)
     assert "session_setup_attempts 50" in first.evidence
+
+
+def test_a_cell_that_falls_silent_is_far_below_what_it_was():
+    """It has no row any more, which of a counter means 0; of a ratio it means nothing."""
+    both = {"x": 100.0, "y": 100.0}
+    windows = {0: both, WINDOW * SECOND: {"x": 100.0}, 2 * WINDOW * SECOND: {"x": 100.0}}
+    counter = kpi_rule(kpi="session_setup_attempts", open="change < -50", close="change > -10", level="change",
+                       threshold=-50.0, against="previous")  # fmt: skip
+    (opened,) = stepped(counter, windows)
+    assert (opened.state, opened.time, opened.key, opened.value) == ("opened", 2 * WINDOW * SECOND, "cell=y", -100)
+    assert opened.evidence == "session_setup_attempts 0, baseline 100, change -100, difference -100"
+    assert not stepped(counter._replace(kpi="session_setup_success_pct"), windows)
 
 
 def test_change_against_earlier_days():

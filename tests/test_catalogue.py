@@ -250,7 +250,7 @@ def test_a_catalogue_of_ones_own(tmp_path):
         ('direction = "lower"', 'direction = "down"', 18, "direction is one of"),
         ('direction = "lower"', 'direction = "lower"\ntargets = { planet = 5 }', 19, "no segment is called so"),
         ('direction = "lower"', 'direction = "lower"\ntargets = "high"', 19, "targets are numbers"),
-        ('direction = "lower"', 'direction = "lower"\ntargets = { planet = { a = 5 } }', 13, "a column 'planet'"),
+        ('direction = "lower"', 'direction = "lower"\ntargets = { planet = { a = 5 } }', 19, "a column 'planet'"),
         ('keys = ["cell", "service"]', 'keys = ["cell"]\n[[target]]\nkpi = "join"\ntargets = 5', 28, "no KPI 'join'"),
         ('direction = "lower"', "targets = 5", 18, "targets need a direction"),
         ("bytes_up > 2", "bytes_up > 'x'", 2, "bytes_up is a number, no text"),
