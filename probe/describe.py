@@ -130,10 +130,9 @@ def _overview(catalogue: Catalogue) -> list[Listing]:
         Listing("Counters", "In every KPI table but those with counters of their own.", ("counter", "unit", "meaning"),
                 counters),
         Listing("KPIs", "wiregauge describe KPI says more.", ("KPI", "unit", "formula", "clause", "better"), kpis),
-        *([_alerts(catalogue)] if catalogue.alerts else []),
         _grains(catalogue),
     ]  # fmt: skip
-    return [*parts, *(make(catalogue) for make in (_segments, _targets) if make(catalogue).rows)]
+    return [*parts, *(make(catalogue) for make in (_segments, _targets, _alerts) if make(catalogue).rows)]
 
 
 def _grains(catalogue: Catalogue) -> Listing:
@@ -152,12 +151,6 @@ def _segments(catalogue: Catalogue) -> Listing:
     ]
     return Listing("Segments", "Their columns are keys of grains and names in filters.",
                    ("segment", "on", "rows", "columns", "from", "meaning"), rows)  # fmt: skip
-
-
-def _alerts(catalogue: Catalogue) -> Listing:
-    """The rules of alerts in force."""
-    rows = [(rule.id, rule.severity, told(rule)) for rule in catalogue.alerts]
-    return Listing("Alerts", "wiregauge describe RULE says more.", ("rule", "severity", "opens"), rows)
 
 
 def _segment(segment: Segment) -> Listing:
@@ -180,7 +173,15 @@ def _missing(catalogue: Catalogue) -> Listing:
     return Listing("Missing", "What standards define and is not computed.", ("KPI", "clause", "why"), rows)
 
 
-SECTIONS = {"grains": _grains, "segments": _segments, "targets": _targets, "missing": _missing}
+def _alerts(catalogue: Catalogue) -> Listing:
+    """The rules of alerts in force."""
+    rows = [(rule.id, rule.severity, told(rule)) for rule in catalogue.alerts]
+    return Listing("Alerts", "wiregauge describe RULE says more.", ("rule", "severity", "opens"), rows)
+
+
+SECTIONS = {
+    "grains": _grains, "segments": _segments, "targets": _targets, "alerts": _alerts, "missing": _missing,
+}  # fmt: skip
 """Lists that are asked for by name."""
 
 
@@ -277,8 +278,8 @@ def describe(name: str | None = None, catalogue: Catalogue | None = None) -> Non
 def describe_command(name: str | None, as_markdown: bool, catalogue: Catalogue) -> None:
     """Say what tables, columns, counters and KPIs there are.
 
-    Without a name all that is in force; `grains`, `segments`, `targets` and `missing` (what standards define and is not
-    computed, with the reason) are lists of their own.
+    Without a name all that is in force; `grains`, `segments`, `targets`, `alerts` and `missing` (what standards
+    define and is not computed, with the reason) are lists of their own.
 
     \b
     Example:

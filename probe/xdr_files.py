@@ -4,6 +4,7 @@ Files are chosen by the time span in their footers, so one stretch of windows is
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,18 +76,27 @@ def _span(file: pq.ParquetFile, index: int, times: Sequence[str], columns: Seque
 
 def groups_of(directories: Iterable[Path], table: str, times: Sequence[str]) -> list[Group]:
     """The row groups of `table` in all directories that hold rows, with their span over the columns `times`."""
-    found = []
+    found: list[Group] = []
     for directory in directories:
         for path in table_files(directory, table):
-            with _open(path) as file:
-                names = file.schema_arrow.names
-                shared = frozenset(names)
-                for index in range(file.metadata.num_row_groups):
-                    meta = file.metadata.row_group(index)
-                    if meta.num_rows:
-                        span = _span(file, index, times, names)
-                        found.append(Group(path, index, meta.num_rows, *span, shared, _plain(meta, names)))
+            told = path.stat()
+            found += _groups_of_file(path, told.st_mtime_ns, told.st_ino, tuple(times))
     return found
+
+
+@lru_cache(1 << 16)
+def _groups_of_file(path: Path, changed_ns: int, inode: int, times: tuple[str, ...]) -> tuple[Group, ...]:
+    """Those of one file, kept until another takes its place: a probe that runs for weeks reads each footer once."""
+    found = []
+    with _open(path) as file:
+        names = file.schema_arrow.names
+        shared = frozenset(names)
+        for index in range(file.metadata.num_row_groups):
+            meta = file.metadata.row_group(index)
+            if meta.num_rows:
+                span = _span(file, index, times, names)
+                found.append(Group(path, index, meta.num_rows, *span, shared, _plain(meta, names)))
+    return tuple(found)
 
 
 def _plain(meta: pq.RowGroupMetaData, names: Sequence[str]) -> frozenset[str]:
