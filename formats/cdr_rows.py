@@ -51,6 +51,10 @@ _OF_SESSIONS = (
     "retransmitted",
     "up",
     "down",
+    "setup",  # ns, of feeds; as are the next three
+    "slice",
+    "packets_up",
+    "packets_down",
     "first",  # row of the first container
     "containers",
 )

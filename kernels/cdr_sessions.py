@@ -162,6 +162,10 @@ def fill_in(out, r):  # type: ignore[no-untyped-def]
         out.imei = r.imei
     if out.apn < 0:
         out.apn = r.apn
+    if out.slice < 0:
+        out.slice = r.slice
+    if out.setup_ms < 0:
+        out.setup_ms = r.setup
     if out.gateway_lo == _NOWHERE and out.gateway_hi == _NOWHERE:
         out.gateway_hi, out.gateway_lo = r.gateway_hi, r.gateway_lo
 
@@ -192,6 +196,10 @@ def put_end(out, r, family):  # type: ignore[no-untyped-def]
 @part
 def put_volumes(out, r):  # type: ignore[no-untyped-def]
     """Add the volumes of a record; null as long as none was told."""
+    if r.packets_up >= 0:
+        out.packets_up = max(out.packets_up, 0) + r.packets_up
+    if r.packets_down >= 0:
+        out.packets_down = max(out.packets_down, 0) + r.packets_down
     if r.up >= 0:
         out.bytes_up = max(out.bytes_up, 0) + r.up
     if r.down >= 0:

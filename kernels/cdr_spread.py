@@ -171,6 +171,7 @@ def write_presence(r, session, count, codes, fresh, out):  # type: ignore[no-unt
             row.start_time, row.window = piece.start, piece.window
             row.imsi, row.imei, row.apn, row.session_id = session.imsi, session.imei, session.apn, session.session_id
             row.gateway_hi, row.gateway_lo = session.gateway_hi, session.gateway_lo
+            row.slice = session.slice
             row.cell = piece.cell if piece.cell != _NOWHERE else session.cell_last
             row.rat = codes.rat[min(piece.rat, 255)] if piece.rat >= 0 else session.rat
             row.qos_class = r.qos_class

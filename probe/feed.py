@@ -18,10 +18,7 @@ _EXTRA = {"subscriber": "digits", "device_tac": "digits"}
 """Derived columns that a feed fills: with the IMSI and the IMEI."""
 
 
-_NOT_OF_RECORDS = {
-    "cell_first", "cell_last", "source", "end_reason", "ue_ipv6", "setup_ms", "dropped", "packets_up", "packets_down",
-    "slice",
-}  # fmt: skip
+_NOT_OF_RECORDS = {"cell_first", "cell_last", "source", "end_reason", "ue_ipv6", "dropped"}
 """Columns of a session that its records do not carry: found when they are put together, or not at all."""
 
 

@@ -34,6 +34,7 @@ from probe.feed_values import (
     plmn_of,
     reals,
     scale_of,
+    slice_of,
     text_of,
     times,
     told_of,
@@ -55,7 +56,7 @@ class Flaw(NamedTuple):
 
 _OF_RECORDS = {
     "start_time": "opened", "end_time": "started", "ue_ip": "ue", "session_id": "charging_id", "cause_code": "cause",
-    "bytes_up": "up", "bytes_down": "down",
+    "bytes_up": "up", "bytes_down": "down", "setup_ms": "setup",
 }  # fmt: skip
 """Rows of sessions are records that are put together: where the columns of a feed stand in a SESSION_RECORD."""
 
@@ -243,6 +244,8 @@ class Mapper:
             return each(array, lambda t: word_of(words, t), 0, np.int64), f"one of {', '.join(words[1:])}"
         if kind == "apn":
             return each(array, lambda text: self.names.add(text.strip()[:99]), -1, np.int64), "text"
+        if kind == "slice":
+            return each(array, slice_of, -1, np.int64), "SST, or SST-SD with the slice differentiator in hexadecimal"
         if kind == "cell":
             slow = lambda text: each(text, cell_of, 0, np.uint64)  # noqa: E731
             return fast(array, cells_of, slow, np.uint64), "MCC-MNC-ECI, MCC-MNC-NCI or MCC-MNC-LAC-CI"

@@ -1,6 +1,7 @@
 """Columns of a feed's file to numbers: times, digits, cells, addresses, words; and where a value is known."""
 
 import ipaddress
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +31,7 @@ __all__ = [
     "plmn_of",
     "reals",
     "scale_of",
+    "slice_of",
     "text_of",
     "times",
     "told_of",
@@ -233,6 +235,17 @@ def cell_of(text: str) -> int:
     if len(numbers) != 1 or not 0 <= numbers[0] < 1 << 36:
         raise ValueError(text)
     return (CELL_ECGI if numbers[0] < 1 << 28 else CELL_NCGI) << 60 | network << 36 | numbers[0]
+
+
+_SLICE = re.compile(r"(\d{1,3})(?:-([0-9a-fA-F]{6}))?")
+
+
+def slice_of(text: str) -> int:
+    """A coded S-NSSAI of SST or SST-SD; ValueError for anything else."""
+    found = _SLICE.fullmatch(text.strip())
+    if found is None or int(found[1]) > 255:
+        raise ValueError(text)
+    return int(found[1]) << 24 | (int(found[2], 16) if found[2] else 0xFF_FFFF)
 
 
 def _ip(text: str) -> tuple[int, int]:

@@ -105,3 +105,46 @@ def test_a_wrong_feed_is_told(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(InputError, match=r"feed\.toml") as told:
         load_feed(tmp_path / "feed.toml")
     assert words in str(told.value)
+
+
+WHOLE = """
+name = "whole_session"
+meaning = "sessions with all that a feed can tell of them"
+format = "csv"
+table = "session"
+
+[match]
+header = ["start", "end", "imsi", "setup", "nssai", "pkts_up", "pkts_down", "up", "cause", "id"]
+
+[map]
+start_time = { from = "start", time = "epoch_ms", required = true }
+end_time = { from = "end", time = "epoch_ms" }
+subscriber = { from = "imsi" }
+setup_ms = { from = "setup", unit = "s" }
+slice = { from = "nssai" }
+packets_up = { from = "pkts_up" }
+packets_down = { from = "pkts_down" }
+bytes_up = { from = "up" }
+cause_code = { from = "cause" }
+session_id = { from = "id" }
+"""
+SESSIONS = """start,end,imsi,setup,nssai,pkts_up,pkts_down,up,cause,id
+1795287600000,1795288500500,208930000000001,0.25,1-0000ab,10,20,1000,17,77
+1795288500500,1795289400000,208930000000001,,,5,6,500,4,77
+1795287600000,1795288000000,208930000000002,1.5,7,,,200,0,78
+1795287600000,1795288000000,208930000000003,1.5,300-zz,,,200,0,79
+"""
+
+
+def test_a_session_feed_is_mapped_whole(tmp_path: Path) -> None:
+    (tmp_path / "whole.toml").write_text(WHOLE)
+    (tmp_path / "sessions.csv").write_text(SESSIONS)
+    options = OPTIONS._replace(feeds=(str(tmp_path / "whole.toml"),))
+    run([str(tmp_path / "sessions.csv")], tmp_path / "out", options, progress=False)
+    found = {s["subscriber"][-1]: s for s in table(tmp_path / "out", "session")}
+    wanted = ("setup_ms", "slice", "packets_up", "packets_down", "bytes_up")
+    assert tuple(found["1"][name] for name in wanted) == (250.0, "1-0000ab", 15, 26, 1500)
+    assert tuple(found["2"][name] for name in wanted) == (1500.0, "7", None, None, 200)
+    assert found["3"]["slice"] is None
+    assert {row["slice"] for row in table(tmp_path / "out", "presence")} == {"1-0000ab", "7", None}
+    assert {row["slice"] for row in table(tmp_path / "out", "kpi_slice")} >= {"1-0000ab", "7"}
