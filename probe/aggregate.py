@@ -5,7 +5,7 @@ measured one by one, on as many threads as there are, each with memory for itsel
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -77,11 +77,8 @@ class Span:
     """The frames of first <= time < end (ns), prepared once for all grains."""
 
     def __init__(self, frames: dict[str, Frame], first: int, end: int, plan: Plan, domains: Domains,
-                 seen: Iterable[str] = (), like: "Span | None" = None) -> None:  # fmt: skip
-        """`seen`: tables that are known to have rows in every window, in these frames or not.
-
-        like: a span of the same frames and catalogue with other windows, whose work on the rows is taken over.
-        """
+                 like: "Span | None" = None) -> None:  # fmt: skip
+        """`like`: a span of the same frames and catalogue with other windows, whose work on the rows is taken over."""
         self.first, self.end, self.plan, self.domains = first, end, plan, domains
         self.facts: list[Fact] = []
         self.seen: dict[str, np.ndarray] = {}
@@ -99,8 +96,6 @@ class Span:
             for fact in facts:
                 fact.prepare(told, classes, sums)
             self._touch(frame, table)
-        for table in seen:
-            self.seen[table] = np.ones((end - first) // plan.window, np.bool_)
         self._own = threading.local()
 
     def _touch(self, frame: Frame, table: str) -> None:
