@@ -128,8 +128,9 @@ def _knock(address: str) -> None:
     from distributed.comm.addressing import parse_address, parse_host_port
 
     scheme, place = parse_address(address)
-    if scheme in ("tcp", "tls"):
-        socket.create_connection(parse_host_port(place), timeout=CONNECT_S).close()
+    if scheme not in ("tcp", "tls"):
+        raise ValueError(f"{scheme}: tcp or tls is wanted")
+    socket.create_connection(parse_host_port(place), timeout=CONNECT_S).close()
 
 
 class Cluster:

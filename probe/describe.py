@@ -73,6 +73,8 @@ def formula(kpi: Kpi) -> str:
 
 
 def _type(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        return f"list of ({', '.join(field.name for field in kind.value_type)})"
     return "string (dictionary)" if kind == TEXT else str(kind)
 
 
@@ -263,8 +265,9 @@ def describe(name: str | None = None, catalogue: Catalogue | None = None) -> Non
         console.print(Text(part.title, style="bold"))
         console.print(Text(part.intro))
         table = Table(box=None, pad_edge=False, show_header=any(part.head), header_style="dim")
+        short = all(len(row[0]) <= console.width // 2 for row in part.rows)
         for i, head in enumerate(part.head):
-            table.add_column(head, overflow="fold", no_wrap=i == 0, style="cyan" if i == 0 else "")
+            table.add_column(head, overflow="fold", no_wrap=i == 0 and short, style="cyan" if i == 0 else "")
         for row in part.rows:
             table.add_row(*map(Text, row))
         console.print(table)

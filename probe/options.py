@@ -64,7 +64,7 @@ def _min_sample(ctx: click.Context, param: click.Parameter, value: int) -> None:
 
 
 min_sample_option = click.option(
-    "--min-sample", type=click.IntRange(0, 1 << 62), default=0, show_default=True, callback=_min_sample,
+    "--min-sample", type=click.IntRange(0), default=0, show_default=True, callback=_min_sample,
     expose_value=False, help="Withhold percentages and quantiles of fewer samples: null, with a caveat.",
 )  # fmt: skip
 

@@ -105,7 +105,10 @@ def test_a_worker_killed_in_the_middle(rows, tmp_path, address):
         assert processes[0] not in client.run(os.getpid).values()
 
 
-@pytest.mark.parametrize("wrong, words", [("tcp://127.0.0.1:1", "No Dask scheduler answers"), ("nowhere", "No Dask")])
+@pytest.mark.parametrize(
+    "wrong, words",
+    [("tcp://127.0.0.1:1", "No Dask scheduler answers"), ("nowhere", "No Dask"), ("bogus://x", "tcp or tls")],
+)
 def test_no_scheduler(rows, tmp_path, monkeypatch, wrong, words):
     monkeypatch.setattr("probe.cluster.CONNECT_S", 1)
     with pytest.raises(WiregaugeError, match=words):
