@@ -34,7 +34,9 @@ def names(captures: Path) -> list[str]:
 @cache
 def taken(captures: Path, name: str) -> Result:
     """What the whole path makes of one capture."""
-    return run([captures / "files" / name])
+    result = run([captures / "files" / name])
+    result.pipeline.release()  # hundreds of them are kept: their rows, not their tables
+    return result
 
 
 @cache
