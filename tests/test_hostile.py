@@ -22,6 +22,7 @@ from kernels import shard as own
 from kernels.packet import parse
 from kernels.shard import Limits
 from kernels.table import CAPACITY, LIVE, REFUSED, tag_of
+from probe.pipeline import Copies, copies_within
 from tests.golden_frames import FOLDER, SCENARIOS, Frame, all_frames, golden, made, pcap, pcapng
 from tests.packets import FRAMES
 from tests.whole_path import Result, run, unsound
@@ -52,11 +53,13 @@ def watched() -> Iterator[None]:
     faulthandler.cancel_dump_traceback_later()
 
 
-def taken(folder: Path, octets: bytes, window: int = 60 * SECOND, limits: Limits = TINY) -> Result:
+def taken(
+    folder: Path, octets: bytes, window: int = 60 * SECOND, limits: Limits = TINY, copies: Copies | None = None
+) -> Result:
     """What the whole path makes of a capture; it is sound, or the test fails."""
     path = folder / "capture"
     path.write_bytes(octets)
-    result = run([path], window, limits)
+    result = run([path], window, limits, copies=copies)
     assert unsound(result) == []
     return result
 
@@ -416,6 +419,7 @@ def test_hostile_frames_give_every_reason(tmp_path: Path) -> None:
     seen |= reasons(taken(tmp_path, pcapng(golden("lte"), lost=7)))
     seen |= reasons(taken(tmp_path, pcap([f for n in range(99) for f in attach(START + n * 9999, n)])))
     seen |= reasons(taken(tmp_path, pcap(both_legs())))
+    seen |= reasons(taken(tmp_path, pcap([f for f in both_legs() for _ in "12"]), copies=copies_within(SECOND)))
     short = message(1, 0, 1)
     wrong = [short[:2] + b"\xff\xff" + short[4:], short[:3] + b"\x01" + short[4:], b"\x48", b"\xa8" + short[1:]]
     seen |= reasons(taken(tmp_path, pcap([frame(START, MME, SGW, 2123, octets) for octets in wrong])))

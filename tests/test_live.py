@@ -182,12 +182,15 @@ def test_jumbo_frames_are_whole(wire: Namespace, tmp_path: Path) -> None:
     from scapy.layers.inet6 import IPv6
     from scapy.layers.l2 import Ether
 
-    outer = (
-        Ether() / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=2152, dport=2152) / GTP_U_Header(teid=7, gtp_type=255)
-    )
-    inner = [IP(src="10.1.0.1", dst="8.8.8.8") / UDP(sport=1, dport=2) / (b"x" * 7972),
-             IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=1, dport=2) / (b"x" * 7952)]  # fmt: skip
-    (tmp_path / "jumbo.pcap").write_bytes(pcap((k, bytes(outer / each)) for k, each in enumerate(inner * 10)))
+    outer = Ether() / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=2152, dport=2152)
+    outer /= GTP_U_Header(teid=7, gtp_type=255)
+    frames = []
+    for k in range(10):  # each of its own content, or the others are copies of the first
+        content = bytes([k]) * 7972
+        for inner, size in ((IP(src="10.1.0.1", dst="8.8.8.8", id=k + 1), 7972),
+                            (IPv6(src="2001:db8::1", dst="2001:db8::2"), 7952)):  # fmt: skip
+            frames.append(bytes(outer / inner / UDP(sport=1, dport=2) / content[:size]))
+    (tmp_path / "jumbo.pcap").write_bytes(pcap(enumerate(frames)))
     probe = Probe(wire, tmp_path / "live")
     wire.replay(tmp_path / "jumbo.pcap", "--jumbo")
     probe.seen(20)

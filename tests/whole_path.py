@@ -11,7 +11,7 @@ from formats import xdr
 from kernels.shard import Limits
 from probe.accounts import Accounts
 from probe.finding import Refusal
-from probe.pipeline import Pipeline
+from probe.pipeline import Copies, Pipeline
 from probe.sources import Source, open_sources
 
 SMALL = Limits(flows=1 << 13, sessions=1 << 10, transactions=1 << 11, apns=256)
@@ -31,9 +31,10 @@ class Result(NamedTuple):
 
 
 def run(
-    paths: Iterable[Path | str], window: int = WINDOW, limits: Limits = SMALL, workers: int = 1, **options: Any
-) -> Result:
-    """Read `paths` to their end."""
+    paths: Iterable[Path | str], window: int = WINDOW, limits: Limits = SMALL, workers: int = 1,
+    copies: Copies | None = None, **options: Any,
+) -> Result:  # fmt: skip
+    """Read `paths` to their end; `copies`: what takes copies of frames out."""
     kept: dict[str, list[np.ndarray]] = {table.name: [] for table in xdr.TABLES}
     names: list[str] = []
 
@@ -43,7 +44,7 @@ def run(
             names[:] = apns
 
     sources, refusals = open_sources([str(path) for path in paths], **options)
-    pipeline = Pipeline(window, put, workers, limits)
+    pipeline = Pipeline(window, put, workers, limits, copies)
     pipeline.run(sources)
     rows = {table.name: np.concatenate([np.empty(0, table.dtype), *kept[table.name]]) for table in xdr.KERNEL_TABLES}
     return Result(pipeline.packets, pipeline.accounts, rows, names, sources, refusals, pipeline)
