@@ -16,6 +16,7 @@ import click
 from formats.kpi import Catalogue
 from kernels.jit import compiled_before
 from probe.alert_out import AlertOptions
+from probe.bpf import Instruction
 from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import InputError, OutputError, UsageError
@@ -23,8 +24,9 @@ from probe.identity import Identities
 from probe.kpi_rows import hold_at_most
 from probe.live_probe import Live, LiveOptions, Status
 from probe.options import decoding_options, limits_of, out_option, window_option
+from probe.fanout import MOST_RINGS, open_group
 from probe.packet_filter import filter_of
-from probe.packet_socket import Instruction, PacketRing, Ring, RingOptions
+from probe.packet_socket import Ring, RingOptions
 from probe.room import CPUS, MEMORY, Sizes, confine, processors_of, sizes_for
 from probe.run import check_out
 from probe.segment import known_by
@@ -116,6 +118,8 @@ def _closing(status: Status) -> Iterator[str]:
               help="AF_XDP takes frames away from the host: for taps only. auto: where it works.")  # fmt: skip
 @click.option("--ring", type=click.IntRange(1, 16384), default=64, show_default=True, metavar="MIB",
               help="Room for packets of each interface.")  # fmt: skip
+@click.option("--rings", type=click.IntRange(1, MOST_RINGS), default=1, show_default=True,
+              help="Share --ring between so many rings, as the addresses in the tunnel say: for cards of many queues.")  # fmt: skip
 @click.option(
     "--filter",
     "expression",
@@ -144,6 +148,8 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
     check_out(out)
     if len(set(interfaces)) != len(interfaces):
         raise UsageError("an interface is named twice.")
+    if told["rings"] > 1 and told["capture"] == AF_XDP:
+        raise UsageError("--rings works with --capture af_packet: AF_XDP has a ring for each queue of the card.")
     cpus = processors_of(told["cpus"], list(interfaces))
     confine(cpus)
     limits, ring_octets, most_rows, _ = _sizes(told, len(interfaces))
@@ -157,7 +163,7 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
     with _alone(out):
         if not compiled_before("update_heard"):
             _tell("compiling kernels, about two minutes (first use only)")
-        open_rings = partial(_opened, interfaces, ring, told["capture"], told["expression"])
+        open_rings = partial(_opened, interfaces, ring, told["rings"], told["capture"], told["expression"])
         for each in open_rings():  # say at once what cannot be
             each.close()
 
@@ -201,13 +207,13 @@ def _sizes(told: dict[str, Any], interfaces: int) -> Sizes:
     return Sizes(limits, ring, asked.rows if own("max_rows") else found.rows, found.kpi_rows)
 
 
-def _opened(interfaces: Sequence[str], common: RingOptions, how: str, expression: str | None) -> list[Ring]:
+def _opened(interfaces: Sequence[str], common: RingOptions, count: int, how: str, expression: str | None) -> list[Ring]:
     """The rings of all interfaces; with `auto`, AF_PACKET where AF_XDP does not work, which is said."""
     rings: list[Ring] = []
     for index, name in enumerate(interfaces):
         options = common._replace(filter=filter_of(expression, name))
         if how == AF_PACKET:
-            rings.append(PacketRing(name, options, index))
+            rings += open_group(name, options, count, index)
             continue
         from probe.xdp_socket import open_queues
 
@@ -217,7 +223,7 @@ def _opened(interfaces: Sequence[str], common: RingOptions, how: str, expression
             if how == AF_XDP:
                 raise
             _tell(f"{str(problem).splitlines()[0]} Capturing with AF_PACKET.")
-            rings.append(PacketRing(name, options, index))
+            rings += open_group(name, options, count, index)
     return rings
 
 

@@ -27,13 +27,14 @@ from probe import snapshot
 from probe.accounts import Accounts
 from probe.alert_live import LiveAlerts
 from probe.alert_out import AlertOptions, Outputs
+from probe.bpf import Instruction
 from probe.catalogue import shipped_catalogue
 from probe.errors import WiregaugeError
 from probe.identity import Identities
 from probe.kpi import compute
 from probe.live_sink import LiveSink
 from probe.merge import Batch
-from probe.packet_socket import Instruction, Ring
+from probe.packet_socket import Ring
 from probe.pipeline import MILLISECOND, Pipeline, copies_within
 from probe.rings import Rings
 from probe.run import POOLS
@@ -230,8 +231,10 @@ class Live:
             return
         self.options = self.options._replace(catalogue=catalogue)
         self.alerts.reload(catalogue or shipped_catalogue())
-        for ring in self.rings:
-            ring.filter(filter_of(ring.interface))
+        for name, rings in self.stream.interfaces.items():
+            program = filter_of(name)
+            for ring in rings:
+                ring.filter(program)
         self.tell("catalogue and filter were read again.")
 
     # --- the loop -------------------------------------------------------------------------------------------------
@@ -282,15 +285,17 @@ class Live:
 
     def _count(self) -> None:
         """Take over what the kernel dropped; it counts in the window in which it is learned."""
-        for ring in self.rings:
-            before, now = ring.stats, ring.count()
-            self.health.see(ring)
-            dropped = now.dropped - before.dropped + ring.unread
-            ring.unread = 0
+        for name, rings in self.stream.interfaces.items():
+            dropped = 0
+            for ring in rings:
+                before, now = ring.stats, ring.count()
+                self.health.see(ring)
+                dropped += now.dropped - before.dropped + ring.unread
+                ring.unread = 0
             if dropped:
                 window = (self.stream.last or time.time_ns()) // self.window_ns * self.window_ns
                 for stage, reason in (("in", "captured"), ("dropped", RING_LOSS)):
-                    self._losses.append(LedgerEntry(window, ring.interface, stage, reason, dropped, None, None))
+                    self._losses.append(LedgerEntry(window, name, stage, reason, dropped, None, None))
 
     def _notice(self) -> None:
         """Say what changed for the worse or the better, once."""
@@ -299,7 +304,7 @@ class Live:
             waiting = sum(writer.waiting for writer in self.sink.writers.values())
             self.tell(f"{trouble} Holding {waiting:,} rows." if trouble else "rows can be written again.")
             self._told = trouble
-        down = {ring.interface for ring in self.rings if not ring.up()}
+        down = {name for name, rings in self.stream.interfaces.items() if not rings[0].up()}
         for name in sorted(down ^ self._down):
             self.tell(f"{name} is down." if name in down else f"{name} is up again.")
         self._down = down
@@ -309,8 +314,7 @@ class Live:
     def _close(self, before: int) -> None:
         """Write the windows that start before this time, and compute their KPIs."""
         self.accounts.collect(self.pipeline.workers[0].shard, always=True)
-        names = [ring.interface for ring in self.rings]
-        ledger = self.accounts.take(before, names)
+        ledger = self.accounts.take(before, list(self.stream.interfaces))
         self.windows += len({entry.window_start for entry in ledger if entry.window_start >= self.closed})
         ledger += [entry for entry in self._losses if entry.window_start < before]
         self._losses = [entry for entry in self._losses if entry.window_start >= before]
@@ -329,19 +333,18 @@ class Live:
         unjoined, joined = self.accounts.total("unjoined")[0], self.accounts.total("joined")[0]
         lost = sum(self.sink.lost().values())
         rows: list[tuple[object, ...]] = []
-        for ring in self.rings:
-            packets, dropped = health.counted.get(ring.interface, (0, 0))
-            stats = ring.stats
+        for name, stats in self.stream.stats().items():
+            packets, dropped = health.counted.get(name, (0, 0))
             rows.append((
-                window, now, ring.interface, stats.packets - stats.dropped - packets, stats.dropped - dropped,
-                100 * health.fill.get(ring.interface, 0.0), health.lag_ms, 100 * self._table_fill(),
+                window, now, name, stats.packets - stats.dropped - packets, stats.dropped - dropped,
+                100 * health.fill.get(name, 0.0), health.lag_ms, 100 * self._table_fill(),
                 100 * joined / (joined + unjoined) if joined + unjoined else None, lost - health.lost,
                 cpu - health.cpu, resident(),
             ))  # fmt: skip
         self.health = fresh = _Health()
         fresh.lost = lost
-        fresh.counted = {ring.interface: (ring.stats.packets - ring.stats.dropped, ring.stats.dropped)
-                         for ring in self.rings}  # fmt: skip
+        fresh.counted = {name: (each.packets - each.dropped, each.dropped)
+                         for name, each in self.stream.stats().items()}  # fmt: skip
         return rows
 
     def _table_fill(self) -> float:
@@ -383,7 +386,7 @@ class Live:
     def status(self) -> Status:
         """Counts since the start, and how full things are now."""
         self.accounts.collect(self.pipeline.workers[0].shard, always=True)
-        stats = {ring.interface: ring.stats for ring in self.rings}
+        stats = self.stream.stats()
         return Status(
             seconds=(time.time_ns() - self.started) / 1e9,
             packets=self.pipeline.packets,

@@ -3,8 +3,9 @@
 import ctypes
 import ctypes.util
 
+from probe.bpf import Instruction
 from probe.errors import UsageError
-from probe.packet_socket import Instruction, link_of
+from probe.packet_socket import link_of
 from probe.prefilter import BUILTIN, prefilter
 
 __all__ = ["compile_filter", "filter_of"]

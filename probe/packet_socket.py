@@ -9,7 +9,6 @@
 Nothing is copied, and no library stands between. Needs CAP_NET_RAW.
 """
 
-import array
 import contextlib
 import errno
 import fcntl
@@ -25,18 +24,17 @@ import numpy as np
 from formats import packet_socket as k
 from formats.records import RECORD
 from kernels.packet_ring import give_back, ready_blocks, walk_block
+from probe.bpf import RETURN, Instruction, sock_fprog
 from probe.errors import InputError
 
-__all__ = ["Instruction", "PacketRing", "Ring", "RingBlock", "RingOptions", "RingStats", "interface_up", "link_of"]
+__all__ = ["PacketRing", "Ring", "RingBlock", "RingOptions", "RingStats", "interface_up", "link_of"]
 
 SIOCGIFHWADDR = 0x8927
 SIOCGIFFLAGS = 0x8913
 IFF_UP = 1
 FRAME_OCTETS = 2048
 RECORDS_AT_ONCE = 1 << 16
-
-Instruction = tuple[int, int, int, int]
-"""struct sock_filter: code, jt, jf, k."""
+NOTHING = [(RETURN, 0, 0, 0)]
 
 
 class RingOptions(NamedTuple):
@@ -68,12 +66,6 @@ class RingBlock(NamedTuple):
     records: np.ndarray
     first: int
     blocks: int
-
-
-def _program(instructions: Sequence[Instruction]) -> tuple[bytes, array.array]:
-    """struct sock_fprog of a program, and the memory that it points to."""
-    code = array.array("B", b"".join(struct.pack("=HBBI", *each) for each in instructions))
-    return struct.pack(k.SOCK_FPROG, len(instructions), code.buffer_info()[0]), code
 
 
 def _cannot(interface: str, problem: OSError) -> InputError:
@@ -155,9 +147,14 @@ class PacketRing:
 
     stamped = True
 
-    def __init__(self, interface: str, options: RingOptions | None = None, index: int = 0) -> None:
-        """Raises InputError where the interface cannot be captured from."""
-        self.interface, self.options, self.index = interface, options or RingOptions(), index
+    def __init__(
+        self, interface: str, options: RingOptions | None = None, index: int = 0, fanout: int | None = None
+    ) -> None:
+        """Raises InputError where the interface cannot be captured from.
+
+        fanout: what PACKET_FANOUT takes, for a ring that shares the packets of the interface with others.
+        """
+        self.interface, self.options, self.index, self.fanout = interface, options or RingOptions(), index, fanout
         self.stats = RingStats()
         self.next = self.held = 0  # the next block to look at; blocks handed to us and not given back
         self.records = np.empty(RECORDS_AT_ONCE, RECORD)
@@ -188,11 +185,13 @@ class PacketRing:
         stamps = k.RAW_HARDWARE if options.hardware_time else k.RX_SOFTWARE | k.SOFTWARE  # when the packet came in
         self.socket.setsockopt(socket.SOL_SOCKET, k.SO_TIMESTAMPING, stamps)
         self.socket.setsockopt(k.SOL_PACKET, k.PACKET_TIMESTAMP, stamps)
-        if options.filter:
-            self.filter(options.filter)
+        self.filter(options.filter if self.fanout is None else NOTHING)
         with contextlib.suppress(OSError):  # kernels before 4.20 show our own frames too
             self.socket.setsockopt(k.SOL_PACKET, k.PACKET_IGNORE_OUTGOING, 1)
         self.socket.bind((self.interface, k.ETH_P_ALL))
+        if self.fanout is not None:  # up to here it would see what the others see too
+            self.socket.setsockopt(k.SOL_PACKET, k.PACKET_FANOUT, self.fanout)
+            self.filter(options.filter)
         if options.promiscuous:
             membership = struct.pack(k.PACKET_MREQ, self.ifindex, k.PACKET_MR_PROMISC, 0, b"")
             self.socket.setsockopt(k.SOL_PACKET, k.PACKET_ADD_MEMBERSHIP, membership)
@@ -205,8 +204,20 @@ class PacketRing:
             with contextlib.suppress(OSError):  # there is none
                 self.socket.setsockopt(socket.SOL_SOCKET, k.SO_DETACH_FILTER, 0)
             return
-        program, keep = _program(instructions)
+        program, keep = sock_fprog(instructions)
         self.socket.setsockopt(socket.SOL_SOCKET, k.SO_ATTACH_FILTER, program)
+        del keep
+
+    @property
+    def group(self) -> int:
+        """The number of the group of rings that it shares packets with."""
+        told = self.socket.getsockopt(k.SOL_PACKET, k.PACKET_FANOUT)
+        return told & k.PACKET_FANOUT_GROUP
+
+    def spread(self, instructions: Sequence[Instruction]) -> None:
+        """Let this program, modulo the number of rings, choose the ring of each packet of the group."""
+        program, keep = sock_fprog(instructions)
+        self.socket.setsockopt(k.SOL_PACKET, k.PACKET_FANOUT_DATA, program)
         del keep
 
     # --- reading --------------------------------------------------------------------------------------------------

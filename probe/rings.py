@@ -14,7 +14,7 @@ import numpy as np
 from formats.records import RECORD
 from kernels.gather import gather
 from probe.merge import Batch
-from probe.packet_socket import Ring, RingBlock
+from probe.packet_socket import Ring, RingBlock, RingStats
 
 __all__ = ["Rings"]
 
@@ -27,11 +27,20 @@ class Rings:
 
     def __init__(self, rings: Sequence[Ring]) -> None:
         self.rings = rings
+        self.interfaces: dict[str, list[Ring]] = {}
+        """The rings of each interface, in the order of their index in the ledger."""
+        for ring in sorted(rings, key=lambda ring: ring.index):
+            self.interfaces.setdefault(ring.interface, []).append(ring)
         self.waiting = (np.empty(0, np.uint8), np.empty(0, RECORD))
         self.last = 0  # time of the last packet that was passed on
         self._poll = select.poll()
         for ring in rings:
             self._poll.register(ring.socket, select.POLLIN | select.POLLERR)
+
+    def stats(self) -> dict[str, RingStats]:
+        """What was counted last, by interface: its rings together."""
+        return {name: RingStats(*map(sum, zip(*(ring.stats for ring in rings), strict=True)))
+                for name, rings in self.interfaces.items()}  # fmt: skip
 
     def wait(self, seconds: float) -> None:
         """Wait until a ring has something to read."""

@@ -23,8 +23,9 @@ from formats import packet_socket
 from formats import xdp_socket as k
 from formats.records import RECORD
 from kernels.xdp_ring import refill, waiting, walk_frames
+from probe.bpf import Instruction
 from probe.errors import InputError, UsageError
-from probe.packet_socket import Instruction, RingBlock, RingOptions, RingStats, interface_up
+from probe.packet_socket import RingBlock, RingOptions, RingStats, interface_up
 
 __all__ = ["XdpProgram", "XdpRing", "open_queues", "queues_of"]
 

@@ -16,9 +16,9 @@ from scapy.packet import Packet, Raw
 
 from formats import packet_socket, reasons
 from formats.records import KIND_USER, NO_TEID
+from probe.bpf import Instruction, sock_fprog
 from probe.merge import batches
 from probe.packet_filter import filter_of
-from probe.packet_socket import Instruction, _program
 from probe.pipeline import Lane
 from probe.prefilter import prefilter
 from probe.sources import open_sources
@@ -42,7 +42,7 @@ def filtered(program: list[Instruction]) -> Iterator[socket.socket]:
     """A socket whose frames pass the program on their way to themselves."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with here, there:
-        code, keep = _program(program)
+        code, keep = sock_fprog(program)
         there.setsockopt(socket.SOL_SOCKET, packet_socket.SO_ATTACH_FILTER, code)
         del keep
         there.setblocking(False)

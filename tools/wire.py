@@ -3,6 +3,7 @@
 python -m tools.wire record IF FILE      packets of an interface to a pcap file of nanoseconds, until SIGTERM
 """
 
+import ctypes
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-c", "from probe.cli import main; main()"]
 PATIENCE_S = 120
 COMPILING_S = 900
+CLONE_NEWNET = 0x40000000
 
 
 def why_not() -> str:
@@ -59,6 +61,16 @@ class Namespace:
         """Run ip(8)."""
         subprocess.run(["ip", *words], check=True, capture_output=True)
 
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """This thread in it: sockets that are made meanwhile belong to it."""
+        with open("/proc/thread-self/ns/net") as before, open(f"/var/run/netns/{self.name}") as here:
+            _enter(here.fileno())
+            try:
+                yield
+            finally:
+                _enter(before.fileno())
+
     def run(self, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command in it."""
         return subprocess.run(
@@ -87,6 +99,11 @@ class Namespace:
             with suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
         subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
+
+
+def _enter(namespace: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).setns(namespace, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 class Probe:
