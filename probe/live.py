@@ -20,11 +20,11 @@ from probe.bpf import Instruction
 from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import InputError, OutputError, UsageError
+from probe.fanout import MOST_RINGS, open_group
 from probe.identity import Identities
 from probe.kpi_rows import hold_at_most
 from probe.live_probe import Live, LiveOptions, Status
 from probe.options import decoding_options, limits_of, out_option, window_option
-from probe.fanout import MOST_RINGS, open_group
 from probe.packet_filter import filter_of
 from probe.packet_socket import Ring, RingOptions
 from probe.room import CPUS, MEMORY, Sizes, confine, processors_of, sizes_for
@@ -119,7 +119,7 @@ def _closing(status: Status) -> Iterator[str]:
 @click.option("--ring", type=click.IntRange(1, 16384), default=64, show_default=True, metavar="MIB",
               help="Room for packets of each interface.")  # fmt: skip
 @click.option("--rings", type=click.IntRange(1, MOST_RINGS), default=1, show_default=True,
-              help="Share --ring between so many rings, as the addresses in the tunnel say: for cards of many queues.")  # fmt: skip
+              help="Rings for an interface, which share --ring: packets spread by addresses in the tunnel.")  # fmt: skip
 @click.option(
     "--filter",
     "expression",

@@ -41,11 +41,12 @@ def why_not() -> str:
 class Namespace:
     """Interfaces a0 and b0 (a1 and b1, ...), ends of a wire each: what is sent to a comes out of b."""
 
-    def __init__(self, name: str, pairs: int = 1, mtu: int = 9000) -> None:
+    def __init__(self, name: str, pairs: int = 1, mtu: int = 9000, queues: int = 1) -> None:
         self.name = name
         self.ip("netns", "add", name)
         for k in range(pairs):
-            self.ip("-n", name, "link", "add", f"a{k}", "type", "veth", "peer", "name", f"b{k}")
+            wide = ("numtxqueues", str(queues), "numrxqueues", str(queues))
+            self.ip("-n", name, "link", "add", f"a{k}", *wide, "type", "veth", "peer", "name", f"b{k}", *wide)
             for end in (f"a{k}", f"b{k}"):
                 self.quiet(end)
                 self.ip("-n", name, "link", "set", end, "mtu", str(mtu), "up")
