@@ -119,7 +119,7 @@ def _closing(status: Status) -> Iterator[str]:
 @click.option("--ring", type=click.IntRange(1, 16384), default=64, show_default=True, metavar="MIB",
               help="Room for packets of each interface.")  # fmt: skip
 @click.option("--rings", type=click.IntRange(1, MOST_RINGS), default=1, show_default=True,
-              help="Rings for an interface, which share --ring: packets spread by addresses in the tunnel.")  # fmt: skip
+              help="Rings of an interface, which share --ring; packets spread by addresses in the tunnel.")  # fmt: skip
 @click.option(
     "--filter",
     "expression",
