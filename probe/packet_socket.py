@@ -112,6 +112,8 @@ class Ring(Protocol):
     stats: RingStats
     unread: int
     socket: socket.socket
+    data: np.ndarray
+    """its memory, the same as long as it is open"""
     stamped: bool
     """whether a packet's time is that of its coming, not of its being read"""
 

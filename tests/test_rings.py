@@ -1,6 +1,9 @@
-"""The walks over the rings of packet sockets and AF_XDP sockets, on rings made here: what lies in them, and damage."""
+"""The walks over the rings of packet sockets and AF_XDP sockets, on rings made here: what lies in them, and damage;
+several rings as one stream."""
 
+import socket
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +15,8 @@ from formats.packet_socket import BLOCK_HEADER_OCTETS, BLOCK_STATUS, STATUS_USER
 from formats.records import RECORD
 from kernels.packet_ring import give_back, ready_blocks, walk_block
 from kernels.xdp_ring import refill, waiting, walk_frames
+from probe.packet_socket import RingBlock, RingOptions, RingStats
+from probe.rings import SLACK_MS, Rings
 
 SIZE, COUNT = 4096, 4
 MAC = 82  # where a frame begins after its header, as seen on Ethernet
@@ -105,3 +110,142 @@ def test_frames_go_round(first: int) -> None:
     refill(descs, first, count, chunk, fill, words, 2)
     assert int(words[2]) == 11 + count
     assert [int(fill[(11 + k) % entries]) for k in range(count)] == [k * chunk for k in range(count)]
+
+
+# --- several rings as one stream ----------------------------------------------------------------------------------
+
+ROOM = 64
+MOMENTS = st.lists(st.integers(0, 40), max_size=4)
+DELAY = (SLACK_MS + RingOptions().retire_ms) * 10**6
+START = 1_700_000_000 * 10**9
+
+
+class Given:
+    """A ring whose blocks are given here; each packet's octet is its number, spoiled when its block goes back."""
+
+    unread, fill_share = 0, 0.0
+    options, stats = RingOptions(), RingStats(5, 2, 1)
+
+    def __init__(self, index: int, stamped: bool = True) -> None:
+        self.interface, self.index, self.stamped = f"eth{index // 2}", index // 2, stamped
+        self.data = np.zeros(ROOM, np.uint8)
+        self.socket = socket.socket()
+        self.coming: list[RingBlock] = []
+        self.read_so_far = self.given_back = self.used = 0
+
+    def gives(self, times: Sequence[int], first: int) -> None:
+        """A block of packets, whose numbers go on from `first`."""
+        records = np.zeros(len(times), RECORD)
+        records["ts"], records["captured"], records["source"] = times, 1, self.index
+        records["offset"] = self.used + np.arange(len(times))
+        self.data[self.used : self.used + len(times)] = first + np.arange(len(times))
+        self.coming.append(RingBlock(self.data, records, self.used, len(times)))
+        self.used += len(times)
+
+    def read(self) -> RingBlock | None:
+        self.read_so_far += 1 if self.coming else 0
+        return self.coming.pop(0) if self.coming else None
+
+    def release(self, block: RingBlock) -> None:
+        assert block.first == self.given_back, "blocks go back in their order"
+        self.given_back += block.blocks
+        self.data[block.first : block.first + block.blocks] = 255
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    now = [START]
+    monkeypatch.setattr("probe.rings.time.time_ns", lambda: now[0])
+    return now
+
+
+def taken(stream: Rings, last: bool = False) -> list[int]:
+    """The numbers of the packets of one batch."""
+    batch = stream.batch(last)
+    if batch is None:
+        return []
+    found = batch.data[batch.records["offset"]].tolist()
+    assert (np.diff(batch.records["ts"]) >= 0).all()
+    assert stream.last == batch.records["ts"][-1]
+    batch.release()
+    return [int(number) for number in found]
+
+
+def test_packets_wait_for_the_ring_that_is_behind(clock: list[int]) -> None:
+    a, b = Given(0), Given(1)
+    stream = Rings([a, b])  # type: ignore[list-item]
+    a.gives([START - 9, START - 5, START - 3], 0)
+    b.gives([START - 7], 10)
+    assert taken(stream) == [0, 10]
+    assert (a.given_back, b.given_back) == (0, 1)
+    b.gives([START - 4, START - 2], 11)
+    assert taken(stream) == [1, 11, 2]  # b may bring more of the time of its own last one
+    assert (a.given_back, b.given_back) == (3, 1)
+    assert taken(stream) == []
+    clock[0] += DELAY  # both are silent: nothing earlier can come
+    assert taken(stream) == [12]
+    assert (a.given_back, b.given_back) == (3, 3)
+
+
+def test_a_ring_half_full_waits_for_nobody(clock: list[int]) -> None:
+    a, b = Given(0), Given(1)
+    stream = Rings([a, b])  # type: ignore[list-item]
+    a.gives([START - 9, START - 3], 0)
+    assert taken(stream) == []
+    a.fill_share = 0.5
+    assert taken(stream) == [0, 1]
+    assert a.given_back == 2
+
+
+def test_frames_stamped_when_read_wait_for_nobody_of_their_kind(clock: list[int]) -> None:
+    a, b = Given(0, stamped=False), Given(1, stamped=False)
+    stream = Rings([a, b])  # type: ignore[list-item]
+    a.gives([START + 1, START + 1], 0)
+    assert taken(stream) == [0, 1]
+
+
+def test_a_queue_is_not_read_again_before_its_block_is_back(clock: list[int]) -> None:
+    """As AF_XDP has one block at a time."""
+    a, b = Given(0, stamped=False), Given(2)
+    stream = Rings([a, b])  # type: ignore[list-item]
+    a.gives([START], 0)
+    a.gives([START], 1)
+    assert taken(stream) == taken(stream) == []
+    assert a.read_so_far == 1
+    clock[0] += DELAY
+    assert taken(stream) == [0]
+    assert taken(stream) == [1]
+
+
+def test_rings_of_an_interface_are_told_together() -> None:
+    rings = [Given(2), Given(0), Given(1)]
+    stream = Rings(rings)  # type: ignore[arg-type]
+    assert list(stream.interfaces) == ["eth0", "eth1"]
+    assert stream.stats() == {"eth0": RingStats(10, 4, 2), "eth1": RingStats(5, 2, 1)}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.tuples(st.integers(0, 3), MOMENTS), max_size=4), max_size=4))
+def test_every_packet_once_in_order(rounds: list[list[tuple[int, list[int]]]]) -> None:
+    """Whatever comes when: all packets, each with its own octet, by time and then by ring."""
+    rings = [Given(k) for k in range(4)]
+    stream = Rings(rings)  # type: ignore[arg-type]
+    told: list[tuple[int, int]] = []
+    found: list[int] = []
+    latest = [START] * 4
+    with pytest.MonkeyPatch.context() as patch:
+        for number, blocks in enumerate(rounds):
+            now = START + 60 * (number + 1)
+            patch.setattr("probe.rings.time.time_ns", lambda now=now: now + DELAY)
+            for k, times in blocks:
+                moments = sorted(max(latest[k], now + each) for each in times)
+                if rings[k].used + len(moments) <= ROOM and moments:
+                    rings[k].gives(moments, len(told))
+                    told += [(moment, len(told) + at) for at, moment in enumerate(moments)]
+                    latest[k] = moments[-1]
+            found += taken(stream)
+        while part := taken(stream, last=True):
+            found += part
+    assert sorted(found) == list(range(len(told)))
+    assert [told[number][0] for number in found] == sorted(moment for moment, _ in told)
+    assert all(ring.given_back == ring.used for ring in rings)
