@@ -55,16 +55,17 @@ from probe.bpf import Code, Instruction
 from probe.packet_socket import PacketRing, RingOptions
 from probe.prefilter import TAGS
 
-__all__ = ["MOST_RINGS", "open_group", "spreading"]
+__all__ = ["LEAST_RING", "MOST_RINGS", "open_group", "spreading"]
 
 MOST_RINGS = 64
+LEAST_BLOCK, BLOCKS = 1 << 17, 8  # octets of a block, which holds any frame; of a small ring so many blocks are made
+LEAST_RING = 2 * LEAST_BLOCK
 TAGS_SEEN, LABELS_SEEN, EXTENSIONS_SEEN = 2, 4, 4
 """Tags (beside one that the kernel takes off), labels, and extension headers of GTP-U that are looked behind."""
 
 GROUP = k.PACKET_FANOUT_CBPF | k.PACKET_FANOUT_FLAG_ROLLOVER | k.PACKET_FANOUT_FLAG_IGNORE_OUTGOING
 OUTERMOST = 0  # of M: where the outermost IP header is
 SUM = 1
-LEAST_BLOCK, BLOCKS = 1 << 17, 8  # octets of a block, which holds any frame; of a small ring so many blocks are made
 WORDS = (0x9E37_79B1, 0x85EB_CA77, 0xC2B2_AE3D, 0x27D4_EB2F)  # odd numbers, one for each word of an address
 
 

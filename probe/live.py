@@ -20,13 +20,14 @@ from probe.bpf import Instruction
 from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import InputError, OutputError, UsageError
-from probe.fanout import MOST_RINGS, open_group
+from probe.fanout import LEAST_RING, MOST_RINGS, open_group
 from probe.identity import Identities
 from probe.kpi_rows import hold_at_most
 from probe.live_probe import Live, LiveOptions, Status
 from probe.options import decoding_options, limits_of, out_option, window_option
 from probe.packet_filter import filter_of
 from probe.packet_socket import Ring, RingOptions
+from probe.pipeline import copies_within
 from probe.room import CPUS, MEMORY, Sizes, confine, processors_of, sizes_for
 from probe.run import check_out
 from probe.segment import known_by
@@ -153,6 +154,9 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
     cpus = processors_of(told["cpus"], list(interfaces))
     confine(cpus)
     limits, ring_octets, most_rows, _ = _sizes(told, len(interfaces))
+    if ring_octets < told["rings"] * LEAST_RING:
+        least = -(-told["rings"] * LEAST_RING // MIB)
+        raise UsageError(f"--rings {told['rings']} share {ring_octets // MIB} MiB: give them --ring {least} at least.")
     identities = Identities.from_option(told["identities"], told["identity_key"])
     catalogue = known_by(told["catalogue"], identities)
     options = LiveOptions(
@@ -197,7 +201,8 @@ def _sizes(told: dict[str, Any], interfaces: int) -> Sizes:
     def own(name: str) -> bool:
         return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
 
-    found = sizes_for(told["memory"], told["workers"], interfaces)
+    copies = copies_within(told["duplicates"])
+    found = sizes_for(told["memory"] - (copies.octets if copies else 0), told["workers"], interfaces)
     hold_at_most(found.kpi_rows)
     limits = found.limits._replace(
         flows=asked.limits.flows if own("max_flows") else found.limits.flows,

@@ -191,9 +191,8 @@ class PacketRing:
         with contextlib.suppress(OSError):  # kernels before 4.20 show our own frames too
             self.socket.setsockopt(k.SOL_PACKET, k.PACKET_IGNORE_OUTGOING, 1)
         self.socket.bind((self.interface, k.ETH_P_ALL))
-        if self.fanout is not None:  # up to here it would see what the others see too
-            self.socket.setsockopt(k.SOL_PACKET, k.PACKET_FANOUT, self.fanout)
-            self.filter(options.filter)
+        if self.fanout is not None:
+            self._join(self.fanout)
         if options.promiscuous:
             membership = struct.pack(k.PACKET_MREQ, self.ifindex, k.PACKET_MR_PROMISC, 0, b"")
             self.socket.setsockopt(k.SOL_PACKET, k.PACKET_ADD_MEMBERSHIP, membership)
@@ -209,6 +208,15 @@ class PacketRing:
         program, keep = sock_fprog(instructions)
         self.socket.setsockopt(socket.SOL_SOCKET, k.SO_ATTACH_FILTER, program)
         del keep
+
+    def _join(self, fanout: int) -> None:
+        """Share packets with others from now on; up to here it would see what they see too."""
+        try:
+            self.socket.setsockopt(k.SOL_PACKET, k.PACKET_FANOUT, fanout)
+        except OSError as problem:
+            words = f"several rings are not possible ({problem.strerror}); older kernels want it to be up"
+            raise OSError(problem.errno, words) from None
+        self.filter(self.options.filter)
 
     @property
     def group(self) -> int:

@@ -97,6 +97,8 @@ def test_an_option_means_the_same_in_every_command() -> None:
         (["run", "{capture}", "--out", "{out}", "--by", "cell,cel"], "no grain 'cel': there are cell,"),
         (["run", "{capture}", "--out", "{out}", "--workers", "0"], "0 is not in the range"),
         (["run", "{capture}", "--out", "{out}", "--identities", "some"], "'some' is not one of"),
+        (["run", "{capture}", "--out", "{out}", "--duplicates", "365d"], "'365d' is no time of a second at most"),
+        (["live", "--interface", "lo", "--out", "{out}", "--duplicates", "2s"], "'2s' is no time of a second at most"),
     ],
 )
 def test_wrong_usage_is_2(words: list[str], said: str, capture: Path, tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ def health(out: Path, column: str) -> list[int]:
     return [int(row[column]) for row in ds.dataset(out / "probe_health").to_table(columns=[column]).to_pylist()]
 
 
-@pytest.mark.parametrize("rings, interfaces", [(2, ("b0",)), (3, ("b1", "b0"))])
+@pytest.mark.parametrize(
+    "rings, interfaces", [(2, ("b0",)), pytest.param(3, ("b1", "b0"), marks=pytest.mark.slow, id="two interfaces")]
+)
 def test_what_is_replayed_gives_what_the_file_gives(
     wire: Namespace, captures_of: Captures, rings: int, interfaces: tuple[str, ...], tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
@@ -114,6 +116,7 @@ def test_queues_of_af_xdp_count_together(wire: Namespace, captures_of: Captures,
         (("--rings", "0"), "--rings"),
         (("--rings", "65"), "--rings"),
         (("--rings", "2", "--capture", "af_xdp"), "a ring for each queue"),
+        (("--rings", "64", "--ring", "3"), "give them --ring 16 at least"),
         (("--rings", "2", "--interface", "nosuch"), "there is no such interface"),
     ],
 )
