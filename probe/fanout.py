@@ -63,6 +63,8 @@ LEAST_RING = 2 * LEAST_BLOCK
 TAGS_SEEN, LABELS_SEEN, EXTENSIONS_SEEN = 2, 4, 4
 """Tags (beside one that the kernel takes off), labels, and extension headers of GTP-U that are looked behind."""
 
+# Fragments are not put together (DEFRAG): frames stay as they came. Old kernels ignore IGNORE_OUTGOING, and show frames
+# that the host itself sends; a port for a tap sends none.
 GROUP = k.PACKET_FANOUT_CBPF | k.PACKET_FANOUT_FLAG_ROLLOVER | k.PACKET_FANOUT_FLAG_IGNORE_OUTGOING
 OUTERMOST = 0  # of M: where the outermost IP header is
 SUM = 1

@@ -179,7 +179,9 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
                 metrics.update(status)
 
         live = Live(open_rings, out, identities, options, _tell, each_second, _settings_again)
-        names = ", ".join(interfaces)
+        names = ", ".join(interfaces) + (
+            f" with {told['rings']} rings each" if told["rings"] > 1 and told["capture"] == AF_PACKET else ""
+        )
         where = f"processors {','.join(map(str, cpus))}" if cpus else "any processor"
         _tell(f"{limits.flows:,} flows, {limits.sessions:,} sessions, {most_rows:,} rows waiting at most; "
               f"{options.workers} workers on {where}.")  # fmt: skip

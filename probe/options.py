@@ -95,7 +95,7 @@ _DECODING = (
     ),
     click.option(
         "--duplicates", type=MOMENT, default="10ms", show_default=True, metavar="TIME|off",
-        help="Remove copies of a frame that come within this time, as SPAN ports make them.",
+        help="Remove copies of a frame that come within this time, as SPAN ports make them; a second at most.",
     ),
 )  # fmt: skip
 

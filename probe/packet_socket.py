@@ -34,6 +34,7 @@ SIOCGIFFLAGS = 0x8913
 IFF_UP = 1
 FRAME_OCTETS = 2048
 RECORDS_AT_ONCE = 1 << 16
+ALL = 1 << 30
 NOTHING = [(RETURN, 0, 0, 0)]
 
 
@@ -125,8 +126,11 @@ class Ring(Protocol):
     def fill_share(self) -> float:
         """Share of the ring that waits to be read, from 0 to 1."""
 
-    def read(self) -> RingBlock | None:
-        """The packets that are ready, oldest first; None while there are none. One block at a time."""
+    def read(self, most: int = ALL) -> RingBlock | None:
+        """The packets that are ready, oldest first, of `most` blocks of the ring; None while there are none.
+
+        One block at a time where packets have no stamps.
+        """
 
     def release(self, block: RingBlock) -> None:
         """Give a block back."""
@@ -236,10 +240,10 @@ class PacketRing:
         """Wait until there is something to read; False where nothing came."""
         return bool(self._poll.poll(int(seconds * 1000)))
 
-    def read(self) -> RingBlock | None:
-        """The packets of the blocks that are ready, oldest first; None while there are none."""
+    def read(self, most: int = ALL) -> RingBlock | None:
+        """The packets of the blocks that are ready, `most` of them, oldest first; None while there are none."""
         count, size = self.block_count, self.block_octets
-        most = count - self.held
+        most = min(most, count - self.held)
         blocks, packets = ready_blocks(self.words, self.next, size, count, most)
         while packets > len(self.records) and blocks > 1:
             blocks, packets = ready_blocks(self.words, self.next, size, count, blocks // 2)

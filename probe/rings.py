@@ -25,6 +25,7 @@ MILLISECOND = 10**6
 SLACK_MS = 80  # on top of a block's retirement: until the kernel's timer has run on a busy machine
 NAP_S = 0.02  # while packets wait: poll(2) does not, as their ring has blocks that are not back
 HALF_FULL = 0.5
+AT_ONCE = 64  # blocks of a ring, each given back as soon as its own packets are passed on
 FOREVER = 1 << 62
 
 
@@ -35,27 +36,31 @@ class _Held:
         self.ring = ring
         self.blocks = deque[tuple[RingBlock, int]]()  # and the time of its last packet
         self.reached = 0  # that of the last packet that was read
-        self.silent = False  # there was nothing more to read
+        self.drained = False  # there was nothing more to read
 
-    def read(self, shift: int) -> np.ndarray:
+    def read(self, shift: int) -> list[np.ndarray]:
         """Records that are new, int64[n, 4], their offsets moved by `shift`."""
-        block = self.ring.read() if self.ring.stamped or not self.blocks else None
-        self.silent = block is None or not len(block.records)
-        if block is None:
-            return _words(np.empty(0, RECORD))
-        found = _words(block.records).copy()
-        found[:, 1] += shift
-        if len(found):
-            self.reached = max(self.reached, int(found[:, 0].max()))
-        self.blocks.append((block, self.reached))
+        found: list[np.ndarray] = []
+        self.drained = False
+        while len(found) < AT_ONCE and (self.ring.stamped or not self.blocks):
+            block = self.ring.read(1)
+            if block is None:
+                self.drained = True
+                break
+            rows = _words(block.records).copy()
+            rows[:, 1] += shift
+            if len(rows):
+                self.reached = max(self.reached, int(rows[:, 0].max()))
+            self.blocks.append((block, self.reached))
+            found.append(rows)
         return found
 
     def known(self, now: int, last: bool) -> int:
         """The time before which this ring will bring nothing more, at the time `now`; `last`: nothing more comes."""
-        if not self.ring.stamped or (last and self.silent):
+        if not self.ring.stamped or (last and self.drained):
             return FOREVER  # packets without stamps get the time at which they are read
         late = (self.ring.options.retire_ms + SLACK_MS) * MILLISECOND
-        return max(self.reached, now - late) if self.silent else self.reached
+        return max(self.reached, now - late) if self.drained else self.reached
 
     def release(self, passed: int) -> None:
         """Give back the blocks of which all packets up to the time `passed` is all."""
@@ -99,7 +104,7 @@ class Rings:
         if len(self.rings) == 1:
             return self._passed_on(self.rings[0])
         now = time.time_ns()  # before they are looked at: what comes meanwhile is later
-        found = [held.read(held.ring.data.ctypes.data - self._base) for held in self._held]
+        found = [rows for held in self._held for rows in held.read(held.ring.data.ctypes.data - self._base)]
         rows = np.concatenate([self.waiting, *found])
         horizon = self._horizon(now, last)
         if len(rows) > len(self.waiting):

@@ -25,7 +25,7 @@ from formats.records import RECORD
 from kernels.xdp_ring import refill, waiting, walk_frames
 from probe.bpf import Instruction
 from probe.errors import InputError, UsageError
-from probe.packet_socket import RingBlock, RingOptions, RingStats, interface_up
+from probe.packet_socket import ALL, RingBlock, RingOptions, RingStats, interface_up
 
 __all__ = ["XdpProgram", "XdpRing", "open_queues", "queues_of"]
 
@@ -174,7 +174,7 @@ class XdpRing:
                 if mode == modes[-1]:
                     raise
 
-    def read(self) -> RingBlock | None:
+    def read(self, most: int = ALL) -> RingBlock | None:
         """The frames that are ready, oldest first, stamped now; None while there are none. One block at a time."""
         count = min(int(waiting(self.rx.words, self.rx.producer, self.rx.consumer)), AT_ONCE)
         if not count:

@@ -94,6 +94,21 @@ def test_an_interface_that_goes_down_and_up(wire: Namespace, captures_of: Captur
     assert balanced(tmp_path / "live") == packets
 
 
+@pytest.mark.slow
+def test_an_interface_that_vanishes(wire: Namespace, captures_of: Captures, tmp_path: Path) -> None:  # noqa: F811
+    """What all of its rings held is written, and the other interface goes on."""
+    probe = Probe(wire, tmp_path / "live", "--window", "1h", "--rings", "2", interfaces=("b0", "b1"))
+    packets = packets_of(wire.replay(captures_of["mixed"]))
+    probe.seen(packets)
+    wire.ip("-n", wire.name, "link", "del", "a0")
+    probe.until(lambda status: not status["interfaces"]["b0"][2])
+    packets += packets_of(wire.replay(captures_of["mixed"], interface="a1"))
+    probe.seen(packets)
+    _, err = probe.stop()
+    assert err.count("b0 is down") == 1
+    assert balanced(tmp_path / "live") == packets
+
+
 def test_queues_of_af_xdp_count_together(wire: Namespace, captures_of: Captures, tmp_path: Path) -> None:  # noqa: F811
     """One interface in every account, whatever the number of its queues; the second has a name of its own."""
     options = ("--window", "1h", "--capture", "af_xdp", "--ring", "256")

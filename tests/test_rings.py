@@ -142,7 +142,8 @@ class Given:
         self.coming.append(RingBlock(self.data, records, self.used, len(times)))
         self.used += len(times)
 
-    def read(self) -> RingBlock | None:
+    def read(self, most: int = 1) -> RingBlock | None:
+        assert most == 1
         self.read_so_far += 1 if self.coming else 0
         return self.coming.pop(0) if self.coming else None
 
