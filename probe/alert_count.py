@@ -44,7 +44,6 @@ MOST_TOLD = 1 << 17
 SHOWN = 10
 """Rows that an alert names as its evidence, the newest ones."""
 _FIRST = 1 << 10
-_TEXT_KINDS = {"ip", "cell", "slice", "apn", "enum", "cause", "derived", "digits"}
 _BEFORE_ALL = -(2**62)
 
 
@@ -67,7 +66,7 @@ def columns_of(rule: CountRule) -> list[str]:
 def texts_of(table: str, columns: Sequence[str]) -> list[str]:
     """Those of the columns that are text."""
     declared = next(t for t in xdr.TABLES if t.name == table)
-    return [c.name for c in declared.columns if c.kind in _TEXT_KINDS and c.name in columns]
+    return [c.name for c in declared.columns if c.kind in xdr.TEXT_KINDS and c.name in columns]
 
 
 class Matched(NamedTuple):

@@ -13,7 +13,6 @@ from probe.duration import text as duration_text
 __all__ = ["ALERT_KEYS", "length", "rule_of", "sample_of", "told", "wrong_rules"]
 
 ALERT_KEYS = RULE_KEYS["kpi"] | RULE_KEYS["table"]
-_TEXT = {"ip", "digits", "cell", "slice", "apn", "enum", "cause", "derived", "text"}
 _MARKS = ("session_id", "call_id")
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _WINDOWS = ("window", "windows")
@@ -193,9 +192,9 @@ def _filter(text: str, table: str, columns: dict[str, xdr.Column]) -> Any:
         kind, value = columns[condition.column].kind, condition.value
         values = value if isinstance(value, tuple) else () if value is None else (value,)
         texts = [isinstance(v, str) for v in values]
-        if kind in _TEXT and (condition.op in ("gt", "lt", "le", "at_least") or not all(texts)):
+        if kind in xdr.TEXT_KINDS and (condition.op in ("gt", "lt", "le", "at_least") or not all(texts)):
             raise Mistake(f"where: {condition.column} is text: compare it by == or in with a text in quotes")
-        if kind not in _TEXT and any(texts):
+        if kind not in xdr.TEXT_KINDS and any(texts):
             raise Mistake(f"where: {condition.column} is a number, not a text")
     return conditions
 

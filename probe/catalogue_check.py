@@ -10,7 +10,6 @@ from probe.alert_rules import wrong_rules
 
 __all__ = ["check_catalogue"]
 
-_TEXT = {"ip", "digits", "cell", "slice", "apn", "enum", "cause", "derived"}
 _ORDERED = {"gt", "lt", "le", "at_least"}
 
 
@@ -21,7 +20,7 @@ def _wrong_condition(condition: kpi.Condition, columns: dict[str, xdr.Column]) -
         yield f"no operator {op!r}"
     for name in condition.columns:
         column = columns[name]
-        if column.kind in _TEXT:
+        if column.kind in xdr.TEXT_KINDS:
             if op in _ORDERED or op == "holds":
                 yield f"{name} is text, no number"
             elif op in ("is_true", "is_false"):
@@ -60,7 +59,7 @@ def _wrong_counter(counter: kpi.Counter, columns: dict[str, dict[str, xdr.Column
                 wrong += _wrong_condition(condition, known)
         if counter.kind in ("sum", "values"):
             kinds = {name: known[name].kind for name in counter.columns if name in known}
-            wrong += [f"{name} is text, no number" for name, kind in kinds.items() if kind in _TEXT]
+            wrong += [f"{name} is text, no number" for name, kind in kinds.items() if kind in xdr.TEXT_KINDS]
             wrong += [f"{name} is a time, no number" for name, kind in kinds.items() if kind == "time"]
         if counter.time in known and known[counter.time].kind != "time":
             wrong.append(f"{counter.time} is no time")

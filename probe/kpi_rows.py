@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from formats.kpi import Catalogue, Counter, Grain
-from formats.xdr import TABLES, Table
+from formats.xdr import TABLES, TEXT_KINDS, Table
 from kernels.group import order_rows
 from probe import xdr_files
 from probe.aggregate import Groups, Span
@@ -43,8 +43,6 @@ def hold_at_most(rows: int) -> None:
     global ROWS_AT_ONCE, ROWS_IN_MEMORY
     ROWS_AT_ONCE, ROWS_IN_MEMORY = min(ROWS_AT_ONCE, rows), min(ROWS_IN_MEMORY, rows)
 
-
-_TEXT_KINDS = {"ip", "cell", "slice", "apn", "enum", "cause", "derived", "digits"}
 
 T = TypeVar("T")
 
@@ -86,7 +84,7 @@ def sources_of(directories: Sequence[Path], catalogue: Catalogue, grains: Sequen
             continue
         joined = joined_columns(catalogue.segments, table)
         columns = _columns(table, used, grains, joined)
-        text = [c.name for c in table.columns if c.kind in _TEXT_KINDS and c.name in columns]
+        text = [c.name for c in table.columns if c.kind in TEXT_KINDS and c.name in columns]
         times = tuple(sorted({c.time for c in used} | {"start_time"}))
         groups = xdr_files.groups_of(directories, table.name, times)
         keys = {key.column_of(table.name) for grain in grains for key in (*grain.keys, *grain.carried)}
