@@ -94,15 +94,14 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
     kinds = {c.name: c.kind for c in catalogue.counters}
     known = {kpi.WINDOW, *kinds}
     for one in catalogue.kpis:
-        wrong += [f"KPI {one.id}: no counter {name!r}" for name in kpi.bases(one) if name not in known]
+        there = known if isinstance(one.formula, kpi.Formula) else kinds  # a quotient is of counters alone
+        wrong += [f"KPI {one.id}: no counter {name!r}" for name in kpi.bases(one) if name not in there]
         listed = isinstance(one.formula, kpi.Quantile)
         wrong += [
             f"KPI {one.id}: {name} is a list of values, of which only a quantile can be taken" if not listed else
             f"KPI {one.id}: {name} is no list of values"
             for name in kpi.bases(one) if name in kinds and (kinds[name] == "values") != listed
         ]  # fmt: skip
-        if isinstance(one.formula, kpi.Formula):
-            known.add(one.id)
         known.add(one.id)
     wrong += [f"KPI {one.id}: {told}" for one in catalogue.kpis if (told := _wrong_sample(one, kinds))]
     names = [kpi.WINDOW] + [c.name for c in catalogue.counters if c.kind != "values"] + [k.id for k in catalogue.kpis]
