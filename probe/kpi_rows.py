@@ -18,9 +18,8 @@ import pyarrow as pa
 
 from formats.kpi import Catalogue, Counter, Grain
 from formats.xdr import TABLES, TEXT_KINDS, Table
-from kernels.group import order_rows
 from probe import xdr_files
-from probe.aggregate import Groups, Span
+from probe.aggregate import Groups, Span, ordered
 from probe.facts import Domains, Frame
 from probe.kpi_plan import Plan
 from probe.kpi_state import Merged, Seen, StateKey, key_of, see, shares_of, state_of
@@ -268,13 +267,9 @@ def states_of(
 
 
 def _by_share(states: pa.Table, keys: int, shares: int) -> dict[int, pa.Table]:
-    ids = shares_of(states, keys, shares)
-    starts = np.zeros(shares + 1, np.int64)
-    np.cumsum(np.bincount(ids, minlength=shares), out=starts[1:])
-    order = np.empty(ids.size, np.int32)
-    order_rows(ids, starts[:-1].copy(), order)
-    dealt = states.take(pa.array(order))
-    edges = pairwise(starts.tolist())
+    order = ordered(shares_of(states, keys, shares), shares)
+    dealt = states.take(pa.array(order.rows))
+    edges = pairwise(order.starts.tolist())
     return {share: dealt.slice(low, high - low) for share, (low, high) in enumerate(edges) if high > low}
 
 
