@@ -190,7 +190,7 @@ def _read(groups: Sequence[xdr_files.Group], mine: Sequence[tuple[CountRule, Cou
     rules = [rule for rule, _ in mine]
     table, times = rules[0].table, _times(rules, rules[0].table)
     columns = list(dict.fromkeys(name for rule in rules for name in columns_of(rule)))
-    some = [g for g in groups if g.first < end and g.last >= first]
+    some = xdr_files.overlapping(groups, first, end)
     for rows in xdr_files.read(some, columns, texts_of(table, columns), xdr_files.Stretch(times, first, end)):
         for rule, state in mine:
             told = matched(rule, rows)

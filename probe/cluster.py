@@ -20,13 +20,14 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from probe import kpi_rows
 from probe.errors import UsageError, WiregaugeError
 from probe.kpi_engine import Done, Task, Written, lagged_of, pools_of, write_groups
 from probe.kpi_lag import fill_lagged
 from probe.kpi_plan import Plan
-from probe.kpi_rows import Source, States, lots_of, states_of
+from probe.kpi_rows import Source, States, states_of
 from probe.kpi_state import Merged, Seen, StateKey, key_of, see
-from probe.xdr_files import Group
+from probe.xdr_files import Group, lots, overlapping
 
 __all__ = ["Cluster"]
 
@@ -196,7 +197,7 @@ class Cluster:
         mapped = [
             self._submit(_map, told, source._replace(groups=[]), lot, bounds)
             for source in sources
-            for lot in lots_of(source, bounds)
+            for lot in lots(overlapping(source.groups, *bounds), kpi_rows.ROWS_AT_ONCE)
         ]
         about = self._submit(_all_about, [self._submit(_about, m) for m in mapped])
         reduced = [
@@ -226,7 +227,7 @@ def _waves(task: Task, rows: int) -> Iterator[tuple[int, int]]:
     first = end = None
     held = 0
     for low, high in task.stretches:
-        count = sum(g.rows for s in task.sources for g in s.groups if g.first < high and g.last >= low)
+        count = sum(g.rows for s in task.sources for g in overlapping(s.groups, low, high))
         if first is not None and (held + count > rows or low != end):
             yield first, end  # type: ignore[misc]
             first, held = None, 0

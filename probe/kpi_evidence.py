@@ -58,7 +58,7 @@ def _behind(source: Source, catalogue: Catalogue, grain: Grain, row: Mapping[str
             ) -> Behind:  # fmt: skip
     first = int(row["window_start"])
     end = first + int(row["window_s"]) * SECOND
-    groups = [g for g in source.groups if g.first < end and g.last >= first]
+    groups = xdr_files.overlapping(source.groups, first, end)
     conditions = tuple(dict.fromkeys(c for each in counter.where for c in each))
     places = {condition: at for at, condition in enumerate(conditions)}
     domains = Domains((*grain.keys, *grain.carried), [source.table], catalogue.segments)

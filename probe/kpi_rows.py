@@ -26,7 +26,7 @@ from probe.kpi_state import Merged, Seen, StateKey, key_of, see, shares_of, stat
 from probe.segment import joined_columns
 
 __all__ = [
-    "Job", "Pools", "Source", "States", "ahead", "jobs", "lots_of", "sources_of", "states_of", "stretches_of",
+    "Job", "Pools", "Source", "States", "ahead", "jobs", "sources_of", "states_of", "stretches_of",
 ]  # fmt: skip
 
 ROWS_AT_ONCE = 1 << 20
@@ -129,7 +129,7 @@ class Pools(NamedTuple):
 
 
 def _read(source: Source, first: int, end: int, domains: Domains, pools: Pools) -> Frame | None:
-    groups = [g for g in source.groups if g.first < end and g.last >= first]
+    groups = xdr_files.overlapping(source.groups, first, end)
     frame = Frame(source.text, source.keys, domains, source.joined)
     tables = xdr_files.read(groups, source.columns, source.text, xdr_files.Stretch(source.times, first, end))
     following = pools.files.submit(next, tables, None)
@@ -169,7 +169,7 @@ def jobs(
     plan = plans[-1]
     domains = _domains(plan, sources)
     for first, end in stretches:
-        rows = sum(g.rows for s in sources for g in s.groups if g.first < end and g.last >= first)
+        rows = sum(g.rows for s in sources for g in xdr_files.overlapping(s.groups, first, end))
         if rows > ROWS_IN_MEMORY and end - first <= plan.window:
             yield _by_states(pools, sources, (first, end), plans, StateFiles(out, -(-16 * rows // ROWS_IN_MEMORY)))
             continue
@@ -201,7 +201,7 @@ def _by_states(
     seen: Seen = {}
     counts: dict[str, int] = {}
     for source in sources:
-        for groups in lots_of(source, bounds):
+        for groups in xdr_files.lots(xdr_files.overlapping(source.groups, *bounds), ROWS_AT_ONCE):
             rows = states_of(source, groups, bounds, plans, files.shares, pools)
             if rows is None:
                 continue
@@ -227,19 +227,6 @@ class States(NamedTuple):
     states: dict[StateKey, dict[int, pa.Table]]
     rows: int
     seen: Seen
-
-
-def lots_of(source: Source, bounds: tuple[int, int]) -> Iterator[list[xdr_files.Group]]:
-    """The row groups of a table that have rows within bounds, about ROWS_AT_ONCE rows at a time."""
-    lot: list[xdr_files.Group] = []
-    for group in source.groups:
-        if group.first < bounds[1] and group.last >= bounds[0]:
-            if lot and sum(g.rows for g in lot) + group.rows > ROWS_AT_ONCE:
-                yield lot
-                lot = []
-            lot.append(group)
-    if lot:
-        yield lot
 
 
 def states_of(
