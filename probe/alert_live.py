@@ -26,6 +26,7 @@ from probe.alert_store import AlertStore, rules_digest
 from probe.alerts import ROWS, Alerted, count_rules, evaluate, read_since, resumed
 from probe.errors import WiregaugeError
 from probe.identity import Identities
+from probe.kpi_rows import Held
 from probe.tables import Names, to_arrow
 
 __all__ = ["LiveAlerts", "likely"]
@@ -46,10 +47,14 @@ class LiveAlerts:
     """Evaluates the rules of a catalogue for a live probe and sends what it finds."""
 
     def __init__(
-        self, out: Path, window_s: int, catalogue: Catalogue, outputs: Outputs, identities: Identities, room: int
-    ) -> None:
-        """`room`: rows that may wait to be looked at; more are left to the evaluation of their window, and counted."""
-        self.out, self.window_s, self.outputs, self.room = out, window_s, outputs, room
+        self, out: Path, window_s: int, catalogue: Catalogue, outputs: Outputs, identities: Identities, room: int,
+        held: Held = Held(),  # noqa: B008 - never changed
+    ) -> None:  # fmt: skip
+        """`room`: rows that may wait to be looked at; more are left to the evaluation of their window, and counted.
+
+        held: what it may have in memory of rows that are on disk.
+        """
+        self.out, self.window_s, self.outputs, self.room, self.held = out, window_s, outputs, room, held
         self.identities = identities
         self.left_out = self.rows = self.found = 0
         self.trouble = ""
@@ -68,7 +73,7 @@ class LiveAlerts:
         rules, by_table = count_rules(catalogue), dict[str, list[Counting]]()
         since, states = resumed(rules, AlertStore(self.out, ROWS, rules_digest(rules)))
         if since is not None:
-            read_since([self.out], rules, states, self.window_s * SECOND, since)
+            read_since([self.out], rules, states, self.window_s * SECOND, since, self.held.at_once)
         for state in states:
             self.outputs.tell(state.changes())
             by_table.setdefault(state.rule.table, []).append(state)
@@ -93,7 +98,7 @@ class LiveAlerts:
 
     def evaluate(self, first: int, end: int) -> Alerted:
         """Evaluate what stands on disk: windows from `first` (ns) on may be new, those from `end` on are not whole."""
-        found = evaluate([self.out], self.out, self.window_s, self.catalogue, first, end, self.outputs)
+        found = evaluate([self.out], self.out, self.window_s, self.catalogue, first, end, self.outputs, self.held)
         self.states.update(found.states)
         return found
 

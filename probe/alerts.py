@@ -23,7 +23,7 @@ from probe.alert_kpi import Thresholding, WindowRows
 from probe.alert_out import AlertOptions, Outputs
 from probe.alert_store import AlertStore, rules_digest
 from probe.duration import text as duration_text
-from probe.kpi_rows import stretches_of
+from probe.kpi_rows import Held, stretches_of
 from probe.writer import stamp
 
 __all__ = ["ROWS", "Alerted", "alerted_lines", "count_rules", "evaluate", "kpi_rules", "read_since", "resumed"]
@@ -59,11 +59,13 @@ def kpi_rules(catalogue: Catalogue, window_s: int) -> list[KpiRule]:
 def evaluate(
     directories: Sequence[Path], out: Path, window_s: int | Sequence[int], catalogue: Catalogue,
     first: int | None = None, end: int | None = None, outputs: Outputs | None = None,
+    held: Held = Held(),  # noqa: B008 - never changed
 ) -> Alerted:  # fmt: skip
     """Find the alerts of the rows under `directories` and the KPI tables under `out`, and write and send them.
 
     window_s: one length of windows or several. first: rows and windows before this time (ns) are as they were at the
     last evaluation; None: anything may differ. end: what is from this time on is not complete yet and is left out.
+    held: how many rows there may be in memory.
     """
     lengths = [window_s] if isinstance(window_s, int) else list(window_s)
     stop = _END if end is None else end
@@ -78,7 +80,9 @@ def evaluate(
         if length:
             events = list(_judge(out, kpi_rules(catalogue, length), catalogue, store, length, stop))
         else:
-            events = list(_count(directories, count_rules(catalogue), store, min(lengths) * SECOND, stop, notes))
+            events = list(
+                _count(directories, count_rules(catalogue), store, min(lengths) * SECOND, stop, notes, held.at_once)
+            )
         found.append(_compared(store, base[0] if base else None, events))
         if base is None and first is not None:  # what was there before is for the table alone
             found[-1] = found[-1]._replace(told=[e for e in events if e.time >= first])
@@ -128,13 +132,14 @@ def resumed(rules: Sequence[CountRule], store: AlertStore) -> tuple[int | None, 
 
 
 def read_since(
-    directories: Sequence[Path], rules: Sequence[CountRule], states: Sequence[Counting], window: int, since: int
-) -> None:
+    directories: Sequence[Path], rules: Sequence[CountRule], states: Sequence[Counting], window: int, since: int,
+    at_once: int,
+) -> None:  # fmt: skip
     """Have all rows from `since` (ns) on counted."""
     for table, groups in _groups(directories, rules).items():
         mine = [(rule, state) for rule, state in zip(rules, states, strict=True) if rule.table == table]
         some = [g for g in groups if g.first <= g.last and g.last >= since]
-        for first, end in _stretches(some, window, since, _END):
+        for first, end in _stretches(some, window, since, _END, at_once):
             _read(some, mine, max(first, since), end)
 
 
@@ -145,14 +150,14 @@ def _groups(directories: Sequence[Path], rules: Sequence[CountRule]) -> dict[str
 
 def _count(
     directories: Sequence[Path], rules: Sequence[CountRule], store: AlertStore, window: int, stop: int,
-    notes: dict[str, str],
+    notes: dict[str, str], at_once: int,
 ) -> Iterator[Event]:  # fmt: skip
     """The events of count rules from the newest state on; notes: what to say of rules that are too much, by id."""
     base, states = resumed(rules, store)
     start = -_END if base is None else base
     groups = _groups(directories, rules)
     every = [g for some in groups.values() for g in some if g.first <= g.last and g.last >= start]
-    for first, end in _stretches(every, window, start, stop):
+    for first, end in _stretches(every, window, start, stop, at_once):
         for table, some in groups.items():
             mine = [(rule, state) for rule, state in zip(rules, states, strict=True) if rule.table == table]
             _read(some, mine, max(first, start), end)
@@ -171,10 +176,12 @@ def _times(rules: Sequence[CountRule], table: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rule.time for rule in rules if rule.table == table))
 
 
-def _stretches(groups: Sequence[xdr_files.Group], window: int, start: int, stop: int) -> list[tuple[int, int]]:
+def _stretches(
+    groups: Sequence[xdr_files.Group], window: int, start: int, stop: int, at_once: int
+) -> list[tuple[int, int]]:
     """Stretches of time with about as many rows as memory should hold; the last windows one by one."""
     out: list[tuple[int, int]] = []
-    whole = stretches_of(groups, window) if groups else []
+    whole = stretches_of(groups, window, at_once) if groups else []
     late = whole[-1][1] - ONE_BY_ONE * window if whole else 0
     for first, end in whole:
         first = max(first, start // window * window if start > -_END else first)

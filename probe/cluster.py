@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from probe import kpi_rows
 from probe.errors import UsageError, WiregaugeError
 from probe.kpi_engine import Done, Task, Written, lagged_of, pools_of, write_groups
 from probe.kpi_lag import fill_lagged
@@ -187,17 +186,17 @@ class Cluster:
         told = _told(task, max(2 * self.workers, -(-min(rows, self.workers * ROWS_A_WAVE) // ROWS_A_SHARE)))
         under_way: deque[tuple[Any, list[Any]]] = deque()
         for bounds in _waves(task, self.workers * ROWS_A_WAVE):
-            under_way.append(self._wave(told, task.sources, bounds))
+            under_way.append(self._wave(told, task, bounds))
             if len(under_way) > 2:
                 yield self._done(*under_way.popleft())
         while under_way:
             yield self._done(*under_way.popleft())
 
-    def _wave(self, told: _Told, sources: Sequence[Source], bounds: tuple[int, int]) -> tuple[Any, list[Any]]:
+    def _wave(self, told: _Told, task: Task, bounds: tuple[int, int]) -> tuple[Any, list[Any]]:
         mapped = [
             self._submit(_map, told, source._replace(groups=[]), lot, bounds)
-            for source in sources
-            for lot in lots(overlapping(source.groups, *bounds), kpi_rows.ROWS_AT_ONCE)
+            for source in task.sources
+            for lot in lots(overlapping(source.groups, *bounds), task.held.at_once)
         ]
         about = self._submit(_all_about, [self._submit(_about, m) for m in mapped])
         reduced = [

@@ -1,7 +1,7 @@
 """The rows that KPIs are made of, a stretch of windows at a time, within a bound of memory.
 
-A stretch is as many whole windows as hold about `ROWS_AT_ONCE` rows. Where one window alone holds more than
-`ROWS_IN_MEMORY`, they are made into states (`kpi_state`) some at a time, which go to files on disk by the hash of their
+A stretch is as many whole windows as hold about `Held.at_once` rows. Where one window alone holds more than
+`Held.in_memory`, they are made into states (`kpi_state`) some at a time, which go to files on disk by the hash of their
 keys and are merged share by share. So memory holds the rows that are being read, and a share of the states.
 """
 
@@ -26,24 +26,26 @@ from probe.kpi_state import Merged, Seen, StateKey, key_of, see, shares_of, stat
 from probe.segment import joined_columns
 
 __all__ = [
-    "Job", "Pools", "Source", "States", "ahead", "jobs", "sources_of", "states_of", "stretches_of",
+    "Held", "Job", "Pools", "Source", "States", "ahead", "jobs", "sources_of", "states_of", "stretches_of",
 ]  # fmt: skip
 
-ROWS_AT_ONCE = 1 << 20
-"""Rows of one table in memory, as long as a window holds no more."""
-ROWS_IN_MEMORY = 6 << 20
-"""Rows of a window that are held in memory at most; where there are more, they go through files."""
-TEXTS_IN_MEMORY = 8 << 20
-"""Distinct texts that are kept from one stretch to the next."""
-
-
-def hold_at_most(rows: int) -> None:
-    """From now on in this process: no more rows than these in memory at once, which is slower."""
-    global ROWS_AT_ONCE, ROWS_IN_MEMORY
-    ROWS_AT_ONCE, ROWS_IN_MEMORY = min(ROWS_AT_ONCE, rows), min(ROWS_IN_MEMORY, rows)
-
-
 T = TypeVar("T")
+
+
+class Held(NamedTuple):
+    """How much is held in memory.
+
+    at_once: rows of one table, as long as a window holds no more. in_memory: rows of a window; where there are more,
+    they go through files. texts: distinct texts that are kept from one stretch to the next.
+    """
+
+    at_once: int = xdr_files.ROWS_AT_ONCE
+    in_memory: int = 6 << 20
+    texts: int = 8 << 20
+
+    def at_most(self, rows: int) -> "Held":
+        """No more rows than these, which is slower; 0: as it is."""
+        return self._replace(at_once=min(self.at_once, rows), in_memory=min(self.in_memory, rows)) if rows else self
 
 
 class Source(NamedTuple):
@@ -93,8 +95,10 @@ def sources_of(directories: Sequence[Path], catalogue: Catalogue, grains: Sequen
     return sources
 
 
-def stretches_of(groups: Sequence[xdr_files.Group], window: int) -> list[tuple[int, int]]:
-    """Stretches of whole windows (first, end in ns) that cover all rows, each of about ROWS_AT_ONCE rows at most."""
+def stretches_of(
+    groups: Sequence[xdr_files.Group], window: int, at_once: int = xdr_files.ROWS_AT_ONCE
+) -> list[tuple[int, int]]:
+    """Stretches of whole windows (first, end in ns) that cover all rows, each of about `at_once` rows at most."""
     firsts = np.array([g.first // window for g in groups], np.int64)
     ends = np.array([g.last // window + 1 for g in groups], np.int64)
     rows_of = np.array([g.rows for g in groups], np.int64)
@@ -108,14 +112,14 @@ def stretches_of(groups: Sequence[xdr_files.Group], window: int) -> list[tuple[i
     for (first, end), rows in zip(pairwise(marks), np.cumsum(change).tolist(), strict=False):
         if not rows:
             continue
-        if out and out[-1][1] == first and rows_before + rows <= ROWS_AT_ONCE:
+        if out and out[-1][1] == first and rows_before + rows <= at_once:
             out[-1] = (out[-1][0], end)
             rows_before += rows
             continue
         windows = (end - first) // window
-        pieces = min(windows, -(-rows // ROWS_AT_ONCE))
+        pieces = min(windows, -(-rows // at_once))
         out += pairwise(first + windows * i // pieces * window for i in range(pieces + 1))
-        rows_before = rows if pieces == 1 else ROWS_AT_ONCE
+        rows_before = rows if pieces == 1 else at_once
     return out
 
 
@@ -160,8 +164,9 @@ def _domains(plan: Plan, sources: Sequence[Source]) -> Domains:
 
 
 def jobs(
-    pools: Pools, sources: Sequence[Source], stretches: Sequence[tuple[int, int]], plans: Sequence[Plan], out: Path
-) -> Iterator[Job]:
+    pools: Pools, sources: Sequence[Source], stretches: Sequence[tuple[int, int]], plans: Sequence[Plan], out: Path,
+    held: Held,
+) -> Iterator[Job]:  # fmt: skip
     """What there is to do, stretch by stretch; files of states are under `out` and do not outlive their use.
 
     plans: for each length of window, shortest first. Stretches are of whole windows of the longest.
@@ -170,10 +175,11 @@ def jobs(
     domains = _domains(plan, sources)
     for first, end in stretches:
         rows = sum(g.rows for s in sources for g in xdr_files.overlapping(s.groups, first, end))
-        if rows > ROWS_IN_MEMORY and end - first <= plan.window:
-            yield _by_states(pools, sources, (first, end), plans, StateFiles(out, -(-16 * rows // ROWS_IN_MEMORY)))
+        if rows > held.in_memory and end - first <= plan.window:
+            files = StateFiles(out, -(-16 * rows // held.in_memory))
+            yield _by_states(pools, sources, (first, end), plans, files, held.at_once)
             continue
-        if domains.texts > TEXTS_IN_MEMORY:
+        if domains.texts > held.texts:
             domains = _domains(plan, sources)
         frames = {s.table: f for s in sources if (f := _read(s, first, end, domains, pools)) is not None}
         counts = {table: frame.rows for table, frame in frames.items()}
@@ -195,13 +201,14 @@ def _grouped(
 
 
 def _by_states(
-    pools: Pools, sources: Sequence[Source], bounds: tuple[int, int], plans: Sequence[Plan], files: "StateFiles"
-) -> Job:
+    pools: Pools, sources: Sequence[Source], bounds: tuple[int, int], plans: Sequence[Plan], files: "StateFiles",
+    at_once: int,
+) -> Job:  # fmt: skip
     """Rows to states on disk, some at a time; the groups are what becomes of those, share by share."""
     seen: Seen = {}
     counts: dict[str, int] = {}
     for source in sources:
-        for groups in xdr_files.lots(xdr_files.overlapping(source.groups, *bounds), ROWS_AT_ONCE):
+        for groups in xdr_files.lots(xdr_files.overlapping(source.groups, *bounds), at_once):
             rows = states_of(source, groups, bounds, plans, files.shares, pools)
             if rows is None:
                 continue
