@@ -133,18 +133,21 @@ class AlertStore:
 
     def replace(self, old: Sequence[Event], new: Sequence[Event]) -> None:
         """Write the parts of the hours that `old` and `new` have, so that they hold `new`."""
-        by_hour: dict[int, list[Event]] = {event.time // HOUR * HOUR: [] for event in old}
-        for event in new:
-            by_hour.setdefault(event.time // HOUR * HOUR, []).append(event)
-        before: dict[int, list[Event]] = {}
-        for event in old:
-            before.setdefault(event.time // HOUR * HOUR, []).append(event)
-        for hour, events in by_hour.items():
-            events.sort(key=lambda e: (e.time, e.rule, e.key, e.state))
+        before, after = _by_hour(old), _by_hour(new)
+        for hour in {**before, **after}:
+            events = sorted(after.get(hour, ()), key=lambda e: (e.time, e.rule, e.key, e.state))
             if not events:
                 self._part(hour).unlink(missing_ok=True)
             elif events != before.get(hour):
                 write_part(self._part(hour), plain_table(xdr.ALERT, events))
+
+
+def _by_hour(events: Iterable[Event]) -> dict[int, list[Event]]:
+    """Events by the start of their hour (ns)."""
+    out: dict[int, list[Event]] = {}
+    for event in events:
+        out.setdefault(event.time // HOUR * HOUR, []).append(event)
+    return out
 
 
 def _read_part(path: Path) -> list[Event]:

@@ -6,8 +6,9 @@ everything after it judged again: where an alert that was told did not happen so
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,18 +72,18 @@ def evaluate(
     stop = _END if end is None else end
     found: list[_Found] = []
     notes: dict[str, str] = {}
-    for length in (0, *lengths):
-        rules: Sequence[Rule] = kpi_rules(catalogue, length) if length else count_rules(catalogue)
+    counting = count_rules(catalogue)
+    read = _Reading(directories, min(lengths) * SECOND, held.at_once)
+    work: list[tuple[str, Sequence[Rule], _Find]] = [(ROWS, counting, partial(_count, read, counting, stop, notes))]
+    for length in lengths:
+        judging = kpi_rules(catalogue, length)
+        work.append((duration_text(length), judging, partial(_judge, out, judging, catalogue, length, stop)))
+    for tag, rules, find in work:
         if not rules:
             continue
-        store = AlertStore(out, duration_text(length) if length else ROWS, rules_digest(rules))
+        store = AlertStore(out, tag, rules_digest(rules))
         base = store.latest(first)
-        if length:
-            events = list(_judge(out, kpi_rules(catalogue, length), catalogue, store, length, stop))
-        else:
-            events = list(
-                _count(directories, count_rules(catalogue), store, min(lengths) * SECOND, stop, notes, held.at_once)
-            )
+        events = list(find(store))
         found.append(_compared(store, base[0] if base else None, events))
         if base is None and first is not None:  # what was there before is for the table alone
             found[-1] = found[-1]._replace(told=[e for e in events if e.time >= first])
@@ -94,6 +95,10 @@ def evaluate(
         each.store.commit()
     states = Counter(event.state for each in found for event in each.told if event.identity not in each.known)
     return Alerted(dict(states), states.total(), notes)
+
+
+_Find = Callable[[AlertStore], Iterator[Event]]
+"""What finds the events of some rules from the newest state of a store on."""
 
 
 class _Found(NamedTuple):
@@ -131,15 +136,24 @@ def resumed(rules: Sequence[CountRule], store: AlertStore) -> tuple[int | None, 
     return found[0], states
 
 
+class _Reading(NamedTuple):
+    """Which rows are read, in windows of how many ns, and about how many at once."""
+
+    directories: Sequence[Path]
+    window: int
+    at_once: int
+
+
 def read_since(
     directories: Sequence[Path], rules: Sequence[CountRule], states: Sequence[Counting], window: int, since: int,
     at_once: int,
 ) -> None:  # fmt: skip
     """Have all rows from `since` (ns) on counted."""
+    read = _Reading(directories, window, at_once)
     for table, groups in _groups(directories, rules).items():
         mine = [(rule, state) for rule, state in zip(rules, states, strict=True) if rule.table == table]
         some = [g for g in groups if g.first <= g.last and g.last >= since]
-        for first, end in _stretches(some, window, since, _END, at_once):
+        for first, end in _stretches(some, read, since, _END):
             _read(some, mine, max(first, since), end)
 
 
@@ -149,15 +163,14 @@ def _groups(directories: Sequence[Path], rules: Sequence[CountRule]) -> dict[str
 
 
 def _count(
-    directories: Sequence[Path], rules: Sequence[CountRule], store: AlertStore, window: int, stop: int,
-    notes: dict[str, str], at_once: int,
-) -> Iterator[Event]:  # fmt: skip
+    read: _Reading, rules: Sequence[CountRule], stop: int, notes: dict[str, str], store: AlertStore
+) -> Iterator[Event]:
     """The events of count rules from the newest state on; notes: what to say of rules that are too much, by id."""
     base, states = resumed(rules, store)
     start = -_END if base is None else base
-    groups = _groups(directories, rules)
+    groups = _groups(read.directories, rules)
     every = [g for some in groups.values() for g in some if g.first <= g.last and g.last >= start]
-    for first, end in _stretches(every, window, start, stop, at_once):
+    for first, end in _stretches(every, read, start, stop):
         for table, some in groups.items():
             mine = [(rule, state) for rule, state in zip(rules, states, strict=True) if rule.table == table]
             _read(some, mine, max(first, start), end)
@@ -176,12 +189,11 @@ def _times(rules: Sequence[CountRule], table: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rule.time for rule in rules if rule.table == table))
 
 
-def _stretches(
-    groups: Sequence[xdr_files.Group], window: int, start: int, stop: int, at_once: int
-) -> list[tuple[int, int]]:
+def _stretches(groups: Sequence[xdr_files.Group], read: _Reading, start: int, stop: int) -> list[tuple[int, int]]:
     """Stretches of time with about as many rows as memory should hold; the last windows one by one."""
     out: list[tuple[int, int]] = []
-    whole = stretches_of(groups, window, at_once) if groups else []
+    window = read.window
+    whole = stretches_of(groups, window, read.at_once) if groups else []
     late = whole[-1][1] - ONE_BY_ONE * window if whole else 0
     for first, end in whole:
         first = max(first, start // window * window if start > -_END else first)
@@ -275,7 +287,7 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def _judge(
-    out: Path, rules: Sequence[KpiRule], catalogue: Catalogue, store: AlertStore, window_s: int, stop: int
+    out: Path, rules: Sequence[KpiRule], catalogue: Catalogue, window_s: int, stop: int, store: AlertStore
 ) -> Iterator[Event]:
     """The events of KPI rules from the newest state on."""
     states = [Thresholding(rule, catalogue, window_s) for rule in rules]
