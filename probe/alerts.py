@@ -7,7 +7,6 @@ everything after it judged again: where an alert that was told did not happen so
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -24,8 +23,8 @@ from probe.alert_kpi import Thresholding, WindowRows
 from probe.alert_out import AlertOptions, Outputs
 from probe.alert_store import AlertStore, rules_digest
 from probe.duration import text as duration_text
+from probe.kpi_files import parts_of, parts_since
 from probe.kpi_rows import Held, stretches_of
-from probe.writer import stamp
 
 __all__ = ["ROWS", "Alerted", "alerted_lines", "count_rules", "evaluate", "kpi_rules", "read_since", "resumed"]
 
@@ -233,31 +232,12 @@ class _KpiTables:
         for rule in rules:
             names = self.names.setdefault(rule.grain, [])
             names += [name for name in rule.names if name not in names]
-        self._mark = f"part-{duration_text(window_s)}-"
-        self._paths = {grain: dict[int, list[Path]]() for grain in self.names}
         self._known: OrderedDict[tuple[str, int], WindowRows | None] = OrderedDict()
 
     def windows(self, since: int | None) -> list[int]:
         """The starts (ns) of all windows from `since` on of which some grain has rows."""
-        day = "" if since is None else f"date={datetime.fromtimestamp(since // SECOND, UTC):%Y-%m-%d}"
-        for grain, paths in self._paths.items():
-            for folder in (self.out / grain.table).glob("date=*"):
-                if folder.name >= day:
-                    for path in folder.glob(f"hour=*/{self._mark}*.parquet"):
-                        paths.setdefault(self._start(path), []).append(path)
-        starts = {start for paths in self._paths.values() for start in paths}
-        return sorted(start for start in starts if since is None or start >= since)
-
-    def _start(self, path: Path) -> int:
-        text = path.stem.removeprefix(self._mark).partition("-")[0]
-        return int(datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()) * SECOND
-
-    def _files(self, grain: Grain, start: int) -> list[Path]:
-        if start in self._paths[grain]:
-            return sorted(self._paths[grain][start])
-        at = datetime.fromtimestamp(start // SECOND, UTC)
-        folder = self.out / grain.table / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
-        return sorted(folder.glob(f"{self._mark}{stamp(start)}*.parquet"))
+        found = (parts_since(self.out, grain.table, self.window_s, since) for grain in self.names)
+        return sorted({start for starts in found for start, _ in starts})
 
     def rows(self, grain: Grain, start: int) -> WindowRows | None:
         """The rows of a grain in the window that starts at `start` ns."""
@@ -271,7 +251,7 @@ class _KpiTables:
 
     def _read(self, grain: Grain, start: int) -> WindowRows | None:
         tables, wanted = [], [*(key.name for key in grain.keys), *self.names[grain]]
-        for path in self._files(grain, start):
+        for path in parts_of(self.out, grain.table, self.window_s, start):
             file = pq.ParquetFile(path)
             there = [name for name in wanted if name in file.schema_arrow.names]
             tables.append(_plain(file.read(there)))

@@ -16,17 +16,16 @@ from probe.alert_out import AlertOptions, alert_options
 from probe.alerts import alerted_lines
 from probe.catalogue import catalogue_option, shipped_catalogue
 from probe.duration import nested
-from probe.duration import text as duration_text
 from probe.duration import texts as duration_texts
 from probe.errors import WiregaugeError
 from probe.identity import DEFAULT_KEY
 from probe.kpi_engine import Engine, Here, Task, Written
 from probe.kpi_explain import explain_values, explained, wanted_of
+from probe.kpi_files import parts_since
 from probe.kpi_rows import Held, sources_of, stretches_of
 from probe.losses import losses
 from probe.options import grains_option, min_sample_option, windows_option
 from probe.segment import known_by
-from probe.writer import stamp
 
 __all__ = ["Summary", "compute", "kpi_command"]
 
@@ -46,10 +45,9 @@ class Summary(NamedTuple):
 
 def _remove_stale(out: Path, grain: Grain, window_s: int, span: tuple[int, int], written: set[Path]) -> None:
     """Remove parts of windows within `span` of which this computation found no row."""
-    first, last = stamp(span[0]), stamp(span[1])
-    mark = f"part-{duration_text(window_s)}-"
-    for path in (out / grain.table).glob(f"date=*/hour=*/{mark}*.parquet"):
-        if path not in written and first <= path.stem.removeprefix(mark).partition("-")[0] < last:
+    first, last = span
+    for start, path in parts_since(out, grain.table, window_s, first):
+        if start < last and path not in written:
             path.unlink(missing_ok=True)
 
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from formats.kpi import Catalogue, Grain
 from probe.aggregate import Groups
-from probe.kpi_lag import fill_lagged, part_path
+from probe.kpi_files import part_path
+from probe.kpi_lag import fill_lagged
 from probe.kpi_memory import kept_memory
 from probe.kpi_plan import GrainPlan, Plan
 from probe.kpi_rows import Held, Pools, Source, ahead, jobs
