@@ -30,7 +30,7 @@ from kernels.sliding import (
     evidence,
     pass_time,
 )
-from probe.alert_event import SEPARATOR, Event, alert_id, iso, key_text
+from probe.alert_event import SEPARATOR, Event, alert_id, iso, kept_texts, key_text, texts_kept
 from probe.facts import Domains, Frame, classify, met
 from probe.kpi_domain import Domain
 
@@ -248,14 +248,12 @@ class Counting:
         codes, at = np.unique(rows["key"], return_inverse=True)
         rows = rows.copy()
         rows["key"] = at
-        texts = self._domain.texts(codes)
-        octets = np.frombuffer("\n".join(t.replace("\n", " ") for t in texts.to_pylist()).encode(), np.uint8)
-        return {"rows": rows, "keys": octets, "state": self._state}
+        return {"rows": rows, "keys": kept_texts(self._domain.texts(codes).to_pylist()), "state": self._state}
 
     def resume(self, saved: dict[str, np.ndarray]) -> None:
         """Go on from what was saved."""
         rows = saved["rows"]
-        texts = bytes(saved["keys"]).decode().split("\n") if rows.size else []
+        texts = texts_kept(saved["keys"])
         self._domain = Domain()
         self._domain.codes_of(texts)
         self._state[:] = 0

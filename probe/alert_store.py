@@ -28,7 +28,7 @@ __all__ = ["FOLDER", "AlertStore", "rules_digest"]
 
 FOLDER = ".alerts"
 SECOND, HOUR, DAY = 10**9, 3600 * 10**9, 86_400 * 10**9
-_VERSION = 1
+_VERSION = 2
 LATEST, DAYS = 24, 40
 """States that are kept: so many of the latest, and before them one a day."""
 
