@@ -17,8 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from formats import xdr
-from formats.alert import HAPPENING, Rule
+from formats.alert import HAPPENING, CountRule, Rule
+from formats.kpi import Segment
 from probe.alert_event import Event
+from probe.alert_match import segments_of
 from probe.errors import WiregaugeError
 from probe.replacing import replacing
 from probe.tables import plain_table
@@ -36,9 +38,12 @@ State = Sequence[dict[str, np.ndarray]]
 """What each rule has saved."""
 
 
-def rules_digest(rules: Iterable[Rule]) -> str:
-    """What must be the same for a state to be of use."""
-    return hashlib.blake2b(f"{_VERSION} {HAPPENING.descr} {[*rules]!r}".encode(), digest_size=10).hexdigest()
+def rules_digest(rules: Sequence[Rule], segments: Sequence[Segment]) -> str:
+    """What must be the same for a state to be of use: the rules, and the segments that they name."""
+    used = segments_of([rule for rule in rules if isinstance(rule, CountRule)], segments)
+    joined = [(one.name, one.on, one.columns, one.digest) for one in used]
+    told = f"{_VERSION} {HAPPENING.descr} {[*rules]!r} {joined!r}"
+    return hashlib.blake2b(told.encode(), digest_size=10).hexdigest()
 
 
 class AlertStore:

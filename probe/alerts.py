@@ -17,16 +17,19 @@ import pyarrow.parquet as pq
 from formats.alert import CountRule, KpiRule, Rule
 from formats.kpi import Catalogue, Grain
 from probe import xdr_files
-from probe.alert_count import Counting, columns_of, matched, texts_of
+from probe.alert_count import Counting
 from probe.alert_event import Event
 from probe.alert_kpi import Thresholding, WindowRows
+from probe.alert_match import Matching, texts_of
 from probe.alert_out import AlertOptions, Outputs
 from probe.alert_store import AlertStore, rules_digest
 from probe.duration import text as duration_text
 from probe.kpi_files import parts_of, parts_since
 from probe.kpi_rows import Held, stretches_of
 
-__all__ = ["ROWS", "Alerted", "alerted_lines", "count_rules", "evaluate", "kpi_rules", "read_since", "resumed"]
+__all__ = [
+    "ROWS", "Alerted", "Reading", "alerted_lines", "count_rules", "evaluate", "kpi_rules", "read_since", "resumed",
+]  # fmt: skip
 
 SECOND, HOUR = 10**9, 3600 * 10**9
 ROWS = "rows"
@@ -72,7 +75,8 @@ def evaluate(
     found: list[_Found] = []
     notes: dict[str, str] = {}
     counting = count_rules(catalogue)
-    read = _Reading(directories, min(lengths) * SECOND, held.at_once)
+    matching = Matching(counting, catalogue.segments)
+    read = Reading(directories, min(lengths) * SECOND, held.at_once, matching)
     work: list[tuple[str, Sequence[Rule], _Find]] = [(ROWS, counting, partial(_count, read, counting, stop, notes))]
     for length in lengths:
         judging = kpi_rules(catalogue, length)
@@ -80,7 +84,7 @@ def evaluate(
     for tag, rules, find in work:
         if not rules:
             continue
-        store = AlertStore(out, tag, rules_digest(rules))
+        store = AlertStore(out, tag, rules_digest(rules, catalogue.segments))
         base = store.latest(first)
         events = list(find(store))
         found.append(_compared(store, base[0] if base else None, events))
@@ -135,25 +139,22 @@ def resumed(rules: Sequence[CountRule], store: AlertStore) -> tuple[int | None, 
     return found[0], states
 
 
-class _Reading(NamedTuple):
-    """Which rows are read, in windows of how many ns, and about how many at once."""
+class Reading(NamedTuple):
+    """Which rows are read, in windows of how many ns, about how many at once, and what tells those that count."""
 
     directories: Sequence[Path]
     window: int
     at_once: int
+    matching: Matching
 
 
-def read_since(
-    directories: Sequence[Path], rules: Sequence[CountRule], states: Sequence[Counting], window: int, since: int,
-    at_once: int,
-) -> None:  # fmt: skip
+def read_since(read: Reading, rules: Sequence[CountRule], states: Sequence[Counting], since: int) -> None:
     """Have all rows from `since` (ns) on counted."""
-    read = _Reading(directories, window, at_once)
-    for table, groups in _groups(directories, rules).items():
+    for table, groups in _groups(read.directories, rules).items():
         mine = [(rule, state) for rule, state in zip(rules, states, strict=True) if rule.table == table]
         some = [g for g in groups if g.first <= g.last and g.last >= since]
         for first, end in _stretches(some, read, since, _END):
-            _read(some, mine, max(first, since), end)
+            _read(read.matching, some, mine, max(first, since), end)
 
 
 def _groups(directories: Sequence[Path], rules: Sequence[CountRule]) -> dict[str, list[xdr_files.Group]]:
@@ -162,7 +163,7 @@ def _groups(directories: Sequence[Path], rules: Sequence[CountRule]) -> dict[str
 
 
 def _count(
-    read: _Reading, rules: Sequence[CountRule], stop: int, notes: dict[str, str], store: AlertStore
+    read: Reading, rules: Sequence[CountRule], stop: int, notes: dict[str, str], store: AlertStore
 ) -> Iterator[Event]:
     """The events of count rules from the newest state on; notes: what to say of rules that are too much, by id."""
     base, states = resumed(rules, store)
@@ -172,7 +173,7 @@ def _count(
     for first, end in _stretches(every, read, start, stop):
         for table, some in groups.items():
             mine = [(rule, state) for rule, state in zip(rules, states, strict=True) if rule.table == table]
-            _read(some, mine, max(first, start), end)
+            _read(read.matching, some, mine, max(first, start), end)
         for state in states:
             yield from (event for _, event in state.changes())
             state.forget(end)
@@ -188,7 +189,7 @@ def _times(rules: Sequence[CountRule], table: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rule.time for rule in rules if rule.table == table))
 
 
-def _stretches(groups: Sequence[xdr_files.Group], read: _Reading, start: int, stop: int) -> list[tuple[int, int]]:
+def _stretches(groups: Sequence[xdr_files.Group], read: Reading, start: int, stop: int) -> list[tuple[int, int]]:
     """Stretches of time with about as many rows as memory should hold; the last windows one by one."""
     out: list[tuple[int, int]] = []
     window = read.window
@@ -203,15 +204,18 @@ def _stretches(groups: Sequence[xdr_files.Group], read: _Reading, start: int, st
     return out
 
 
-def _read(groups: Sequence[xdr_files.Group], mine: Sequence[tuple[CountRule, Counting]], first: int, end: int) -> None:
+def _read(
+    matching: Matching, groups: Sequence[xdr_files.Group], mine: Sequence[tuple[CountRule, Counting]], first: int,
+    end: int,
+) -> None:  # fmt: skip
     """Have the rows of one table in first <= time < end counted by its rules."""
     rules = [rule for rule, _ in mine]
     table, times = rules[0].table, _times(rules, rules[0].table)
-    columns = list(dict.fromkeys(name for rule in rules for name in columns_of(rule)))
+    columns = list(dict.fromkeys(name for rule in rules for name in matching.columns_of(rule)))
     some = xdr_files.overlapping(groups, first, end)
     for rows in xdr_files.read(some, columns, texts_of(table, columns), xdr_files.Stretch(times, first, end)):
         for rule, state in mine:
-            told = matched(rule, rows)
+            told = matching.matched(rule, rows)
             here = (told.times >= first) & (told.times < end)
             if not here.all():
                 told = told._replace(

@@ -52,15 +52,6 @@ def _some(number: int, told: Mapping[int, Any], kind: pa.DataType) -> pa.Array:
     return pa.array([told.get(k) for k in range(number)], kind) if told else pa.nulls(number, kind)
 
 
-def _texts(codes: np.ndarray, domain: Domain) -> pa.Array:
-    """Texts of codes, null for -1."""
-    known = codes >= 0
-    if known.all():
-        return domain.texts(codes)
-    places = pa.array(np.cumsum(known) - 1, mask=~known)
-    return domain.texts(codes[known]).take(places)
-
-
 def _entries(sums: np.ndarray, flags: np.ndarray) -> pa.ListArray:
     """Of each group (counter, sum, flag) where there is one."""
     group, counter = np.nonzero(((sums != 0) | (flags != 0)).T)
@@ -75,10 +66,10 @@ def state_of(groups: Measures, domain_of: Any) -> pa.Table:
     plan, grain = groups.plan, groups.plan.grain
     columns: dict[str, pa.Array] = {"start": pa.array(groups.starts)}
     for at, (key, codes) in enumerate(zip(grain.keys, groups.keys, strict=True)):
-        columns[f"key {at}"] = _texts(codes, groups.domains[key.name])
+        columns[f"key {at}"] = groups.domains[key.name].texts_or_null(codes)
     for at, key in enumerate(grain.carried):
         times, codes = groups.carried(key)
-        columns[f"time {at}"], columns[f"carried {at}"] = pa.array(times), _texts(codes, groups.domains[key.name])
+        columns[f"time {at}"], columns[f"carried {at}"] = pa.array(times), groups.domains[key.name].texts_or_null(codes)
     columns["sums"] = _entries(*groups.sums())
     for name in plan.quantiles:
         lists = groups.values(plan.by_name[name])
