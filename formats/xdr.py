@@ -28,6 +28,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+TEXT_KINDS = frozenset({"ip", "digits", "cell", "slice", "apn", "enum", "cause", "derived", "text"})
+"""Kinds of columns that are text in Arrow; all others are times, numbers or flags."""
+
 NEVER = -(2**63)
 
 END_REASONS = (

@@ -1,42 +1,15 @@
 """What is wrong with a catalogue as a whole: columns, counters and KPIs that are not there, names used twice."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from formats import kpi, xdr
 from formats.expression import looks_back, parse
 from formats.kpi import Catalogue
 from probe import segment
 from probe.alert_rules import wrong_rules
+from probe.filter_check import wrong_condition
 
 __all__ = ["check_catalogue"]
-
-_TEXT = {"ip", "digits", "cell", "slice", "apn", "enum", "cause", "derived"}
-_ORDERED = {"gt", "lt", "le", "at_least"}
-
-
-def _wrong_condition(condition: kpi.Condition, columns: dict[str, xdr.Column]) -> Iterator[str]:
-    """What a condition asks of the columns of one table that it cannot: all of them are there."""
-    op, value = condition.op, condition.value
-    if op not in kpi.OPERATORS:
-        yield f"no operator {op!r}"
-    for name in condition.columns:
-        column = columns[name]
-        if column.kind in _TEXT:
-            if op in _ORDERED or op == "holds":
-                yield f"{name} is text, no number"
-            elif op in ("is_true", "is_false"):
-                yield f"{name} is text: compare it with one, or write `{name} is not null`"
-            elif op not in ("is_null", "not_null"):
-                for one in value if isinstance(value, tuple) else (value,):
-                    if not isinstance(one, str):
-                        yield f"{name} is text: {one} must stand in quotes"
-                    elif column.values and one not in column.values:
-                        yield f"{name} is never {one!r}: it is one of {', '.join(filter(None, column.values))}"
-        elif op not in ("is_null", "not_null", "is_true", "is_false", "holds"):
-            if column.kind == "time":
-                yield f"{name} is a time: compare differences, as end_time - start_time > 500 (ms)"
-            if any(isinstance(one, str) for one in (value if isinstance(value, tuple) else (value,))):
-                yield f"{name} is a number, no text"
 
 
 def _wrong_counter(counter: kpi.Counter, columns: dict[str, dict[str, xdr.Column]]) -> list[str]:
@@ -57,10 +30,10 @@ def _wrong_counter(counter: kpi.Counter, columns: dict[str, dict[str, xdr.Column
         wrong += [f"table {table} has no column {name!r}" for name in used if name not in known]
         for condition in conditions:
             if all(name in known for name in condition.columns):
-                wrong += _wrong_condition(condition, known)
+                wrong += wrong_condition(condition, known)
         if counter.kind in ("sum", "values"):
             kinds = {name: known[name].kind for name in counter.columns if name in known}
-            wrong += [f"{name} is text, no number" for name, kind in kinds.items() if kind in _TEXT]
+            wrong += [f"{name} is text, no number" for name, kind in kinds.items() if kind in xdr.TEXT_KINDS]
             wrong += [f"{name} is a time, no number" for name, kind in kinds.items() if kind == "time"]
         if counter.time in known and known[counter.time].kind != "time":
             wrong.append(f"{counter.time} is no time")
@@ -95,15 +68,14 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
     kinds = {c.name: c.kind for c in catalogue.counters}
     known = {kpi.WINDOW, *kinds}
     for one in catalogue.kpis:
-        wrong += [f"KPI {one.id}: no counter {name!r}" for name in kpi.bases(one) if name not in known]
+        there = known if isinstance(one.formula, kpi.Formula) else kinds  # a quotient is of counters alone
+        wrong += [f"KPI {one.id}: no counter {name!r}" for name in kpi.bases(one) if name not in there]
         listed = isinstance(one.formula, kpi.Quantile)
         wrong += [
             f"KPI {one.id}: {name} is a list of values, of which only a quantile can be taken" if not listed else
             f"KPI {one.id}: {name} is no list of values"
             for name in kpi.bases(one) if name in kinds and (kinds[name] == "values") != listed
         ]  # fmt: skip
-        if isinstance(one.formula, kpi.Formula):
-            known.add(one.id)
         known.add(one.id)
     wrong += [f"KPI {one.id}: {told}" for one in catalogue.kpis if (told := _wrong_sample(one, kinds))]
     names = [kpi.WINDOW] + [c.name for c in catalogue.counters if c.kind != "values"] + [k.id for k in catalogue.kpis]

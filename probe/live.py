@@ -20,7 +20,7 @@ from probe.config import config_option
 from probe.duration import DURATION
 from probe.errors import InputError, OutputError, UsageError
 from probe.identity import Identities
-from probe.kpi_rows import hold_at_most
+from probe.kpi_rows import Held
 from probe.live_probe import Live, LiveOptions, Status
 from probe.options import decoding_options, limits_of, out_option, window_option
 from probe.packet_filter import filter_of
@@ -146,12 +146,13 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
         raise UsageError("an interface is named twice.")
     cpus = processors_of(told["cpus"], list(interfaces))
     confine(cpus)
-    limits, ring_octets, most_rows, _ = _sizes(told, len(interfaces))
+    limits, ring_octets, most_rows, kpi_rows = _sizes(told, len(interfaces))
     identities = Identities.from_option(told["identities"], told["identity_key"])
     catalogue = known_by(told["catalogue"], identities)
     options = LiveOptions(
         told["window"], told["workers"], told["by"], catalogue, limits, most_rows, float(told["seconds"] or 0),
         told["snapshot"], AlertOptions(told["alerts"], told["alert_webhook"]), told["duplicates"], cpus,
+        Held().at_most(kpi_rows),
     )  # fmt: skip
     ring = RingOptions(octets=ring_octets, promiscuous=told["promiscuous"], hardware_time=told["hardware_time"])
     with _alone(out):
@@ -192,7 +193,6 @@ def _sizes(told: dict[str, Any], interfaces: int) -> Sizes:
         return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
 
     found = sizes_for(told["memory"], told["workers"], interfaces)
-    hold_at_most(found.kpi_rows)
     limits = found.limits._replace(
         flows=asked.limits.flows if own("max_flows") else found.limits.flows,
         sessions=asked.limits.sessions if own("max_sessions") else found.limits.sessions,

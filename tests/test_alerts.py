@@ -72,7 +72,10 @@ def fed(blocks, with_rule, forget=None):
 
 
 ROWS = st.lists(
-    st.tuples(st.integers(0, 60).map(lambda s: s * SECOND // 2), st.integers(1, 6), st.sampled_from("abc")), max_size=40
+    st.tuples(
+        st.integers(0, 60).map(lambda s: s * SECOND // 2), st.integers(1, 6), st.sampled_from(["a", "b", "c\nd"])
+    ),
+    max_size=40,
 )
 
 
@@ -241,7 +244,8 @@ def plainly(events):
 
 VALUES = st.none() | st.sampled_from([80.0, 85.0, 89.0, 92.0, 95.0, 99.0])
 WINDOWS = st.dictionaries(
-    st.integers(0, 14).map(lambda n: n * WINDOW * SECOND), st.dictionaries(st.sampled_from("xyz"), VALUES, min_size=1)
+    st.integers(0, 14).map(lambda n: n * WINDOW * SECOND),
+    st.dictionaries(st.sampled_from(["x", "y", "z\n"]), VALUES, min_size=1),
 )
 
 
