@@ -22,7 +22,7 @@ from probe.errors import InputError, OutputError, UsageError
 from probe.identity import Identities
 from probe.kpi_rows import Held
 from probe.live_probe import Live, LiveOptions, Status
-from probe.options import decoding_options, limits_of, out_option, window_option
+from probe.options import decoding_options, duplicates_option, limits_of, out_option, window_option
 from probe.packet_filter import filter_of
 from probe.packet_socket import Instruction, PacketRing, Ring, RingOptions
 from probe.room import CPUS, MEMORY, Sizes, confine, processors_of, sizes_for
@@ -106,6 +106,7 @@ def _closing(status: Status) -> Iterator[str]:
 @out_option
 @window_option
 @decoding_options
+@duplicates_option("10ms")
 @click.option("--memory", type=MEMORY, metavar="SIZE",
               help="Take no more: sizes of tables, rings and waiting rows follow from it, as in 4GiB.")  # fmt: skip
 @click.option("--cpus", type=CPUS, default="auto", show_default=True, metavar="LIST|auto",

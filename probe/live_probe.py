@@ -35,7 +35,7 @@ from probe.kpi_rows import Held
 from probe.live_sink import LiveSink
 from probe.merge import Batch
 from probe.packet_socket import Instruction, Ring
-from probe.pipeline import MILLISECOND, Pipeline, copies_within
+from probe.pipeline import USUAL_SPAN_NS, Pipeline, copies_within
 from probe.rings import Rings
 from probe.run import POOLS
 from probe.sink import LedgerEntry
@@ -69,7 +69,7 @@ class LiveOptions(NamedTuple):
     seconds: float = 0
     snapshot_s: float = 60
     alerts: AlertOptions = AlertOptions()
-    duplicates_ns: int = 10 * MILLISECOND
+    duplicates_ns: int = USUAL_SPAN_NS
     cpus: Sequence[int] = ()
     held: Held = Held()
 
