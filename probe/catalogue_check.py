@@ -1,15 +1,20 @@
 """What is wrong with a catalogue as a whole: columns, counters and KPIs that are not there, names used twice."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 from formats import kpi, xdr
 from formats.expression import looks_back, parse
 from formats.kpi import Catalogue
+from formats.schema import kpi_schema
 from probe import segment
 from probe.alert_rules import wrong_rules
 from probe.filter_check import wrong_condition
 
 __all__ = ["check_catalogue"]
+
+_NAME = re.compile(r"\w{1,100}", re.ASCII)
 
 
 def _wrong_counter(counter: kpi.Counter, columns: dict[str, dict[str, xdr.Column]]) -> list[str]:
@@ -91,4 +96,20 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
             f"grain {grain.name}: no table has a column {k.column!r}" for k in grain.keys if k.column not in every
         ]
         wrong += [f"grain {grain.name}: no counter {name!r}" for name in grain.counters if name not in kinds]
-    return wrong + wrong_rules(catalogue)
+        if not _NAME.fullmatch(grain.name):
+            wrong.append(f"grain {grain.name}: name is letters, digits and _")
+    wrong += wrong_rules(catalogue)
+    return wrong or _named_alike(catalogue)
+
+
+def _named_alike(catalogue: Catalogue) -> list[str]:
+    """Columns of KPI tables that have one name: keys, counters, KPIs, and those that each table has."""
+    own = {counter.name for counter in catalogue.counters} | {one.id for one in catalogue.kpis}
+    told: dict[str, str] = {}
+    for grain in catalogue.grains:
+        for name, count in Counter(kpi_schema(grain, catalogue).names).items():
+            if count > 1 and name in own:
+                told.setdefault(name, f"{name}: {grain.table} has a column of this name already")
+            elif count > 1:
+                told[f"{grain.name} {name}"] = f"grain {grain.name}: two columns are called {name!r}"
+    return list(told.values())
