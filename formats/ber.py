@@ -103,10 +103,10 @@ class Root(NamedTuple):
     needs: tuple[str, ...] = ()
 
 
-def fields(table: str) -> tuple[Field, ...]:
-    """The lines of a table; what follows # is a remark."""
+def fields(*tables: str) -> tuple[Field, ...]:
+    """The lines of tables; what follows # is a remark."""
     out = []
-    for line in table.splitlines():
+    for line in "\n".join(tables).splitlines():
         words = line.split("#")[0].split()
         if words:
             out.append(Field(int(words[0]), words[1], words[2], words[3] if len(words) > 3 else ""))

@@ -34,135 +34,109 @@ CAUSES = {
 }
 """CauseForRecClosing. Any but the two above leaves open how the bearer ended: the next record goes on."""
 
-_PGW = fields("""
-0   recordType                        int record_type
-3   servedIMSI                        tbcd imsi
-4   p-GWAddress                       address gateway_hi
-5   chargingID                        int charging_id
-6   servingNodeAddress                address serving_hi
-7   accessPointNameNI                 text apn
-8   pdpPDNType                        -
-9   servedPDPPDNAddress               address ue_hi
-11  dynamicAddressFlag                -
-12  listOfTrafficVolumes              each ChangeOfCharCondition
-13  recordOpeningTime                 time opened
-14  duration                          int duration
-15  causeForRecClosing                int cause
-16  diagnostics                       diagnostics diagnostic
-17  recordSequenceNumber              int sequence
-18  nodeID                            -
-19  recordExtensions                  -
-20  localSequenceNumber               int local_sequence
-21  apnSelectionMode                  -
-22  servedMSISDN                      isdn msisdn
-23  chargingCharacteristics           -
-24  chChSelectionMode                 -
-25  iMSsignalingContext               -
-27  servingNodePLMNIdentifier         plmn plmn
-28  pSFurnishChargingInformation      -
-29  servedIMEI                        tbcd imei
-30  rATType                           int rat
-31  mSTimeZone                        -
-32  userLocationInformation           location cell
-33  cAMELChargingInformation          -
-34  listOfServiceData                 each ChangeOfServiceCondition
-35  servingNodeType                   -
-36  servedMNNAI                       -
-37  p-GWPLMNIdentifier                -
-38  startTime                         time started
-39  stopTime                          time ended
-40  served3gpp2MEID                   -
-41  pDNConnectionChargingID           int connection_id
-42  iMSIunauthenticatedFlag           -
-43  userCSGInformation                -
-44  threeGPP2UserLocationInformation  -
-45  servedPDPPDNAddressExt            address ue2_hi
-46  lowPriorityIndicator              -
-47  dynamicAddressFlagExt             -
-49  servingNodeiPv6Address            -
-50  p-GWiPv6AddressUsed               -
-51  tWANUserLocationInformation       -
-52  retransmission                    null retransmitted
-53  userLocationInfoTime              -
-54  cNOperatorSelectionEnt            -
-55  ePCQoSInformation                 in EPCQoSInformation
-56  presenceReportingAreaInfo         -
-57  lastUserLocationInformation       location last_cell
-58  lastMSTimeZone                    -
-59  enhancedDiagnostics               -
-60  nBIFOMMode                        -
-61  nBIFOMSupport                     -
-62  uWANUserLocationInformation       -
-64  sGiPtPTunnellingMethod            -
-65  uNIPDUCPOnlyFlag                  -
-66  servingPLMNRateControl            -
-67  aPNRateControl                    -
-68  pDPPDNTypeExtension               -
-69  mOExceptionDataCounter            -
-70  chargingPerIPCANSessionIndicator  -
-71  threeGPPPSDataOffStatus           -
-72  sCSASAddress                      -
-73  listOfRANSecondaryRATUsageReports each RANSecondaryRATUsageReport
-""")
+_GATEWAY = """\
+0  recordType              int record_type
+3  servedIMSI              tbcd imsi
+5  chargingID              int charging_id
+7  accessPointNameNI       text apn
+8  pdpPDNType              -
+9  servedPDPPDNAddress     address ue_hi
+11 dynamicAddressFlag      -
+12 listOfTrafficVolumes    each ChangeOfCharCondition
+13 recordOpeningTime       time opened
+14 duration                int duration
+15 causeForRecClosing      int cause
+16 diagnostics             diagnostics diagnostic
+17 recordSequenceNumber    int sequence
+18 nodeID                  -
+19 recordExtensions        -
+20 localSequenceNumber     int local_sequence
+21 apnSelectionMode        -
+22 servedMSISDN            isdn msisdn
+23 chargingCharacteristics -
+24 chChSelectionMode       -
+29 servedIMEI              tbcd imei
+30 rATType                 int rat
+37 p-GWPLMNIdentifier      -
+38 startTime               time started
+39 stopTime                time ended
+47 dynamicAddressFlagExt   -
+50 p-GWiPv6AddressUsed     -
+"""
+"""Tags that all gateways share."""
 
-_SGW = fields("""
-0   recordType                        int record_type
-3   servedIMSI                        tbcd imsi
-4   s-GWAddress                       address node_hi
-5   chargingID                        int charging_id
-6   servingNodeAddress                address serving_hi
-7   accessPointNameNI                 text apn
-8   pdpPDNType                        -
-9   servedPDPPDNAddress               address ue_hi
-11  dynamicAddressFlag                -
-12  listOfTrafficVolumes              each ChangeOfCharCondition
-13  recordOpeningTime                 time opened
-14  duration                          int duration
-15  causeForRecClosing                int cause
-16  diagnostics                       diagnostics diagnostic
-17  recordSequenceNumber              int sequence
-18  nodeID                            -
-19  recordExtensions                  -
-20  localSequenceNumber               int local_sequence
-21  apnSelectionMode                  -
-22  servedMSISDN                      isdn msisdn
-23  chargingCharacteristics           -
-24  chChSelectionMode                 -
-25  iMSsignalingContext               -
-27  servingNodePLMNIdentifier         plmn plmn
-29  servedIMEI                        tbcd imei
-30  rATType                           int rat
-31  mSTimeZone                        -
-32  userLocationInformation           location cell
-34  sGWChange                         -
-35  servingNodeType                   -
-36  p-GWAddressUsed                   address gateway_hi
-37  p-GWPLMNIdentifier                -
-38  startTime                         time started
-39  stopTime                          time ended
-40  pDNConnectionChargingID           int connection_id
-41  iMSIunauthenticatedFlag           -
-42  userCSGInformation                -
-43  servedPDPPDNAddressExt            address ue2_hi
-44  lowPriorityIndicator              -
-47  dynamicAddressFlagExt             -
-48  s-GWiPv6Address                   -
-49  servingNodeiPv6Address            -
-50  p-GWiPv6AddressUsed               -
-51  retransmission                    null retransmitted
-52  userLocationInfoTime              -
-53  cNOperatorSelectionEnt            -
-54  presenceReportingAreaInfo         -
-55  lastUserLocationInformation       location last_cell
-56  lastMSTimeZone                    -
-57  enhancedDiagnostics               -
-59  cPCIoTEPSOptimisationIndicator    -
-60  uNIPDUCPOnlyFlag                  -
-61  servingPLMNRateControl            -
-62  pDPPDNTypeExtension               -
-63  mOExceptionDataCounter            -
-64  listOfRANSecondaryRATUsageReports each RANSecondaryRATUsageReport
-""")
+_CORE = """\
+6  servingNodeAddress        address serving_hi
+25 iMSsignalingContext       -
+27 servingNodePLMNIdentifier plmn plmn
+31 mSTimeZone                -
+32 userLocationInformation   location cell
+35 servingNodeType           -
+49 servingNodeiPv6Address    -
+"""
+"""Those of SGW and PGW besides."""
+
+_PGW = fields(_GATEWAY, _CORE, """
+4  p-GWAddress                       address gateway_hi
+28 pSFurnishChargingInformation      -
+33 cAMELChargingInformation          -
+34 listOfServiceData                 each ChangeOfServiceCondition
+36 servedMNNAI                       -
+40 served3gpp2MEID                   -
+41 pDNConnectionChargingID           int connection_id
+42 iMSIunauthenticatedFlag           -
+43 userCSGInformation                -
+44 threeGPP2UserLocationInformation  -
+45 servedPDPPDNAddressExt            address ue2_hi
+46 lowPriorityIndicator              -
+51 tWANUserLocationInformation       -
+52 retransmission                    null retransmitted
+53 userLocationInfoTime              -
+54 cNOperatorSelectionEnt            -
+55 ePCQoSInformation                 in EPCQoSInformation
+56 presenceReportingAreaInfo         -
+57 lastUserLocationInformation       location last_cell
+58 lastMSTimeZone                    -
+59 enhancedDiagnostics               -
+60 nBIFOMMode                        -
+61 nBIFOMSupport                     -
+62 uWANUserLocationInformation       -
+64 sGiPtPTunnellingMethod            -
+65 uNIPDUCPOnlyFlag                  -
+66 servingPLMNRateControl            -
+67 aPNRateControl                    -
+68 pDPPDNTypeExtension               -
+69 mOExceptionDataCounter            -
+70 chargingPerIPCANSessionIndicator  -
+71 threeGPPPSDataOffStatus           -
+72 sCSASAddress                      -
+73 listOfRANSecondaryRATUsageReports each RANSecondaryRATUsageReport
+""")  # fmt: skip
+
+_SGW = fields(_GATEWAY, _CORE, """
+4  s-GWAddress                       address node_hi
+34 sGWChange                         -
+36 p-GWAddressUsed                   address gateway_hi
+40 pDNConnectionChargingID           int connection_id
+41 iMSIunauthenticatedFlag           -
+42 userCSGInformation                -
+43 servedPDPPDNAddressExt            address ue2_hi
+44 lowPriorityIndicator              -
+48 s-GWiPv6Address                   -
+51 retransmission                    null retransmitted
+52 userLocationInfoTime              -
+53 cNOperatorSelectionEnt            -
+54 presenceReportingAreaInfo         -
+55 lastUserLocationInformation       location last_cell
+56 lastMSTimeZone                    -
+57 enhancedDiagnostics               -
+59 cPCIoTEPSOptimisationIndicator    -
+60 uNIPDUCPOnlyFlag                  -
+61 servingPLMNRateControl            -
+62 pDPPDNTypeExtension               -
+63 mOExceptionDataCounter            -
+64 listOfRANSecondaryRATUsageReports each RANSecondaryRATUsageReport
+""")  # fmt: skip
 
 _SGSN = fields("""
 0   recordType                int record_type
@@ -206,87 +180,31 @@ _SGSN = fields("""
 39  cNOperatorSelectionEnt    -
 """)
 
-_EPDG = fields("""
-0   recordType                  int record_type
-3   servedIMSI                  tbcd imsi
-4   ePDGAddressUsed             address node_hi
-5   chargingID                  int charging_id
-7   accessPointNameNI           text apn
-8   pdpPDNType                  -
-9   servedPDPPDNAddress         address ue_hi
-11  dynamicAddressFlag          -
-12  listOfTrafficVolumes        each ChangeOfCharCondition
-13  recordOpeningTime           time opened
-14  duration                    int duration
-15  causeForRecClosing          int cause
-16  diagnostics                 diagnostics diagnostic
-17  recordSequenceNumber        int sequence
-18  nodeID                      -
-19  recordExtensions            -
-20  localSequenceNumber         int local_sequence
-21  apnSelectionMode            -
-22  servedMSISDN                isdn msisdn
-23  chargingCharacteristics     -
-24  chChSelectionMode           -
-25  iMSsignalingContext         -
-29  servedIMEI                  tbcd imei
-30  rATType                     int rat
-34  sGWChange                   -
-36  p-GWAddressUsed             address gateway_hi
-37  p-GWPLMNIdentifier          -
-38  startTime                   time started
-39  stopTime                    time ended
-40  pDNConnectionChargingID     int connection_id
-43  servedPDPPDNAddressExt      address ue2_hi
-47  dynamicAddressFlagExt       -
-48  ePDGiPv6AddressUsed         -
-50  p-GWiPv6AddressUsed         -
-51  retransmission              null retransmitted
-52  enhancedDiagnostics         -
-53  uWANUserLocationInformation -
-54  userLocationInfoTime        -
-55  iMSIunauthenticatedFlag     -
-""")
+_WLAN = """\
+34 sGWChange               -
+36 p-GWAddressUsed         address gateway_hi
+40 pDNConnectionChargingID int connection_id
+43 servedPDPPDNAddressExt  address ue2_hi
+51 retransmission          null retransmitted
+52 enhancedDiagnostics     -
+"""
+"""Those of the gateways of wireless LANs besides."""
 
-_TWAG = fields("""
-0   recordType                  int record_type
-3   servedIMSI                  tbcd imsi
-4   tWAGAddressUsed             address node_hi
-5   chargingID                  int charging_id
-7   accessPointNameNI           text apn
-8   pdpPDNType                  -
-9   servedPDPPDNAddress         address ue_hi
-11  dynamicAddressFlag          -
-12  listOfTrafficVolumes        each ChangeOfCharCondition
-13  recordOpeningTime           time opened
-14  duration                    int duration
-15  causeForRecClosing          int cause
-16  diagnostics                 diagnostics diagnostic
-17  recordSequenceNumber        int sequence
-18  nodeID                      -
-19  recordExtensions            -
-20  localSequenceNumber         int local_sequence
-21  apnSelectionMode            -
-22  servedMSISDN                isdn msisdn
-23  chargingCharacteristics     -
-24  chChSelectionMode           -
-29  servedIMEI                  tbcd imei
-30  rATType                     int rat
-34  sGWChange                   -
-36  p-GWAddressUsed             address gateway_hi
-37  p-GWPLMNIdentifier          -
-38  startTime                   time started
-39  stopTime                    time ended
-40  pDNConnectionChargingID     int connection_id
-43  servedPDPPDNAddressExt      address ue2_hi
-47  dynamicAddressFlagExt       -
-48  tWAGiPv6AddressUsed         -
-50  p-GWiPv6AddressUsed         -
-51  retransmission              null retransmitted
-52  enhancedDiagnostics         -
-53  tWANUserLocationInformation -
-54  iMSIunauthenticatedFlag     -
-""")
+_EPDG = fields(_GATEWAY, _WLAN, """
+4  ePDGAddressUsed             address node_hi
+25 iMSsignalingContext         -
+48 ePDGiPv6AddressUsed         -
+53 uWANUserLocationInformation -
+54 userLocationInfoTime        -
+55 iMSIunauthenticatedFlag     -
+""")  # fmt: skip
+
+_TWAG = fields(_GATEWAY, _WLAN, """
+4  tWAGAddressUsed             address node_hi
+48 tWAGiPv6AddressUsed         -
+53 tWANUserLocationInformation -
+54 iMSIunauthenticatedFlag     -
+""")  # fmt: skip
 
 _MM = fields("""
 0   recordType                int record_type
@@ -317,72 +235,66 @@ _MM = fields("""
 25  cNOperatorSelectionEnt    -
 """)
 
-_SMO = fields("""
-0   recordType                int record_type
-1   servedIMSI                tbcd imsi
-2   servedIMEI                tbcd imei
-3   servedMSISDN              isdn msisdn
-4   msNetworkCapability       -
-5   serviceCentre             isdn centre
-6   recordingEntity           -
-7   locationArea              octets lac
-8   routingArea               -
-9   cellIdentifier            octets ci
-10  messageReference          -
-11  eventTimeStamp            time opened
-12  smsResult                 diagnostics diagnostic
-13  recordExtensions          -
-14  nodeID                    -
-15  localSequenceNumber       int local_sequence
-16  chargingCharacteristics   -
-17  rATType                   int rat
-18  destinationNumber         destination party
-19  cAMELInformationSMS       -
-20  chChSelectionMode         -
-21  servingNodeType           -
-22  servingNodeAddress        -
-23  servingNodeiPv6Address    -
-24  mMEName                   -
-25  mMERealm                  -
-26  userLocationInformation   location cell
-27  retransmission            null retransmitted
-28  servingNodePLMNIdentifier plmn plmn
-29  userLocationInfoTime      -
-30  cNOperatorSelectionEnt    -
-""")
+_SM = """\
+0 recordType          int record_type
+1 servedIMSI          tbcd imsi
+2 servedIMEI          tbcd imei
+3 servedMSISDN        isdn msisdn
+4 msNetworkCapability -
+5 serviceCentre       isdn centre
+6 recordingEntity     -
+7 locationArea        octets lac
+8 routingArea         -
+9 cellIdentifier      octets ci
+"""
+"""Tags that both records of short messages share."""
 
-_SMT = fields("""
-0   recordType                int record_type
-1   servedIMSI                tbcd imsi
-2   servedIMEI                tbcd imei
-3   servedMSISDN              isdn msisdn
-4   msNetworkCapability       -
-5   serviceCentre             isdn centre
-6   recordingEntity           -
-7   locationArea              octets lac
-8   routingArea               -
-9   cellIdentifier            octets ci
-10  eventTimeStamp            time opened
-11  smsResult                 diagnostics diagnostic
-12  recordExtensions          -
-13  nodeID                    -
-14  localSequenceNumber       int local_sequence
-15  chargingCharacteristics   -
-16  rATType                   int rat
-17  chChSelectionMode         -
-18  cAMELInformationSMS       -
-19  originatingAddress        isdn party
-20  servingNodeType           -
-21  servingNodeAddress        -
-22  servingNodeiPv6Address    -
-23  mMEName                   -
-24  mMERealm                  -
-25  userLocationInformation   location cell
-26  retransmission            null retransmitted
-27  servingNodePLMNIdentifier plmn plmn
-28  userLocationInfoTime      -
-29  cNOperatorSelectionEnt    -
-""")
+_SMO = fields(_SM, """
+10 messageReference          -
+11 eventTimeStamp            time opened
+12 smsResult                 diagnostics diagnostic
+13 recordExtensions          -
+14 nodeID                    -
+15 localSequenceNumber       int local_sequence
+16 chargingCharacteristics   -
+17 rATType                   int rat
+18 destinationNumber         destination party
+19 cAMELInformationSMS       -
+20 chChSelectionMode         -
+21 servingNodeType           -
+22 servingNodeAddress        -
+23 servingNodeiPv6Address    -
+24 mMEName                   -
+25 mMERealm                  -
+26 userLocationInformation   location cell
+27 retransmission            null retransmitted
+28 servingNodePLMNIdentifier plmn plmn
+29 userLocationInfoTime      -
+30 cNOperatorSelectionEnt    -
+""")  # fmt: skip
+
+_SMT = fields(_SM, """
+10 eventTimeStamp            time opened
+11 smsResult                 diagnostics diagnostic
+12 recordExtensions          -
+13 nodeID                    -
+14 localSequenceNumber       int local_sequence
+15 chargingCharacteristics   -
+16 rATType                   int rat
+17 chChSelectionMode         -
+18 cAMELInformationSMS       -
+19 originatingAddress        isdn party
+20 servingNodeType           -
+21 servingNodeAddress        -
+22 servingNodeiPv6Address    -
+23 mMEName                   -
+24 mMERealm                  -
+25 userLocationInformation   location cell
+26 retransmission            null retransmitted
+27 servingNodePLMNIdentifier plmn plmn
+28 userLocationInfoTime      -
+29 cNOperatorSelectionEnt    -
+""")  # fmt: skip
 
 _TRAFFIC = fields("""
 1   qosRequested                           -

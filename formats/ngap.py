@@ -117,25 +117,6 @@ MESSAGES: dict[int, tuple[str, str, str]] = {
 }
 """Procedure code: initiating message, successful outcome, unsuccessful outcome; empty where there is none."""
 
-ESTABLISHMENT_CAUSES: dict[int, str] = {
-    0: "emergency",
-    1: "highPriorityAccess",
-    2: "mt-Access",
-    3: "mo-Signalling",
-    4: "mo-Data",
-    5: "mo-VoiceCall",
-    6: "mo-VideoCall",
-    7: "mo-SMS",
-    8: "mps-PriorityAccess",
-    9: "mcs-PriorityAccess",
-    10: "notAvailable",
-    11: "mo-ExceptionData",
-}
-"""RRCEstablishmentCause."""
-
-HANDOVER_TYPES: dict[int, str] = {0: "intra5gs", 1: "fivegs-to-eps", 2: "eps-to-5gs", 3: "fivegs-to-utran"}
-"""HandoverType."""
-
 CAUSE_RADIO_ROOT = 45
 """Values of CauseRadioNetwork before its extensions."""
 

@@ -87,29 +87,6 @@ MESSAGES: dict[int, tuple[str, str, str]] = {
 }
 """Procedure code: initiating message, successful outcome, unsuccessful outcome; empty where there is none."""
 
-ESTABLISHMENT_CAUSES: dict[int, str] = {
-    0: "emergency",
-    1: "highPriorityAccess",
-    2: "mt-Access",
-    3: "mo-Signalling",
-    4: "mo-Data",
-    5: "delay-TolerantAccess",
-    6: "mo-VoiceCall",
-    7: "mo-ExceptionData",
-}
-"""RRC-Establishment-Cause."""
-
-HANDOVER_TYPES: dict[int, str] = {
-    0: "intralte",
-    1: "ltetoutran",
-    2: "ltetogeran",
-    3: "utrantolte",
-    4: "gerantolte",
-    5: "eps-to-5gs",
-    6: "fivegs-to-eps",
-}
-"""HandoverType."""
-
 CAUSE_RADIO_ROOT = 36
 """Values of CauseRadioNetwork before its extensions."""
 

@@ -142,12 +142,6 @@ def mark_twice(records, keys, order, ranks, out_role, out_groups):  # type: igno
 
 
 @part
-def begin_of(r):  # type: ignore[no-untyped-def]
-    """ns when what a record tells of began."""
-    return r.opened
-
-
-@part
 def end_of(r):  # type: ignore[no-untyped-def]
     """ns when it ended: opening time and duration, and the ms beyond whole seconds where they are told."""
     return r.opened + r.duration * SECOND + max(r.ended_ms, 0) * MILLISECOND

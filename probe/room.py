@@ -26,6 +26,7 @@ ROW_OCTETS = 1024
 KPI_ROW_OCTETS = 2048
 """Of a row that KPIs are made of, with its group's share of them."""
 FLOWS_PER_SESSION = 4
+MOST_FLOWS, SAMPLE_FLOWS = 1 << 24, 1 << 18
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -55,8 +56,9 @@ def sizes_for(octets: int, workers: int, interfaces: int) -> Sizes:
     rest = octets - PROGRAM - octets // 4
     ring = max(1, rest // 8 // interfaces // MIB) * MIB
     rows = max(1 << 14, rest // 8 // (2 * ROW_OCTETS))  # twice as many of what is shed last
-    flows = 1 << 24
-    while flows > 1 << 10 and _tables(flows, workers) > rest * 3 // 4:
+    room = rest * 3 // 4
+    flows = min(MOST_FLOWS, SAMPLE_FLOWS * room // _tables(SAMPLE_FLOWS, workers))
+    while flows > 1 << 10 and _tables(flows, workers) > room:
         flows = flows * 15 // 16
     return Sizes(_limits(flows), ring, rows, octets // 4 // KPI_ROW_OCTETS)
 

@@ -25,6 +25,8 @@ __all__ = ["TableWriter", "partition", "run_digest", "stamp", "write_part"]
 
 ROWS_PER_PART = 1 << 17
 SECOND = 10**9
+FEW_ROWS = 64
+"""Up to so many a file is its footer: compressing each of its columns costs a third more time and saves nothing."""
 
 PLAIN = {"teid_up", "teid_down", "ue_port", "session_id", "bytes_up", "bytes_down"}
 """Columns of mostly distinct values: a Parquet dictionary would be built and thrown away."""
@@ -71,8 +73,8 @@ def write_part(path: Path, table: pa.Table, dictionary: Sequence[str] | None = N
             pq.write_table(
                 table,
                 unfinished,
-                compression="zstd",
-                compression_level=1,
+                compression="zstd" if table.num_rows > FEW_ROWS else "none",
+                compression_level=1 if table.num_rows > FEW_ROWS else None,
                 use_dictionary=_dictionary_columns(table.schema) if dictionary is None else list(dictionary),
                 write_statistics=[f.name for f in table.schema if pa.types.is_timestamp(f.type)],
                 row_group_size=ROWS_PER_PART,

@@ -62,7 +62,7 @@ def net(path: Path) -> Counter[tuple[object, ...]]:
     return +found
 
 
-@pytest.mark.parametrize("name, workers", [("mixed", 1), ("nr", 2)])
+@pytest.mark.parametrize("name, workers", [pytest.param("mixed", 1, marks=pytest.mark.slow), ("nr", 2)])
 def test_alerts_are_those_of_the_recording(
     wire: Namespace, captures_of: dict[str, Path], name: str, workers: int, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip

@@ -179,6 +179,7 @@ def test_duckdb_by_the_text_of_the_files(tmp_path: Path) -> None:
     agrees(tmp_path / "xdr", tmp_path / "kpi", 900)
 
 
+@pytest.mark.slow
 def test_duckdb_over_captured_rows(tmp_path: Path, captures: Path) -> None:
     from probe.run import RunOptions, run
 

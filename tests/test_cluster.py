@@ -51,6 +51,7 @@ def test_the_same_tables(rows, tmp_path, address):
         shipped_catalogue().grains, tables(rows / "here").values(), strict=True)}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_windows_in_waves(rows, tmp_path, address, monkeypatch):
     monkeypatch.setattr("probe.cluster.ROWS_A_WAVE", 1)
     with cluster.Cluster(address) as engine:
@@ -58,6 +59,7 @@ def test_windows_in_waves(rows, tmp_path, address, monkeypatch):
     assert tables(tmp_path / "kpi") == tables(rows / "here")
 
 
+@pytest.mark.slow
 def test_a_second_computation_replaces_the_first_and_that_of_one_machine(rows, tmp_path, address):
     compute([rows / "xdr"], tmp_path / "kpi", 900)
     for _ in range(2):

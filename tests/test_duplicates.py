@@ -256,7 +256,10 @@ def left(frame: bytes) -> bytes:
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("workers, room", [(1, None), (2, 64), (3, 4096)])
+@pytest.mark.parametrize(
+    "workers, room",
+    [(2, 64), pytest.param(1, None, marks=pytest.mark.slow), pytest.param(3, 4096, marks=pytest.mark.slow)],
+)
 def test_a_mirror_changes_no_row(workers: int, room: int | None, tmp_path: Path) -> None:
     """A capture with every packet in it twice gives the rows of the capture, and the copies are counted."""
     truth = generate(RADIO_PRESETS["mixed"], tmp_path)

@@ -282,7 +282,7 @@ def test_in_small_stretches(tmp_path, whole):
     assert {g.table: read(tmp_path / "kpi", g.table) for g in shipped_catalogue().grains} == whole
 
 
-@pytest.mark.parametrize("rows", [1, 40])
+@pytest.mark.parametrize("rows", [40, pytest.param(1, marks=pytest.mark.slow)])
 def test_through_files_where_memory_is_short(tmp_path, whole, rows):
     write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
     summary = compute([tmp_path / "xdr"], tmp_path / "kpi", 900, held=Held(1, rows))

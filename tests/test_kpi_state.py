@@ -30,7 +30,7 @@ def tables(folder):
     return {g.table: read(folder, g.table, caveats=True) for g in shipped_catalogue().grains}
 
 
-@pytest.mark.parametrize("exact", [(1, 1), (4, 2)])
+@pytest.mark.parametrize("exact", [(4, 2), pytest.param((1, 1), marks=pytest.mark.slow)])
 def test_sketches_too_do_not_depend_on_the_split(tmp_path, monkeypatch, exact):
     monkeypatch.setattr("probe.kpi_estimate.EXACT_VALUES", exact[0])
     monkeypatch.setattr("probe.kpi_estimate.EXACT_DISTINCT", exact[1])

@@ -98,8 +98,10 @@ def same(live: Path, again: Path, tables: tuple[str, ...] = (*XDR, *KPIS)) -> No
         assert mine == theirs, (table, list((mine - theirs).items())[:3], list((theirs - mine).items())[:3])
 
 
-@pytest.mark.parametrize("name", ["mixed", "nr"])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    "name, workers",
+    [("mixed", 2), ("nr", 1), *(pytest.param(*each, marks=pytest.mark.slow) for each in (("mixed", 1), ("nr", 2)))],
+)
 def test_what_is_replayed_gives_what_the_file_gives(
     wire: Namespace, captures_of: dict[str, Path], name: str, workers: int, tmp_path: Path
 ) -> None:

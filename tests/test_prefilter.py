@@ -112,6 +112,7 @@ def test_the_word_builtin_is_the_filter() -> None:
 
 
 @pytest.mark.compiled
+@pytest.mark.slow
 def test_nothing_that_is_read_in_real_captures_stays_out(captures: Path) -> None:
     """Each Ethernet frame that the decoder takes signalling or a tunnel from passes."""
     tried = 0
