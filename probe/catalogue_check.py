@@ -52,11 +52,11 @@ def _wrong_segments(segments: Sequence[kpi.Segment]) -> list[str]:
     ]  # fmt: skip
 
 
-def _wrong_sample(one: kpi.Kpi, kinds: dict[str, str]) -> str:
-    """What is wrong with the samples of a KPI."""
+def _wrong_sample(one: kpi.Kpi, kinds: dict[str, str], late: set[str]) -> str:
+    """What is wrong with the samples of a KPI; late: those that look back."""
     if one.sample and kinds.get(one.sample) not in ("count", "distinct"):
         return f"sample: {one.sample!r} is no counter that counts"
-    if one.min_sample and isinstance(one.formula, kpi.Formula) and looks_back(parse(one.formula.text)):
+    if one.min_sample and one.id in late:
         return "min_sample: not of a KPI that looks back; give it to the KPI that this one looks at"
     if one.min_sample and kinds.get(one.sampled) not in ("count", "distinct", "values"):
         return 'min_sample: say which counter counts its samples, as in sample = "session_setup_attempts"'
@@ -82,7 +82,12 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
             for name in kpi.bases(one) if name in kinds and (kinds[name] == "values") != listed
         ]  # fmt: skip
         known.add(one.id)
-    wrong += [f"KPI {one.id}: {told}" for one in catalogue.kpis if (told := _wrong_sample(one, kinds))]
+    late: set[str] = set()
+    for one in catalogue.kpis:
+        if isinstance(one.formula, kpi.Formula):
+            behind = not late.isdisjoint(one.formula.names) or looks_back(parse(one.formula.text))
+            late |= {one.id} if behind else set()
+    wrong += [f"KPI {one.id}: {told}" for one in catalogue.kpis if (told := _wrong_sample(one, kinds, late))]
     names = [kpi.WINDOW] + [c.name for c in catalogue.counters if c.kind != "values"] + [k.id for k in catalogue.kpis]
     names += [grain.table for grain in catalogue.grains]
     wrong += [f"{name}: declared twice" for name in sorted({n for n in names if names.count(n) > 1})]
