@@ -476,3 +476,6 @@ PLAIN_TABLES = (LEDGER, HEALTH, ALERT)
 
 KERNEL_TABLES = tuple(table for table in TABLES if table not in PLAIN_TABLES)
 """Tables whose rows kernels make."""
+
+STARTED_TABLES = tuple(table for table in TABLES if any(column.name == "start_time" for column in table.columns))
+"""Tables whose rows have a start, by which they count where nothing else is said."""

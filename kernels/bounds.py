@@ -139,7 +139,7 @@ def _bounded(op, xl, xh, xn, yl, yh, yn, zl, zh, zn):  # type: ignore[no-untyped
 
 @kernel
 def evaluate_bounds(program, constants, given, scratch, out):  # type: ignore[no-untyped-def]
-    """Run a program over bounds, block by block. About 10 nanoseconds for an operation on a row.
+    """Run a program over bounds, block by block. About 7 nanoseconds for an operation on a row.
 
     program, constants: see `kernels.formula.evaluate`
     given, out: (least float64[k, n], greatest float64[k, n], null uint8[k, n]) of inputs and of outputs

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -47,6 +48,7 @@ class Event(NamedTuple):
         told.update(zip(self._fields, self, strict=True))
         if withdrawn:
             told |= {"state": "withdrawn", "withdraws": self.state}
+        told |= {name: None for name, value in told.items() if isinstance(value, float) and not math.isfinite(value)}
         told["time"], told["opened_time"] = iso(self.time), iso(self.opened_time)
         told["key"] = dict(part.partition("=")[::2] for part in self.key.split(_SHOWN))
         return json.dumps(told, ensure_ascii=False)

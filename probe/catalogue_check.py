@@ -1,15 +1,20 @@
 """What is wrong with a catalogue as a whole: columns, counters and KPIs that are not there, names used twice."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 from formats import kpi, xdr
 from formats.expression import looks_back, parse
 from formats.kpi import Catalogue
+from formats.schema import kpi_schema
 from probe import segment
 from probe.alert_rules import wrong_rules
 from probe.filter_check import wrong_condition
 
 __all__ = ["check_catalogue"]
+
+_NAME = re.compile(r"\w{1,100}", re.ASCII)
 
 
 def _wrong_counter(counter: kpi.Counter, columns: dict[str, dict[str, xdr.Column]]) -> list[str]:
@@ -47,11 +52,11 @@ def _wrong_segments(segments: Sequence[kpi.Segment]) -> list[str]:
     ]  # fmt: skip
 
 
-def _wrong_sample(one: kpi.Kpi, kinds: dict[str, str]) -> str:
-    """What is wrong with the samples of a KPI."""
+def _wrong_sample(one: kpi.Kpi, kinds: dict[str, str], late: set[str]) -> str:
+    """What is wrong with the samples of a KPI; late: those that look back."""
     if one.sample and kinds.get(one.sample) not in ("count", "distinct"):
         return f"sample: {one.sample!r} is no counter that counts"
-    if one.min_sample and isinstance(one.formula, kpi.Formula) and looks_back(parse(one.formula.text)):
+    if one.min_sample and one.id in late:
         return "min_sample: not of a KPI that looks back; give it to the KPI that this one looks at"
     if one.min_sample and kinds.get(one.sampled) not in ("count", "distinct", "values"):
         return 'min_sample: say which counter counts its samples, as in sample = "session_setup_attempts"'
@@ -77,7 +82,12 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
             for name in kpi.bases(one) if name in kinds and (kinds[name] == "values") != listed
         ]  # fmt: skip
         known.add(one.id)
-    wrong += [f"KPI {one.id}: {told}" for one in catalogue.kpis if (told := _wrong_sample(one, kinds))]
+    late: set[str] = set()
+    for one in catalogue.kpis:
+        if isinstance(one.formula, kpi.Formula):
+            behind = not late.isdisjoint(one.formula.names) or looks_back(parse(one.formula.text))
+            late |= {one.id} if behind else set()
+    wrong += [f"KPI {one.id}: {told}" for one in catalogue.kpis if (told := _wrong_sample(one, kinds, late))]
     names = [kpi.WINDOW] + [c.name for c in catalogue.counters if c.kind != "values"] + [k.id for k in catalogue.kpis]
     names += [grain.table for grain in catalogue.grains]
     wrong += [f"{name}: declared twice" for name in sorted({n for n in names if names.count(n) > 1})]
@@ -91,4 +101,20 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
             f"grain {grain.name}: no table has a column {k.column!r}" for k in grain.keys if k.column not in every
         ]
         wrong += [f"grain {grain.name}: no counter {name!r}" for name in grain.counters if name not in kinds]
-    return wrong + wrong_rules(catalogue)
+        if not _NAME.fullmatch(grain.name):
+            wrong.append(f"grain {grain.name}: name is letters, digits and _")
+    wrong += wrong_rules(catalogue)
+    return wrong or _named_alike(catalogue)
+
+
+def _named_alike(catalogue: Catalogue) -> list[str]:
+    """Columns of KPI tables that have one name: keys, counters, KPIs, and those that each table has."""
+    own = {counter.name for counter in catalogue.counters} | {one.id for one in catalogue.kpis}
+    told: dict[str, str] = {}
+    for grain in catalogue.grains:
+        for name, count in Counter(kpi_schema(grain, catalogue).names).items():
+            if count > 1 and name in own:
+                told.setdefault(name, f"{name}: {grain.table} has a column of this name already")
+            elif count > 1:
+                told[f"{grain.name} {name}"] = f"grain {grain.name}: two columns are called {name!r}"
+    return list(told.values())

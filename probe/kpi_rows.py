@@ -86,7 +86,7 @@ def sources_of(directories: Sequence[Path], catalogue: Catalogue, grains: Sequen
         joined = joined_columns(catalogue.segments, table)
         columns = _columns(table, used, grains, joined)
         text = [c.name for c in table.columns if c.kind in TEXT_KINDS and c.name in columns]
-        times = tuple(sorted({c.time for c in used} | {"start_time"}))
+        times = tuple(sorted({c.time for c in used} | {"start_time"}.intersection(columns)))
         groups = xdr_files.groups_of(directories, table.name, times)
         keys = {key.column_of(table.name) for grain in grains for key in (*grain.keys, *grain.carried)}
         keys |= {c.columns[0] for c in used if c.kind == "distinct"}

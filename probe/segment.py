@@ -31,7 +31,6 @@ MOST_COLUMNS = 32
 YES, NO = "yes", "no"
 _NAME = re.compile(r"[A-Za-z_]\w{0,59}")
 _IMSI = r"^[0-9]{5,15}$"
-_TABLES = tuple(table for table in xdr.TABLES if any(c.name == "start_time" for c in table.columns))
 
 
 def _names(told: Any) -> dict[str, str]:
@@ -48,7 +47,7 @@ def segment_of(entry: Mapping[str, Any], folder: Path) -> Segment:
     name, on = str(entry["name"]), str(entry["on"])
     if not _NAME.fullmatch(name):
         raise Mistake(f"name is letters, digits and _, not {name!r}")
-    if not any(on == column.name for table in _TABLES for column in table.columns):
+    if not any(on == column.name for table in xdr.STARTED_TABLES for column in table.columns):
         raise Mistake(f"on names a column of xDR tables, as cell or subscriber, not {on!r}")
     identities = entry.get("identities", "as_written")
     if identities not in ("as_written", "clear") or (identities == "clear" and on != "subscriber"):
@@ -162,7 +161,7 @@ def named_alike(segment: Segment, others: Iterable[Segment]) -> str:
 def segment_columns(segments: Iterable[Segment]) -> dict[str, dict[str, xdr.Column]]:
     """{table: {name: column}} that segments add."""
     out: dict[str, dict[str, xdr.Column]] = {}
-    for table in _TABLES:
+    for table in xdr.STARTED_TABLES:
         names = {column.name for column in table.columns}
         out[table.name] = {
             name: xdr.Column(name, "derived", "", _meaning(segment, name))
@@ -193,7 +192,7 @@ def join_keys(segments: Iterable[Segment]) -> list[Key]:
 
 def segment_kpis(segment: Segment) -> tuple[tuple[Counter, ...], tuple[Kpi, ...]]:
     """What publishes how much of the rows a segment knows."""
-    tables = tuple(t.name for t in _TABLES if segment.on_in({c.name for c in t.columns}))
+    tables = tuple(t.name for t in xdr.STARTED_TABLES if segment.on_in({c.name for c in t.columns}))
     asked, found = f"{segment.name}_rows", f"{segment.name}_matched_rows"
     counters = (
         Counter(asked, "count", tables, (), "", f"xDR rows whose {segment.on} is known",

@@ -302,13 +302,42 @@ def test_a_catalogue_of_ones_own(tmp_path):
     assert result.exit_code == 0, result.output
     assert "join_pct = 100 * 0 / 25 = 0" in result.output
     assert re.search(r"bytes_total: 1 rows of flow, 1 shown:\n\s+start_time .*\n\s+1970.* y ", result.output)
-    for option, told in (("--explain-key", "a key and its value"), ("--explain-window", "a time in UTC")):
-        arguments = [*words, "--explain", "join_pct", option, "cell"]
+    wrong = (("--explain-key", "cell", "a key and its value"), *(("--explain-window", at, "a time in UTC") for at in (
+        "cell", "0001-01-01", "9999-12-31T23:59")))  # fmt: skip
+    for option, value, told in wrong:
+        arguments = [*words, "--explain", "join_pct", option, value]
         with pytest.raises(WiregaugeError, match=told):
             CliRunner().invoke(kpi_command, arguments, catch_exceptions=False)
     assert CliRunner().invoke(kpi_command, [*words, "--explain", "nothing"]).exit_code != 0
     shown = CliRunner().invoke(describe_command, ["heavy_pct", "--catalogue", str(tmp_path / "c.toml")])
     assert "100 * heavy / flows" in shown.output
+
+
+OF_ALERTS = """
+[[counter]]
+name = "alerts_opened"
+from = "alert"
+time = "opened_time"
+where = "state == 'opened' and alert_id != ''"
+[[counter]]
+name = "alerts_told"
+from = "alert"
+time = "time"
+take = "distinct(alert_id)"
+"""
+
+
+def test_counters_of_tables_without_a_start(tmp_path):
+    """Rows of the probe's own tables count by a time that they have."""
+    (tmp_path / "c.toml").write_text(OF_ALERTS)
+    time = pa.array([5, 7, 9]).cast(pa.timestamp("ns", tz="UTC"))
+    rows = {"time": time, "opened_time": time, "state": ["opened", "opened", "closed"], "cell": ["a", "a", "b"],
+            "alert_id": ["p", "q", "p"]}  # fmt: skip
+    (tmp_path / "xdr" / "alert").mkdir(parents=True)
+    pq.write_table(pa.table(rows), tmp_path / "xdr" / "alert" / "part-0.parquet")
+    compute([tmp_path / "xdr"], tmp_path / "out", 900, ["cell"], load_catalogue(tmp_path / "c.toml"))
+    found = ds.dataset(tmp_path / "out" / "kpi_cell").to_table(columns=["cell", "alerts_opened", "alerts_told"])
+    assert [tuple(row.values()) for row in found.to_pylist()] == [("a", 2, 2), ("b", 0, 1)]
 
 
 @pytest.mark.parametrize(
@@ -327,6 +356,10 @@ def test_a_catalogue_of_ones_own(tmp_path):
          "no counter 'heavy_pct'"),
         ('formula = "if(flows >= 1, 100 - heavy_pct, null)"', 'numerator = "flows"\ndenominator = "window_s"', 20,
          "no counter 'window_s'"),
+        ('name = "both"', 'name = "cell"', 7, "cell: kpi_cell has a column of this name already"),
+        ('name = "both"', 'name = "caveats"', 7, "caveats: kpi_cell has a column of this name already"),
+        ('keys = ["cell", "service"]', 'keys = ["cell", "cell"]', 24, "cell_service: two columns are called"),
+        ('name = "cell_service"', 'name = "x/../../cell"', 24, "name is letters, digits and _"),
         ("100 * heavy / flows", "rtt_client / flows", 13, "only a quantile can be taken"),
         ("sum(bytes_up + bytes_down)", "sum(bytes_up * 2)", 10, "only columns"),
         ("sum(bytes_up + bytes_down)", "median(bytes_up)", 10, "take is count, sum"),

@@ -237,6 +237,12 @@ def test_withheld_below_a_least_sample(tmp_path):
         ('sample = "flows"', "valid = [0, 1e9]", "say which counter counts its samples"),
         ('sample = "flows"', 'sample = "bytes_down"', "'bytes_down' is no counter that counts"),
         ("bytes_down / flows", "flows - previous(flows)", "not of a KPI that looks back"),
+        (
+            OWN.strip(),
+            '[[kpi]]\nid = "change"\nformula = "flows - previous(flows)"\n'
+            + OWN.replace("bytes_down / flows", "2 * change"),
+            "KPI down_rate: min_sample: not of a KPI that looks back",
+        ),
     ],
 )
 def test_a_least_sample_that_cannot_be_meant(tmp_path, was, now, told):
