@@ -28,6 +28,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+TEXT_KINDS = frozenset({"ip", "digits", "cell", "slice", "apn", "enum", "cause", "derived", "text"})
+"""Kinds of columns that are text in Arrow; all others are times, numbers or flags."""
+
 NEVER = -(2**63)
 
 END_REASONS = (
@@ -473,3 +476,6 @@ PLAIN_TABLES = (LEDGER, HEALTH, ALERT)
 
 KERNEL_TABLES = tuple(table for table in TABLES if table not in PLAIN_TABLES)
 """Tables whose rows kernels make."""
+
+STARTED_TABLES = tuple(table for table in TABLES if any(column.name == "start_time" for column in table.columns))
+"""Tables whose rows have a start, by which they count where nothing else is said."""

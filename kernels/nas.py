@@ -108,17 +108,26 @@ def begin(protocol, m):  # type: ignore[no-untyped-def]
 @part
 def mandatory_span(data, at, hi, form):  # type: ignore[no-untyped-def]
     """(first octet, octets) of a mandatory value of this form; (-1, 0) if it reaches past `hi`."""
-    length = np.int64(form)
     if form == FORM_LV:
-        if at + 1 > hi:
-            return np.int64(-1), np.int64(0)
-        length = np.int64(data[at])
-        at += 1
-    elif form == FORM_LVE:
-        if at + 2 > hi:
-            return np.int64(-1), np.int64(0)
+        return _told_span(data, at, hi, 1)
+    if form == FORM_LVE:
+        return _told_span(data, at, hi, 2)
+    return _within(at, np.int64(form), hi)
+
+
+@part
+def _told_span(data, at, hi, width):  # type: ignore[no-untyped-def]
+    """The span behind the length that the octet or the two octets at `at` tell."""
+    if at + width > hi:
+        return np.int64(-1), np.int64(0)
+    length = np.int64(data[at])
+    if width == 2:
         length = be16(data, at)
-        at += 2
+    return _within(at + width, length, hi)
+
+
+@part
+def _within(at, length, hi):  # type: ignore[no-untyped-def]
     if at + length > hi:
         return np.int64(-1), np.int64(0)
     return np.int64(at), length
@@ -149,21 +158,11 @@ def option_span(data, at, hi, form):  # type: ignore[no-untyped-def]
     """
     if form == OPTION_HALF:
         return np.int64(at), np.int64(1)
-    length = np.int64(form) - 1
-    at += 1
     if form == OPTION_TLV:
-        if at + 1 > hi:
-            return np.int64(-1), np.int64(0)
-        length = np.int64(data[at])
-        at += 1
-    elif form == OPTION_TLVE:
-        if at + 2 > hi:
-            return np.int64(-1), np.int64(0)
-        length = be16(data, at)
-        at += 2
-    if at + length > hi:
-        return np.int64(-1), np.int64(0)
-    return np.int64(at), length
+        return _told_span(data, at + 1, hi, 1)
+    if form == OPTION_TLVE:
+        return _told_span(data, at + 1, hi, 2)
+    return _within(at + 1, np.int64(form) - 1, hi)
 
 
 # --- values that both have; each is set by the first element that tells it ------------------------------------------

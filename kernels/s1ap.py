@@ -100,7 +100,7 @@ from kernels.ran_types import (
     tell_cell,
     tracking_area,
 )
-from kernels.s1ap_e_rab import e_rab_list, extended_bit_rate, nas_pdu
+from kernels.s1ap_e_rab import bit_rates, e_rab_list, nas_pdu
 from kernels.tbcd import digits
 
 _NOWHERE = np.uint64(0)
@@ -108,6 +108,7 @@ _ABSENT = np.int64(-1)
 _PROTOCOL, _TAI = np.int64(S1AP), np.int64(CELL_TAI)
 # Plain ints would be literal types, and each literal an overload of its own.
 _CGI, _MACRO, _HOME, _GNB, _RNC = (np.int64(k) for k in (CELL_CGI, NODE_MACRO_ENB, NODE_HOME_ENB, NODE_GNB, NODE_RNC))
+_AMBR_DL, _AMBR_UL = np.int64(EXT_AGGREGATE_BITRATE_DL), np.int64(EXT_AGGREGATE_BITRATE_UL)
 _SHORT, _LONG = np.int64(NODE_SHORT_MACRO_ENB), np.int64(NODE_LONG_MACRO_ENB)
 
 
@@ -253,23 +254,9 @@ def _ue_ids(data, r, m):  # type: ignore[no-untyped-def]
 def _aggregate_bit_rate(data, r, m):  # type: ignore[no-untyped-def]
     """UEAggregateMaximumBitrate, downlink first; extensions stand for rates above 10 Gbit/s."""
     preamble = sequence(data, r, 1)
-    down = long_integer(data, r, 3)
-    up = long_integer(data, r, 3)
-    if r.fault:
-        return
-    m.ambr_down_bps = down
-    m.ambr_up_bps = up
-    if preamble & 1:
-        for _ in range(number(data, r, 2) + 1):
-            extension = field(data, r)
-            if r.fault:
-                break
-            if extension == EXT_AGGREGATE_BITRATE_DL:
-                m.ambr_down_bps = extended_bit_rate(data, r)
-            elif extension == EXT_AGGREGATE_BITRATE_UL:
-                m.ambr_up_bps = extended_bit_rate(data, r)
-            else:
-                pass_over(data, r)
+    down, up = bit_rates(data, r, preamble & 1, _AMBR_DL, _AMBR_UL)
+    if down >= 0 or up >= 0:
+        m.ambr_down_bps, m.ambr_up_bps = down, up
 
 
 @part

@@ -44,6 +44,7 @@ from kernels.ran_rows import add_bearer, add_nas_pdu, add_tunnel
 from kernels.ran_types import cause, transport_address, tunnel_endpoint
 
 _RELEASE, _SWITCH_RELEASED = np.int64(Kind.RELEASE_COMMAND), np.int64(Kind.SWITCH_RELEASED)
+_GBR_DL, _GBR_UL = np.int64(EXT_GUARANTEED_BITRATE_DL), np.int64(EXT_GUARANTEED_BITRATE_UL)
 _UP, _DOWN = np.int64(Tunnel.UP), np.int64(Tunnel.DOWN)
 _FORWARD_DOWN, _FORWARD_UP = np.int64(Tunnel.FORWARD_DOWN), np.int64(Tunnel.FORWARD_UP)
 
@@ -201,28 +202,38 @@ def _gbr(data, r, b):  # type: ignore[no-untyped-def]
     preamble = sequence(data, r, 1)
     long_integer(data, r, 3)
     long_integer(data, r, 3)
-    down = long_integer(data, r, 3)
-    up = long_integer(data, r, 3)
-    if r.fault:
-        return
-    b.gbr_down_bps = down
-    b.gbr_up_bps = up
-    if preamble & 1:
-        for _ in range(number(data, r, 2) + 1):
-            extension = field(data, r)
-            if r.fault:
-                break
-            if extension == EXT_GUARANTEED_BITRATE_DL:
-                b.gbr_down_bps = extended_bit_rate(data, r)
-            elif extension == EXT_GUARANTEED_BITRATE_UL:
-                b.gbr_up_bps = extended_bit_rate(data, r)
-            else:
-                pass_over(data, r)
+    down, up = bit_rates(data, r, preamble & 1, _GBR_DL, _GBR_UL)
+    if down >= 0 or up >= 0:
+        b.gbr_down_bps, b.gbr_up_bps = down, up
     end_sequence(data, r, preamble & 2, 1)
 
 
 @part
-def extended_bit_rate(data, r):  # type: ignore[no-untyped-def]
+def bit_rates(data, r, extended, down_extension, up_extension):  # type: ignore[no-untyped-def]
+    """(down, up) bit/s: two BitRate, and where `extended` these extensions for rates above 10 Gbit/s.
+
+    Both -1 after a fault in the first two, one of them after a fault in its extension.
+    """
+    down = long_integer(data, r, 3)
+    up = long_integer(data, r, 3)
+    if r.fault:
+        return np.int64(-1), np.int64(-1)
+    if extended:
+        for _ in range(number(data, r, 2) + 1):
+            extension = field(data, r)
+            if r.fault:
+                break
+            if extension == down_extension:
+                down = _extended_bit_rate(data, r)
+            elif extension == up_extension:
+                up = _extended_bit_rate(data, r)
+            else:
+                pass_over(data, r)
+    return down, up
+
+
+@part
+def _extended_bit_rate(data, r):  # type: ignore[no-untyped-def]
     """ExtendedBitRate as the open type of a field; -1 after a fault."""
     size = length(data, r)
     at, end = r.at >> 3, r.end

@@ -69,6 +69,8 @@ def _edge(rows, i, carried, close):  # type: ignore[no-untyped-def]
         return np.int64(rows[rows[rows[i].before].edge].after)
     edge = np.int64(i)
     for _ in range(close):
+        if rows[edge].before < 0:  # what stood before was too much to keep
+            break
         edge = np.int64(rows[edge].before)
     return edge
 

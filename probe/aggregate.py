@@ -29,7 +29,7 @@ from probe.kpi_domain import Domain
 from probe.kpi_estimate import Lists, Sets, bounded_lists, bounded_sets
 from probe.kpi_plan import FactPlan, GrainPlan, Plan, TablePlan
 
-__all__ = ["Grouped", "Groups", "Order", "Piece", "Span", "cut", "grouped"]
+__all__ = ["Grouped", "Groups", "Order", "Piece", "Span", "cut", "grouped", "ordered"]
 
 GROUPS_AT_ONCE = 1 << 16
 ROWS_AT_ONCE = 1 << 20
@@ -126,9 +126,10 @@ class Order(NamedTuple):
     starts: np.ndarray
 
 
-def _ordered(keys: np.ndarray, places: np.ndarray, number_of_groups: int) -> Order:
-    ids, starts = np.empty(keys.size, np.int32), np.zeros(number_of_groups + 1, np.int64)
-    place_keys(keys, places, ids, starts)
+def ordered(keys: np.ndarray, groups: int, places: np.ndarray | None = None) -> Order:
+    """Rows in order of group. keys: int[n], negative for none; places: the group of each key, None: it is its key."""
+    ids, starts = np.empty(keys.size, np.int32), np.zeros(groups + 1, np.int64)
+    place_keys(keys, np.arange(groups, dtype=np.int32) if places is None else places, ids, starts)
     np.cumsum(starts, out=starts)
     rows = np.empty(int(starts[-1]), np.int32)
     order_rows(ids, starts[:-1].copy(), rows)
@@ -157,7 +158,7 @@ def grouped(windows: Sequence[np.ndarray], codes: Sequence[Sequence[np.ndarray]]
         places = rank  # the rows hold numbers of groups already
     else:
         places[found] = rank
-    return Grouped(started[order], [k[order] for k in keys], [_ordered(k, places, order.size) for k in packed.keys])
+    return Grouped(started[order], [k[order] for k in keys], [ordered(k, order.size, places) for k in packed.keys])
 
 
 def cut(windows: np.ndarray, rows: np.ndarray, base: int = 0) -> Iterator[tuple[int, int, int]]:
@@ -365,8 +366,5 @@ def _joined(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray,
     """Several lists a group as one."""
     ids = np.concatenate([np.repeat(np.arange(b.size - 1, dtype=np.int32), np.diff(b)) for b, _ in parts])
     values = np.concatenate([v for _, v in parts])
-    starts = np.zeros(parts[0][0].size, np.int64)
-    np.cumsum(np.bincount(ids, minlength=starts.size - 1), out=starts[1:])
-    order = np.empty(ids.size, np.int32)
-    order_rows(ids, starts[:-1].copy(), order)
-    return starts, values[order]
+    order = ordered(ids, parts[0][0].size - 1)
+    return order.starts, values[order.rows]

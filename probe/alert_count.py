@@ -1,19 +1,14 @@
-"""Count rules at work: rows of a table in, changes of alerts out. See `kernels.sliding` for how they are counted.
+"""Count rules at work: rows that count in, changes of alerts out. See `kernels.sliding` for how they are counted.
 
 The same for a run over files and for a live probe: the alerts are those of the set of rows, in whatever blocks and
 order they come, as long as none is older than what `forget` was told.
 """
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
 import numba
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from formats import xdr
 from formats.alert import CHANGE, CLOSED, HAPPENING, STATES, CountRule
 from kernels.sliding import (
     CLOCK,
@@ -30,11 +25,11 @@ from kernels.sliding import (
     evidence,
     pass_time,
 )
-from probe.alert_event import SEPARATOR, Event, alert_id, iso, key_text
-from probe.facts import Domains, Frame, classify, met
+from probe.alert_event import SEPARATOR, Event, alert_id, iso, kept_texts, key_text, texts_kept
+from probe.alert_match import BEFORE_ALL, Matched
 from probe.kpi_domain import Domain
 
-__all__ = ["Counting", "Matched", "columns_of", "matched", "texts_of"]
+__all__ = ["Counting"]
 
 SECOND = 10**9
 MOST_HELD = 1 << 23
@@ -44,70 +39,6 @@ MOST_TOLD = 1 << 17
 SHOWN = 10
 """Rows that an alert names as its evidence, the newest ones."""
 _FIRST = 1 << 10
-_TEXT_KINDS = {"ip", "cell", "slice", "apn", "enum", "cause", "derived", "digits"}
-_BEFORE_ALL = -(2**62)
-
-
-class _Here(Executor):
-    """Does what it is given at once."""
-
-    def submit(self, work: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
-        """The result is there already."""
-        done: Future[Any] = Future()
-        done.set_result(work(*arguments, **named))
-        return done
-
-
-def columns_of(rule: CountRule) -> list[str]:
-    """The columns that a rule reads."""
-    conditions = [c.column for alternative in rule.where for c in alternative]
-    return list(dict.fromkeys([rule.time, *rule.key, *conditions, *([rule.mark] if rule.mark else [])]))
-
-
-def texts_of(table: str, columns: Sequence[str]) -> list[str]:
-    """Those of the columns that are text."""
-    declared = next(t for t in xdr.TABLES if t.name == table)
-    return [c.name for c in declared.columns if c.kind in _TEXT_KINDS and c.name in columns]
-
-
-class Matched(NamedTuple):
-    """The rows that a rule counts: times int64[n] ns, marks int64[n], keys string[n]; clock: the latest of all rows."""
-
-    times: np.ndarray
-    marks: np.ndarray
-    keys: pa.Array
-    clock: int
-
-
-def matched(rule: CountRule, rows: pa.Table) -> Matched:
-    """The rows of a table that count for a rule. A row without a key or a time does not."""
-    conditions = tuple(dict.fromkeys(c for alternative in rule.where for c in alternative))
-    judged = list(dict.fromkeys([rule.time, *(c.column for c in conditions), *([rule.mark] if rule.mark else [])]))
-    frame = Frame(texts_of(rule.table, judged), (), Domains((), ()))
-    frame.add(rows.select(judged), _Here())
-    times, there = frame.numbers(rule.time)
-    classes = classify(frame, conditions)
-    keep = met(classes, rule.where, {c: at for at, c in enumerate(conditions)})[classes.of_row]
-    if there is not None:
-        keep &= there
-    clock = int(times.max() if there is None else times[there].max(initial=_BEFORE_ALL)) if times.size else _BEFORE_ALL
-    which = np.flatnonzero(keep)
-    if not which.size:
-        return Matched(np.empty(0, np.int64), np.empty(0, np.int64), pa.array([], pa.string()), clock)
-    keys = _keys(rows.select(list(rule.key)).take(pa.array(which)))
-    marks = frame.numbers(rule.mark)[0][which].astype(np.int64) if rule.mark else np.zeros(which.size, np.int64)
-    times = times[which].astype(np.int64)
-    if keys.null_count:
-        known = keys.is_valid().to_numpy(zero_copy_only=False)
-        keys, times, marks = keys.drop_null(), times[known], marks[known]
-    return Matched(times, marks, keys, clock)
-
-
-def _keys(rows: pa.Table) -> pa.Array:
-    """The columns of a table joined to one text a row, null where one is."""
-    texts = [column.cast(pa.string()).combine_chunks() for column in rows.columns]
-    texts = [pa.concat_arrays(text.chunks) if isinstance(text, pa.ChunkedArray) else text for text in texts]
-    return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, SEPARATOR)
 
 
 class Counting:
@@ -124,7 +55,7 @@ class Counting:
         self._heads, self._fingers = np.full(_FIRST, -1, np.int32), np.full(_FIRST, -1, np.int32)
         self._news, self._opens = np.zeros(_FIRST, np.int32), np.zeros(_FIRST, np.uint8)
         self._state = np.zeros(WORDS, np.int64)
-        self._state[NEXT], self._state[CLOCK], self._state[FLOOR] = NEVER, _BEFORE_ALL, _BEFORE_ALL
+        self._state[NEXT], self._state[CLOCK], self._state[FLOOR] = NEVER, BEFORE_ALL, BEFORE_ALL
 
     @property
     def rows(self) -> int:
@@ -249,14 +180,12 @@ class Counting:
         codes, at = np.unique(rows["key"], return_inverse=True)
         rows = rows.copy()
         rows["key"] = at
-        texts = self._domain.texts(codes)
-        octets = np.frombuffer("\n".join(t.replace("\n", " ") for t in texts.to_pylist()).encode(), np.uint8)
-        return {"rows": rows, "keys": octets, "state": self._state}
+        return {"rows": rows, "keys": kept_texts(self._domain.texts(codes).to_pylist()), "state": self._state}
 
     def resume(self, saved: dict[str, np.ndarray]) -> None:
         """Go on from what was saved."""
         rows = saved["rows"]
-        texts = bytes(saved["keys"]).decode().split("\n") if rows.size else []
+        texts = texts_kept(saved["keys"])
         self._domain = Domain()
         self._domain.codes_of(texts)
         self._state[:] = 0

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import math
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-__all__ = ["SEPARATOR", "Event", "alert_id", "iso", "key_text"]
+import numpy as np
+
+__all__ = ["SEPARATOR", "Event", "alert_id", "iso", "kept_texts", "key_text", "texts_kept"]
 
 SEPARATOR = "\x1f"
 """Between the columns of a key, while it is worked with."""
@@ -45,6 +48,7 @@ class Event(NamedTuple):
         told.update(zip(self._fields, self, strict=True))
         if withdrawn:
             told |= {"state": "withdrawn", "withdraws": self.state}
+        told |= {name: None for name, value in told.items() if isinstance(value, float) and not math.isfinite(value)}
         told["time"], told["opened_time"] = iso(self.time), iso(self.opened_time)
         told["key"] = dict(part.partition("=")[::2] for part in self.key.split(_SHOWN))
         return json.dumps(told, ensure_ascii=False)
@@ -64,6 +68,16 @@ def alert_id(rule: str, window_s: int, key: str, opened_time: int) -> str:
 def key_text(names: tuple[str, ...], texts: list[str]) -> str:
     """Key columns with their values: `subscriber=...; cell=...`."""
     return _SHOWN.join(f"{name}={text}" for name, text in zip(names, texts, strict=True))
+
+
+def kept_texts(texts: list[str]) -> np.ndarray:
+    """Texts as uint8, to be kept from one start to the next."""
+    return np.frombuffer(json.dumps(texts).encode(), np.uint8)
+
+
+def texts_kept(octets: np.ndarray) -> list[str]:
+    """The texts that `kept_texts` has kept."""
+    return list(map(str, json.loads(bytes(octets))))
 
 
 def iso(time_ns: int) -> str:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from formats.alert import AGAINST, WORDS, KpiRule
 from formats.expression import names_of, parse
 from formats.kpi import Catalogue, Grain, bases
-from probe.alert_event import SEPARATOR, Event, alert_id, key_text
+from probe.alert_event import SEPARATOR, Event, alert_id, kept_texts, key_text, texts_kept
 from probe.alert_rules import sample_of
 from probe.kpi_domain import Domain
 from probe.kpi_formula import compiled
@@ -199,14 +199,14 @@ class Thresholding:
         """What must be kept to go on from here: keys of which something is known."""
         keys = self._keys[: len(self._domain)]
         which = np.flatnonzero(keys["open"] | (keys["opening"] > 0))
-        octets = "\n".join(t.replace("\n", " ") for t in self._domain.texts(which).to_pylist()).encode()
-        return {"rows": keys[which], "keys": np.frombuffer(octets, np.uint8), "end": np.array([self.end])}
+        texts = kept_texts(self._domain.texts(which).to_pylist())
+        return {"rows": keys[which], "keys": texts, "end": np.array([self.end])}
 
     def resume(self, saved: dict[str, np.ndarray]) -> None:
         """Go on from what was saved."""
         rows = saved["rows"]
         self._domain = Domain()
-        self._domain.codes_of(bytes(saved["keys"]).decode().split("\n") if rows.size else [])
+        self._domain.codes_of(texts_kept(saved["keys"]))
         self._keys, self.end = rows.copy(), int(saved["end"][0])
 
 

@@ -2,7 +2,8 @@
 
 Rows of tables that some rule counts are looked at the moment the probe has them, in a thread of its own; what opens or
 closes is sent at once. When a window is closed, `probe.alerts` evaluates what stands on disk: that makes the table,
-judges the KPIs, and finds what came too late for the quick look. A change that was sent is not sent again.
+judges the KPIs, and finds what came too late for the quick look. A change that was sent is not sent again; one that
+the quick look found because rows came too late for it is withdrawn.
 """
 
 import contextlib
@@ -20,12 +21,15 @@ import pyarrow as pa
 from formats import xdr
 from formats.alert import STATES, CountRule
 from formats.kpi import Catalogue
-from probe.alert_count import Counting, columns_of, matched
+from probe.alert_count import Counting
+from probe.alert_event import Event
+from probe.alert_match import Matching
 from probe.alert_out import Outputs
 from probe.alert_store import AlertStore, rules_digest
-from probe.alerts import ROWS, Alerted, count_rules, evaluate, read_since, resumed
+from probe.alerts import ROWS, Alerted, Reading, count_rules, evaluate, read_since, resumed
 from probe.errors import WiregaugeError
 from probe.identity import Identities
+from probe.kpi_rows import Held
 from probe.tables import Names, to_arrow
 
 __all__ = ["LiveAlerts", "likely"]
@@ -35,6 +39,8 @@ LATE_NS = 900 * SECOND
 """Rows so much older than the newest are left to the evaluation of their window."""
 FORGET_NS = 60 * SECOND
 TOGETHER = 256
+MOST_UNSURE = 1 << 17
+"""Changes that are remembered until an evaluation has told them too."""
 _PLAIN = {"flag": -1, "small": -1, "count": -1, "ms": -1, "id": 0}
 """Kinds of columns whose conditions are met or not by the kernel's own numbers, and their nulls."""
 
@@ -46,15 +52,22 @@ class LiveAlerts:
     """Evaluates the rules of a catalogue for a live probe and sends what it finds."""
 
     def __init__(
-        self, out: Path, window_s: int, catalogue: Catalogue, outputs: Outputs, identities: Identities, room: int
-    ) -> None:
-        """`room`: rows that may wait to be looked at; more are left to the evaluation of their window, and counted."""
-        self.out, self.window_s, self.outputs, self.room = out, window_s, outputs, room
+        self, out: Path, window_s: int, catalogue: Catalogue, outputs: Outputs, identities: Identities, room: int,
+        held: Held = Held(),  # noqa: B008 - never changed
+    ) -> None:  # fmt: skip
+        """`room`: rows that may wait to be looked at; more are left to the evaluation of their window, and counted.
+
+        held: what it may have in memory of rows that are on disk.
+        """
+        self.out, self.window_s, self.outputs, self.room, self.held = out, window_s, outputs, room, held
         self.identities = identities
         self.left_out = self.rows = self.found = 0
         self.trouble = ""
         self.states = Counter(dict.fromkeys(STATES.values(), 0))
         self._waiting = 0
+        self._fresh, self._unsure = dict[int, Event](), dict[int, Event]()
+        """changes that the quick look told since the last evaluation began, and before"""
+        self._closed = False
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[Work] = queue.SimpleQueue()
         self._counting: dict[str, list[Counting]] = {}
@@ -66,9 +79,11 @@ class LiveAlerts:
         """Go on from what an earlier start has left."""
         self.catalogue = catalogue
         rules, by_table = count_rules(catalogue), dict[str, list[Counting]]()
-        since, states = resumed(rules, AlertStore(self.out, ROWS, rules_digest(rules)))
+        self._matching = Matching(rules, catalogue.segments)
+        since, states = resumed(rules, AlertStore(self.out, ROWS, rules_digest(rules, catalogue.segments)))
         if since is not None:
-            read_since([self.out], rules, states, self.window_s * SECOND, since)
+            reading = Reading([self.out], self.window_s * SECOND, self.held.at_once, self._matching)
+            read_since(reading, rules, states, since)
         for state in states:
             self.outputs.tell(state.changes())
             by_table.setdefault(state.rule.table, []).append(state)
@@ -93,9 +108,35 @@ class LiveAlerts:
 
     def evaluate(self, first: int, end: int) -> Alerted:
         """Evaluate what stands on disk: windows from `first` (ns) on may be new, those from `end` on are not whole."""
-        found = evaluate([self.out], self.out, self.window_s, self.catalogue, first, end, self.outputs)
+        with self._lock:
+            if self._closed:  # every row is on disk
+                self._unsure, self._fresh = self._unsure | self._fresh, {}
+            unsure = list(self._unsure.values())
+        found = evaluate([self.out], self.out, self.window_s, self.catalogue, first, end, self.outputs, self.held)
         self.states.update(found.states)
+        self._withdraw([event for event in unsure if event.time < end])
+        with self._lock:  # rows of the fresh ones may not have been on disk when this began
+            later = {identity: event for identity, event in self._unsure.items() if event.time >= end}
+            self._unsure, self._fresh = later | self._fresh, {}
         return found
+
+    def _withdraw(self, told: Sequence[Event]) -> None:
+        """Of what the quick look told, withdraw what the table does not say."""
+        if told:
+            store = AlertStore(self.out, ROWS, "")
+            there = {event.identity for event in store.events(min(event.time for event in told))}
+            self.outputs.tell([(-1, event) for event in told if event.identity not in there])
+
+    def _tell(self, changes: Sequence[tuple[int, Event]]) -> None:
+        """Send what the quick look has found, and remember it until an evaluation has told the same."""
+        self.outputs.tell(changes)
+        with self._lock:
+            for sign, event in changes:
+                if sign < 0:
+                    self._fresh.pop(event.identity, None)
+                    self._unsure.pop(event.identity, None)
+                elif len(self._fresh) < MOST_UNSURE:
+                    self._fresh[event.identity] = event
 
     # --- in a thread of its own -----------------------------------------------------------------------------------
 
@@ -132,13 +173,13 @@ class LiveAlerts:
             clock = int(times.max(initial=xdr.NEVER))
             some = rows[likely(rule, declared, rows)]
             if some.size:
-                told = _arrow(rule, declared, some, Names(apns, self.identities))
-                state.take(matched(rule, told)._replace(clock=clock))
+                told = _arrow(self._matching.columns_of(rule), declared, some, Names(apns, self.identities))
+                state.take(self._matching.matched(rule, told)._replace(clock=clock))
             else:
                 state.pass_time(clock)
             if changes := state.changes():
                 self.found += len(changes)
-                self.outputs.tell(changes)
+                self._tell(changes)
             state.forget_often(LATE_NS, FORGET_NS)
         self.rows += rows.size
 
@@ -157,6 +198,7 @@ class LiveAlerts:
         """Look at what waits and end; what is to be sent is the caller's to close."""
         self._queue.put(None)
         self._thread.join()
+        self._closed = True
 
 
 _MADE_OF = {"cause": ("cause_code",), "service": ("server_port", "ip_protocol")}
@@ -169,9 +211,9 @@ def _narrow(table: xdr.Table, names: tuple[str, ...]) -> xdr.Table:
     return table._replace(columns=tuple(column for column in table.columns if column.name in wanted))
 
 
-def _arrow(rule: CountRule, table: xdr.Table, rows: np.ndarray, names: Names) -> pa.Table:
-    """What a rule reads of kernel rows."""
-    narrow = _narrow(table, tuple(columns_of(rule)))
+def _arrow(columns: Sequence[str], table: xdr.Table, rows: np.ndarray, names: Names) -> pa.Table:
+    """Some columns of kernel rows."""
+    narrow = _narrow(table, tuple(columns))
     kept = np.empty(rows.size, narrow.dtype)
     for name in narrow.dtype.names or ():
         kept[name] = rows[name]
@@ -187,7 +229,9 @@ def likely(rule: CountRule, table: xdr.Table, rows: np.ndarray) -> np.ndarray:
         for alternative in rule.where:
             every = np.ones(rows.size, bool)
             for condition in alternative:
-                column = kinds[condition.column]
+                column = kinds.get(condition.column)
+                if column is None:  # an expression, or of a segment
+                    continue
                 if column.kind == "enum":
                     every &= _enum(column, condition.op, condition.value)[rows[column.name]]
                 elif column.kind in _PLAIN:

@@ -6,22 +6,23 @@ from typing import Any
 from formats import xdr
 from formats.alert import AGAINST, MOST_COUNTED, RULE_KEYS, SEVERITIES, WORDS, CountRule, KpiRule, Rule
 from formats.expression import COMPARISONS, LAGS, Mistake, Node, looks_back, names_of, parse, where
-from formats.kpi import Catalogue, Formula, Grain, Kpi, Ratio
+from formats.kpi import Catalogue, Formula, Grain, Kpi, Ratio, Segment
 from probe.duration import parse as seconds_of
 from probe.duration import text as duration_text
+from probe.filter_check import wrong_condition
+from probe.segment import segment_columns
 
 __all__ = ["ALERT_KEYS", "length", "rule_of", "sample_of", "told", "wrong_rules"]
 
 ALERT_KEYS = RULE_KEYS["kpi"] | RULE_KEYS["table"]
-_TEXT = {"ip", "digits", "cell", "slice", "apn", "enum", "cause", "derived", "text"}
 _MARKS = ("session_id", "call_id")
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _WINDOWS = ("window", "windows")
 _LONGEST = 40 * 86_400
 
 
-def rule_of(entry: dict[str, Any]) -> Rule:
-    """The rule that an entry tells; Mistake or KeyError where it tells none."""
+def rule_of(entry: dict[str, Any], segments: Sequence[Segment] = ()) -> Rule:
+    """The rule that an entry tells; Mistake or KeyError where it tells none. It may name columns of segments."""
     kinds = [kind for kind in ("kpi", "table") if kind in entry]
     if len(kinds) != 1:
         raise Mistake("kpi (a threshold on it) or table (rows of it counted within a period): an alert has one of them")
@@ -31,7 +32,7 @@ def rule_of(entry: dict[str, Any]) -> Rule:
             words = f"goes with `{'table' if kinds[0] == 'kpi' else 'kpi'}`, not with `{kinds[0]}`"
             raise Mistake(f"{key} {words if key in other else 'means nothing here'}")
     common = (_text(entry, "id"), _text(entry, "name", entry["id"]), _severity(entry), _text(entry, "description", ""))
-    return (_kpi_rule if kinds[0] == "kpi" else _count_rule)(entry, common)
+    return _kpi_rule(entry, common) if kinds[0] == "kpi" else _count_rule(entry, common, segments)
 
 
 def _text(entry: dict[str, Any], key: str, otherwise: str | None = None) -> str:
@@ -148,12 +149,12 @@ def _lasting(entry: dict[str, Any], key: str) -> tuple[int, int]:
 # --- rules over tables -------------------------------------------------------------------------------------------
 
 
-def _count_rule(entry: dict[str, Any], common: tuple[str, str, str, str]) -> CountRule:
+def _count_rule(entry: dict[str, Any], common: tuple[str, str, str, str], segments: Sequence[Segment]) -> CountRule:
     name = _text(entry, "table")
     tables = {table.name: table for table in xdr.KERNEL_TABLES}
     if name not in tables:
         raise Mistake(f"table is one of {', '.join(tables)}, not {name!r}")
-    columns = {column.name: column for column in tables[name].columns}
+    columns = {column.name: column for column in tables[name].columns} | segment_columns(segments)[name]
     keys = [entry["key"]] if isinstance(entry["key"], str) else entry["key"]
     if not isinstance(keys, list) or not keys or not all(isinstance(key, str) for key in keys):
         raise Mistake("key is a column or a list of them")
@@ -189,14 +190,9 @@ def _filter(text: str, table: str, columns: dict[str, xdr.Column]) -> Any:
     except Mistake as mistake:
         raise Mistake(f"where: {mistake}") from None
     for condition in (c for alternative in conditions for c in alternative):
-        _known("where", [condition.column], table, columns)
-        kind, value = columns[condition.column].kind, condition.value
-        values = value if isinstance(value, tuple) else () if value is None else (value,)
-        texts = [isinstance(v, str) for v in values]
-        if kind in _TEXT and (condition.op in ("gt", "lt", "le", "at_least") or not all(texts)):
-            raise Mistake(f"where: {condition.column} is text: compare it by == or in with a text in quotes")
-        if kind not in _TEXT and any(texts):
-            raise Mistake(f"where: {condition.column} is a number, not a text")
+        _known("where", condition.columns, table, columns)
+        for wrong in wrong_condition(condition, columns):
+            raise Mistake(f"where: {wrong}")
     return conditions
 
 

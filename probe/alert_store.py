@@ -17,8 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from formats import xdr
-from formats.alert import HAPPENING, Rule
+from formats.alert import HAPPENING, CountRule, Rule
+from formats.kpi import Segment
 from probe.alert_event import Event
+from probe.alert_match import segments_of
 from probe.errors import WiregaugeError
 from probe.replacing import replacing
 from probe.tables import plain_table
@@ -28,7 +30,7 @@ __all__ = ["FOLDER", "AlertStore", "rules_digest"]
 
 FOLDER = ".alerts"
 SECOND, HOUR, DAY = 10**9, 3600 * 10**9, 86_400 * 10**9
-_VERSION = 1
+_VERSION = 2
 LATEST, DAYS = 24, 40
 """States that are kept: so many of the latest, and before them one a day."""
 
@@ -36,9 +38,12 @@ State = Sequence[dict[str, np.ndarray]]
 """What each rule has saved."""
 
 
-def rules_digest(rules: Iterable[Rule]) -> str:
-    """What must be the same for a state to be of use."""
-    return hashlib.blake2b(f"{_VERSION} {HAPPENING.descr} {[*rules]!r}".encode(), digest_size=10).hexdigest()
+def rules_digest(rules: Sequence[Rule], segments: Sequence[Segment]) -> str:
+    """What must be the same for a state to be of use: the rules, and the segments that they name."""
+    used = segments_of([rule for rule in rules if isinstance(rule, CountRule)], segments)
+    joined = [(one.name, one.on, one.columns, one.digest) for one in used]
+    told = f"{_VERSION} {HAPPENING.descr} {[*rules]!r} {joined!r}"
+    return hashlib.blake2b(told.encode(), digest_size=10).hexdigest()
 
 
 class AlertStore:
@@ -133,18 +138,21 @@ class AlertStore:
 
     def replace(self, old: Sequence[Event], new: Sequence[Event]) -> None:
         """Write the parts of the hours that `old` and `new` have, so that they hold `new`."""
-        by_hour: dict[int, list[Event]] = {event.time // HOUR * HOUR: [] for event in old}
-        for event in new:
-            by_hour.setdefault(event.time // HOUR * HOUR, []).append(event)
-        before: dict[int, list[Event]] = {}
-        for event in old:
-            before.setdefault(event.time // HOUR * HOUR, []).append(event)
-        for hour, events in by_hour.items():
-            events.sort(key=lambda e: (e.time, e.rule, e.key, e.state))
+        before, after = _by_hour(old), _by_hour(new)
+        for hour in {**before, **after}:
+            events = sorted(after.get(hour, ()), key=lambda e: (e.time, e.rule, e.key, e.state))
             if not events:
                 self._part(hour).unlink(missing_ok=True)
             elif events != before.get(hour):
                 write_part(self._part(hour), plain_table(xdr.ALERT, events))
+
+
+def _by_hour(events: Iterable[Event]) -> dict[int, list[Event]]:
+    """Events by the start of their hour (ns)."""
+    out: dict[int, list[Event]] = {}
+    for event in events:
+        out.setdefault(event.time // HOUR * HOUR, []).append(event)
+    return out
 
 
 def _read_part(path: Path) -> list[Event]:

@@ -6,8 +6,8 @@ everything after it judged again: where an alert that was told did not happen so
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,16 +17,19 @@ import pyarrow.parquet as pq
 from formats.alert import CountRule, KpiRule, Rule
 from formats.kpi import Catalogue, Grain
 from probe import xdr_files
-from probe.alert_count import Counting, columns_of, matched, texts_of
+from probe.alert_count import Counting
 from probe.alert_event import Event
 from probe.alert_kpi import Thresholding, WindowRows
+from probe.alert_match import Matching, texts_of
 from probe.alert_out import AlertOptions, Outputs
 from probe.alert_store import AlertStore, rules_digest
 from probe.duration import text as duration_text
-from probe.kpi_rows import stretches_of
-from probe.writer import stamp
+from probe.kpi_files import parts_of, parts_since
+from probe.kpi_rows import Held, stretches_of
 
-__all__ = ["ROWS", "Alerted", "alerted_lines", "count_rules", "evaluate", "kpi_rules", "read_since", "resumed"]
+__all__ = [
+    "ROWS", "Alerted", "Reading", "alerted_lines", "count_rules", "evaluate", "kpi_rules", "read_since", "resumed",
+]  # fmt: skip
 
 SECOND, HOUR = 10**9, 3600 * 10**9
 ROWS = "rows"
@@ -59,26 +62,31 @@ def kpi_rules(catalogue: Catalogue, window_s: int) -> list[KpiRule]:
 def evaluate(
     directories: Sequence[Path], out: Path, window_s: int | Sequence[int], catalogue: Catalogue,
     first: int | None = None, end: int | None = None, outputs: Outputs | None = None,
+    held: Held = Held(),  # noqa: B008 - never changed
 ) -> Alerted:  # fmt: skip
     """Find the alerts of the rows under `directories` and the KPI tables under `out`, and write and send them.
 
     window_s: one length of windows or several. first: rows and windows before this time (ns) are as they were at the
     last evaluation; None: anything may differ. end: what is from this time on is not complete yet and is left out.
+    held: how many rows there may be in memory.
     """
     lengths = [window_s] if isinstance(window_s, int) else list(window_s)
     stop = _END if end is None else end
     found: list[_Found] = []
     notes: dict[str, str] = {}
-    for length in (0, *lengths):
-        rules: Sequence[Rule] = kpi_rules(catalogue, length) if length else count_rules(catalogue)
+    counting = count_rules(catalogue)
+    matching = Matching(counting, catalogue.segments)
+    read = Reading(directories, min(lengths) * SECOND, held.at_once, matching)
+    work: list[tuple[str, Sequence[Rule], _Find]] = [(ROWS, counting, partial(_count, read, counting, stop, notes))]
+    for length in lengths:
+        judging = kpi_rules(catalogue, length)
+        work.append((duration_text(length), judging, partial(_judge, out, judging, catalogue, length, stop)))
+    for tag, rules, find in work:
         if not rules:
             continue
-        store = AlertStore(out, duration_text(length) if length else ROWS, rules_digest(rules))
+        store = AlertStore(out, tag, rules_digest(rules, catalogue.segments))
         base = store.latest(first)
-        if length:
-            events = list(_judge(out, kpi_rules(catalogue, length), catalogue, store, length, stop))
-        else:
-            events = list(_count(directories, count_rules(catalogue), store, min(lengths) * SECOND, stop, notes))
+        events = list(find(store))
         found.append(_compared(store, base[0] if base else None, events))
         if base is None and first is not None:  # what was there before is for the table alone
             found[-1] = found[-1]._replace(told=[e for e in events if e.time >= first])
@@ -90,6 +98,10 @@ def evaluate(
         each.store.commit()
     states = Counter(event.state for each in found for event in each.told if event.identity not in each.known)
     return Alerted(dict(states), states.total(), notes)
+
+
+_Find = Callable[[AlertStore], Iterator[Event]]
+"""What finds the events of some rules from the newest state of a store on."""
 
 
 class _Found(NamedTuple):
@@ -127,15 +139,22 @@ def resumed(rules: Sequence[CountRule], store: AlertStore) -> tuple[int | None, 
     return found[0], states
 
 
-def read_since(
-    directories: Sequence[Path], rules: Sequence[CountRule], states: Sequence[Counting], window: int, since: int
-) -> None:
+class Reading(NamedTuple):
+    """Which rows are read, in windows of how many ns, about how many at once, and what tells those that count."""
+
+    directories: Sequence[Path]
+    window: int
+    at_once: int
+    matching: Matching
+
+
+def read_since(read: Reading, rules: Sequence[CountRule], states: Sequence[Counting], since: int) -> None:
     """Have all rows from `since` (ns) on counted."""
-    for table, groups in _groups(directories, rules).items():
+    for table, groups in _groups(read.directories, rules).items():
         mine = [(rule, state) for rule, state in zip(rules, states, strict=True) if rule.table == table]
         some = [g for g in groups if g.first <= g.last and g.last >= since]
-        for first, end in _stretches(some, window, since, _END):
-            _read(some, mine, max(first, since), end)
+        for first, end in _stretches(some, read, since, _END):
+            _read(read.matching, some, mine, max(first, since), end)
 
 
 def _groups(directories: Sequence[Path], rules: Sequence[CountRule]) -> dict[str, list[xdr_files.Group]]:
@@ -144,18 +163,17 @@ def _groups(directories: Sequence[Path], rules: Sequence[CountRule]) -> dict[str
 
 
 def _count(
-    directories: Sequence[Path], rules: Sequence[CountRule], store: AlertStore, window: int, stop: int,
-    notes: dict[str, str],
-) -> Iterator[Event]:  # fmt: skip
+    read: Reading, rules: Sequence[CountRule], stop: int, notes: dict[str, str], store: AlertStore
+) -> Iterator[Event]:
     """The events of count rules from the newest state on; notes: what to say of rules that are too much, by id."""
     base, states = resumed(rules, store)
     start = -_END if base is None else base
-    groups = _groups(directories, rules)
+    groups = _groups(read.directories, rules)
     every = [g for some in groups.values() for g in some if g.first <= g.last and g.last >= start]
-    for first, end in _stretches(every, window, start, stop):
+    for first, end in _stretches(every, read, start, stop):
         for table, some in groups.items():
             mine = [(rule, state) for rule, state in zip(rules, states, strict=True) if rule.table == table]
-            _read(some, mine, max(first, start), end)
+            _read(read.matching, some, mine, max(first, start), end)
         for state in states:
             yield from (event for _, event in state.changes())
             state.forget(end)
@@ -171,10 +189,11 @@ def _times(rules: Sequence[CountRule], table: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rule.time for rule in rules if rule.table == table))
 
 
-def _stretches(groups: Sequence[xdr_files.Group], window: int, start: int, stop: int) -> list[tuple[int, int]]:
+def _stretches(groups: Sequence[xdr_files.Group], read: Reading, start: int, stop: int) -> list[tuple[int, int]]:
     """Stretches of time with about as many rows as memory should hold; the last windows one by one."""
     out: list[tuple[int, int]] = []
-    whole = stretches_of(groups, window) if groups else []
+    window = read.window
+    whole = stretches_of(groups, window, read.at_once) if groups else []
     late = whole[-1][1] - ONE_BY_ONE * window if whole else 0
     for first, end in whole:
         first = max(first, start // window * window if start > -_END else first)
@@ -185,15 +204,18 @@ def _stretches(groups: Sequence[xdr_files.Group], window: int, start: int, stop:
     return out
 
 
-def _read(groups: Sequence[xdr_files.Group], mine: Sequence[tuple[CountRule, Counting]], first: int, end: int) -> None:
+def _read(
+    matching: Matching, groups: Sequence[xdr_files.Group], mine: Sequence[tuple[CountRule, Counting]], first: int,
+    end: int,
+) -> None:  # fmt: skip
     """Have the rows of one table in first <= time < end counted by its rules."""
     rules = [rule for rule, _ in mine]
     table, times = rules[0].table, _times(rules, rules[0].table)
-    columns = list(dict.fromkeys(name for rule in rules for name in columns_of(rule)))
-    some = [g for g in groups if g.first < end and g.last >= first]
+    columns = list(dict.fromkeys(name for rule in rules for name in matching.columns_of(rule)))
+    some = xdr_files.overlapping(groups, first, end)
     for rows in xdr_files.read(some, columns, texts_of(table, columns), xdr_files.Stretch(times, first, end)):
         for rule, state in mine:
-            told = matched(rule, rows)
+            told = matching.matched(rule, rows)
             here = (told.times >= first) & (told.times < end)
             if not here.all():
                 told = told._replace(
@@ -214,31 +236,12 @@ class _KpiTables:
         for rule in rules:
             names = self.names.setdefault(rule.grain, [])
             names += [name for name in rule.names if name not in names]
-        self._mark = f"part-{duration_text(window_s)}-"
-        self._paths = {grain: dict[int, list[Path]]() for grain in self.names}
         self._known: OrderedDict[tuple[str, int], WindowRows | None] = OrderedDict()
 
     def windows(self, since: int | None) -> list[int]:
         """The starts (ns) of all windows from `since` on of which some grain has rows."""
-        day = "" if since is None else f"date={datetime.fromtimestamp(since // SECOND, UTC):%Y-%m-%d}"
-        for grain, paths in self._paths.items():
-            for folder in (self.out / grain.table).glob("date=*"):
-                if folder.name >= day:
-                    for path in folder.glob(f"hour=*/{self._mark}*.parquet"):
-                        paths.setdefault(self._start(path), []).append(path)
-        starts = {start for paths in self._paths.values() for start in paths}
-        return sorted(start for start in starts if since is None or start >= since)
-
-    def _start(self, path: Path) -> int:
-        text = path.stem.removeprefix(self._mark).partition("-")[0]
-        return int(datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()) * SECOND
-
-    def _files(self, grain: Grain, start: int) -> list[Path]:
-        if start in self._paths[grain]:
-            return sorted(self._paths[grain][start])
-        at = datetime.fromtimestamp(start // SECOND, UTC)
-        folder = self.out / grain.table / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
-        return sorted(folder.glob(f"{self._mark}{stamp(start)}*.parquet"))
+        found = (parts_since(self.out, grain.table, self.window_s, since) for grain in self.names)
+        return sorted({start for starts in found for start, _ in starts})
 
     def rows(self, grain: Grain, start: int) -> WindowRows | None:
         """The rows of a grain in the window that starts at `start` ns."""
@@ -252,7 +255,7 @@ class _KpiTables:
 
     def _read(self, grain: Grain, start: int) -> WindowRows | None:
         tables, wanted = [], [*(key.name for key in grain.keys), *self.names[grain]]
-        for path in self._files(grain, start):
+        for path in parts_of(self.out, grain.table, self.window_s, start):
             file = pq.ParquetFile(path)
             there = [name for name in wanted if name in file.schema_arrow.names]
             tables.append(_plain(file.read(there)))
@@ -268,7 +271,7 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def _judge(
-    out: Path, rules: Sequence[KpiRule], catalogue: Catalogue, store: AlertStore, window_s: int, stop: int
+    out: Path, rules: Sequence[KpiRule], catalogue: Catalogue, window_s: int, stop: int, store: AlertStore
 ) -> Iterator[Event]:
     """The events of KPI rules from the newest state on."""
     states = [Thresholding(rule, catalogue, window_s) for rule in rules]

@@ -280,7 +280,7 @@ def _added(whole: Catalogue, path: Path) -> tuple[Catalogue, Entries]:
         kpis=tuple(kpis),
         grains=(*whole.grains, *file.made("grain", partial(_grain, segments=segments))),
         segments=segments,
-        alerts=(*whole.alerts, *file.made("alert", rule_of)),
+        alerts=(*whole.alerts, *file.made("alert", partial(rule_of, segments=segments))),
         missing=(*whole.missing, *file.made("missing", _missing)),
     )
     return whole._replace(grains=tuple(_with_bases(grain, whole) for grain in whole.grains)), file

@@ -1,42 +1,20 @@
 """What is wrong with a catalogue as a whole: columns, counters and KPIs that are not there, names used twice."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Sequence
 
 from formats import kpi, xdr
 from formats.expression import looks_back, parse
 from formats.kpi import Catalogue
+from formats.schema import kpi_schema
 from probe import segment
 from probe.alert_rules import wrong_rules
+from probe.filter_check import wrong_condition
 
 __all__ = ["check_catalogue"]
 
-_TEXT = {"ip", "digits", "cell", "slice", "apn", "enum", "cause", "derived"}
-_ORDERED = {"gt", "lt", "le", "at_least"}
-
-
-def _wrong_condition(condition: kpi.Condition, columns: dict[str, xdr.Column]) -> Iterator[str]:
-    """What a condition asks of the columns of one table that it cannot: all of them are there."""
-    op, value = condition.op, condition.value
-    if op not in kpi.OPERATORS:
-        yield f"no operator {op!r}"
-    for name in condition.columns:
-        column = columns[name]
-        if column.kind in _TEXT:
-            if op in _ORDERED or op == "holds":
-                yield f"{name} is text, no number"
-            elif op in ("is_true", "is_false"):
-                yield f"{name} is text: compare it with one, or write `{name} is not null`"
-            elif op not in ("is_null", "not_null"):
-                for one in value if isinstance(value, tuple) else (value,):
-                    if not isinstance(one, str):
-                        yield f"{name} is text: {one} must stand in quotes"
-                    elif column.values and one not in column.values:
-                        yield f"{name} is never {one!r}: it is one of {', '.join(filter(None, column.values))}"
-        elif op not in ("is_null", "not_null", "is_true", "is_false", "holds"):
-            if column.kind == "time":
-                yield f"{name} is a time: compare differences, as end_time - start_time > 500 (ms)"
-            if any(isinstance(one, str) for one in (value if isinstance(value, tuple) else (value,))):
-                yield f"{name} is a number, no text"
+_NAME = re.compile(r"\w{1,100}", re.ASCII)
 
 
 def _wrong_counter(counter: kpi.Counter, columns: dict[str, dict[str, xdr.Column]]) -> list[str]:
@@ -57,10 +35,10 @@ def _wrong_counter(counter: kpi.Counter, columns: dict[str, dict[str, xdr.Column
         wrong += [f"table {table} has no column {name!r}" for name in used if name not in known]
         for condition in conditions:
             if all(name in known for name in condition.columns):
-                wrong += _wrong_condition(condition, known)
+                wrong += wrong_condition(condition, known)
         if counter.kind in ("sum", "values"):
             kinds = {name: known[name].kind for name in counter.columns if name in known}
-            wrong += [f"{name} is text, no number" for name, kind in kinds.items() if kind in _TEXT]
+            wrong += [f"{name} is text, no number" for name, kind in kinds.items() if kind in xdr.TEXT_KINDS]
             wrong += [f"{name} is a time, no number" for name, kind in kinds.items() if kind == "time"]
         if counter.time in known and known[counter.time].kind != "time":
             wrong.append(f"{counter.time} is no time")
@@ -74,11 +52,11 @@ def _wrong_segments(segments: Sequence[kpi.Segment]) -> list[str]:
     ]  # fmt: skip
 
 
-def _wrong_sample(one: kpi.Kpi, kinds: dict[str, str]) -> str:
-    """What is wrong with the samples of a KPI."""
+def _wrong_sample(one: kpi.Kpi, kinds: dict[str, str], late: set[str]) -> str:
+    """What is wrong with the samples of a KPI; late: those that look back."""
     if one.sample and kinds.get(one.sample) not in ("count", "distinct"):
         return f"sample: {one.sample!r} is no counter that counts"
-    if one.min_sample and isinstance(one.formula, kpi.Formula) and looks_back(parse(one.formula.text)):
+    if one.min_sample and one.id in late:
         return "min_sample: not of a KPI that looks back; give it to the KPI that this one looks at"
     if one.min_sample and kinds.get(one.sampled) not in ("count", "distinct", "values"):
         return 'min_sample: say which counter counts its samples, as in sample = "session_setup_attempts"'
@@ -95,17 +73,21 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
     kinds = {c.name: c.kind for c in catalogue.counters}
     known = {kpi.WINDOW, *kinds}
     for one in catalogue.kpis:
-        wrong += [f"KPI {one.id}: no counter {name!r}" for name in kpi.bases(one) if name not in known]
+        there = known if isinstance(one.formula, kpi.Formula) else kinds  # a quotient is of counters alone
+        wrong += [f"KPI {one.id}: no counter {name!r}" for name in kpi.bases(one) if name not in there]
         listed = isinstance(one.formula, kpi.Quantile)
         wrong += [
             f"KPI {one.id}: {name} is a list of values, of which only a quantile can be taken" if not listed else
             f"KPI {one.id}: {name} is no list of values"
             for name in kpi.bases(one) if name in kinds and (kinds[name] == "values") != listed
         ]  # fmt: skip
-        if isinstance(one.formula, kpi.Formula):
-            known.add(one.id)
         known.add(one.id)
-    wrong += [f"KPI {one.id}: {told}" for one in catalogue.kpis if (told := _wrong_sample(one, kinds))]
+    late: set[str] = set()
+    for one in catalogue.kpis:
+        if isinstance(one.formula, kpi.Formula):
+            behind = not late.isdisjoint(one.formula.names) or looks_back(parse(one.formula.text))
+            late |= {one.id} if behind else set()
+    wrong += [f"KPI {one.id}: {told}" for one in catalogue.kpis if (told := _wrong_sample(one, kinds, late))]
     names = [kpi.WINDOW] + [c.name for c in catalogue.counters if c.kind != "values"] + [k.id for k in catalogue.kpis]
     names += [grain.table for grain in catalogue.grains]
     wrong += [f"{name}: declared twice" for name in sorted({n for n in names if names.count(n) > 1})]
@@ -119,4 +101,20 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
             f"grain {grain.name}: no table has a column {k.column!r}" for k in grain.keys if k.column not in every
         ]
         wrong += [f"grain {grain.name}: no counter {name!r}" for name in grain.counters if name not in kinds]
-    return wrong + wrong_rules(catalogue)
+        if not _NAME.fullmatch(grain.name):
+            wrong.append(f"grain {grain.name}: name is letters, digits and _")
+    wrong += wrong_rules(catalogue)
+    return wrong or _named_alike(catalogue)
+
+
+def _named_alike(catalogue: Catalogue) -> list[str]:
+    """Columns of KPI tables that have one name: keys, counters, KPIs, and those that each table has."""
+    own = {counter.name for counter in catalogue.counters} | {one.id for one in catalogue.kpis}
+    told: dict[str, str] = {}
+    for grain in catalogue.grains:
+        for name, count in Counter(kpi_schema(grain, catalogue).names).items():
+            if count > 1 and name in own:
+                told.setdefault(name, f"{name}: {grain.table} has a column of this name already")
+            elif count > 1:
+                told[f"{grain.name} {name}"] = f"grain {grain.name}: two columns are called {name!r}"
+    return list(told.values())

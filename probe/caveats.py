@@ -9,7 +9,11 @@ Intervals hold if what was missed is as the rest of the window in how much there
 - A ratio of sums: each of the two may have missed that share, the other nothing.
 - The q quantile of n values seen: of n / (1 - unseen) in all the missed ones may all be below it or all above, so it
   lies between two ranks of those seen; unbounded where there is no such rank.
-- A formula of other things has no interval; that packets were missed is said all the same.
+- A formula, by interval arithmetic over what it is made of. Its counters of rows: of all that those of a table have
+  counted that share was missed, and any or none of it counts for each (so one that tells how many failed, and not of
+  how many, has as many more failures as its share). Sums and distinct things: as in a ratio. KPIs: their own intervals.
+  What stands in it twice counts as two, so the interval may be wider than need be; unbounded where what it divides by
+  may be 0. One that looks back has none.
 """
 
 from collections.abc import Mapping, Sequence

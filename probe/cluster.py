@@ -24,9 +24,9 @@ from probe.errors import UsageError, WiregaugeError
 from probe.kpi_engine import Done, Task, Written, lagged_of, pools_of, write_groups
 from probe.kpi_lag import fill_lagged
 from probe.kpi_plan import Plan
-from probe.kpi_rows import Source, States, lots_of, states_of
+from probe.kpi_rows import Source, States, states_of
 from probe.kpi_state import Merged, Seen, StateKey, key_of, see
-from probe.xdr_files import Group
+from probe.xdr_files import Group, lots, overlapping
 
 __all__ = ["Cluster"]
 
@@ -186,17 +186,17 @@ class Cluster:
         told = _told(task, max(2 * self.workers, -(-min(rows, self.workers * ROWS_A_WAVE) // ROWS_A_SHARE)))
         under_way: deque[tuple[Any, list[Any]]] = deque()
         for bounds in _waves(task, self.workers * ROWS_A_WAVE):
-            under_way.append(self._wave(told, task.sources, bounds))
+            under_way.append(self._wave(told, task, bounds))
             if len(under_way) > 2:
                 yield self._done(*under_way.popleft())
         while under_way:
             yield self._done(*under_way.popleft())
 
-    def _wave(self, told: _Told, sources: Sequence[Source], bounds: tuple[int, int]) -> tuple[Any, list[Any]]:
+    def _wave(self, told: _Told, task: Task, bounds: tuple[int, int]) -> tuple[Any, list[Any]]:
         mapped = [
             self._submit(_map, told, source._replace(groups=[]), lot, bounds)
-            for source in sources
-            for lot in lots_of(source, bounds)
+            for source in task.sources
+            for lot in lots(overlapping(source.groups, *bounds), task.held.at_once)
         ]
         about = self._submit(_all_about, [self._submit(_about, m) for m in mapped])
         reduced = [
@@ -226,7 +226,7 @@ def _waves(task: Task, rows: int) -> Iterator[tuple[int, int]]:
     first = end = None
     held = 0
     for low, high in task.stretches:
-        count = sum(g.rows for s in task.sources for g in s.groups if g.first < high and g.last >= low)
+        count = sum(g.rows for s in task.sources for g in overlapping(s.groups, low, high))
         if first is not None and (held + count > rows or low != end):
             yield first, end  # type: ignore[misc]
             first, held = None, 0

@@ -16,17 +16,16 @@ from probe.alert_out import AlertOptions, alert_options
 from probe.alerts import alerted_lines
 from probe.catalogue import catalogue_option, shipped_catalogue
 from probe.duration import nested
-from probe.duration import text as duration_text
 from probe.duration import texts as duration_texts
 from probe.errors import WiregaugeError
 from probe.identity import DEFAULT_KEY
 from probe.kpi_engine import Engine, Here, Task, Written
 from probe.kpi_explain import explain_values, explained, wanted_of
-from probe.kpi_rows import sources_of, stretches_of
+from probe.kpi_files import parts_since
+from probe.kpi_rows import Held, sources_of, stretches_of
 from probe.losses import losses
 from probe.options import grains_option, min_sample_option, windows_option
 from probe.segment import known_by
-from probe.writer import stamp
 
 __all__ = ["Summary", "compute", "kpi_command"]
 
@@ -46,10 +45,9 @@ class Summary(NamedTuple):
 
 def _remove_stale(out: Path, grain: Grain, window_s: int, span: tuple[int, int], written: set[Path]) -> None:
     """Remove parts of windows within `span` of which this computation found no row."""
-    first, last = stamp(span[0]), stamp(span[1])
-    mark = f"part-{duration_text(window_s)}-"
-    for path in (out / grain.table).glob(f"date=*/hour=*/{mark}*.parquet"):
-        if path not in written and first <= path.stem.removeprefix(mark).partition("-")[0] < last:
+    first, last = span
+    for start, path in parts_since(out, grain.table, window_s, first):
+        if start < last and path not in written:
             path.unlink(missing_ok=True)
 
 
@@ -77,12 +75,13 @@ def compute(
     progress: Progress | None = None,
     between: tuple[int, int] | None = None,
     engine: Engine | None = None,
+    held: Held = Held(),  # noqa: B008 - never changed
 ) -> Summary:
     """KPI tables under `out` from the xDR tables under `xdr_directories`.
 
     window_s: one length of window or several at once, each a multiple of the shorter ones. grains: names (`cell`,
     `subscriber`, ...), None for all. between: only windows that lie within or overlap first <= time < end (ns), both
-    boundaries of the shortest. engine: who does the work, this process where None.
+    boundaries of the shortest. engine: who does the work, this process where None. held: how much may be in memory.
     Each window is one or more files a table, which a later computation of it replaces.
     """
     started = time.perf_counter()
@@ -95,14 +94,14 @@ def compute(
     longest = windows[-1] * SECOND
     sources = sources_of(directories, catalogue, chosen)
     groups = [g for s in sources for g in s.groups if g.first <= g.last]
-    stretches = stretches_of(groups, longest)
+    stretches = stretches_of(groups, longest, held.at_once)
     if between:
         between = between[0] // longest * longest, -(-between[1] // longest) * longest
         stretches = [
             (max(a, between[0]), min(b, between[1])) for a, b in stretches if a < between[1] and b > between[0]
         ]
     lost = {seconds: losses(directories, seconds * SECOND, between) for seconds in windows}
-    task = Task(catalogue, chosen, windows, out, sources, stretches, lost)
+    task = Task(catalogue, chosen, windows, out, sources, stretches, lost, held)
     total, done = sum(g.rows for g in groups), 0
     rows_in, rows_out = {s.table: 0 for s in sources}, {g.table: 0 for g in chosen}
     files: list[Written] = []

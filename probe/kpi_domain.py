@@ -116,6 +116,13 @@ class Domain:
         buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
         return pa.StringArray.from_buffers(codes.size, buffers[1], buffers[2])
 
+    def texts_or_null(self, codes: np.ndarray) -> pa.Array:
+        """The texts of codes, null for -1."""
+        known = codes >= 0
+        if known.all():
+            return self.texts(codes)
+        return self.texts(codes[known]).take(pa.array(np.cumsum(known) - 1, mask=~known))
+
     def _alphabet(self) -> tuple[np.ndarray, int]:
         """int64[256]: the rank from 1 of each octet that occurs in a text; how long the longest text is."""
         octets, codes, symbols, longest = self._symbols

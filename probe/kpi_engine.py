@@ -9,10 +9,11 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from formats.kpi import Catalogue, Grain
 from probe.aggregate import Groups
-from probe.kpi_lag import fill_lagged, part_path
+from probe.kpi_files import part_path
+from probe.kpi_lag import fill_lagged
 from probe.kpi_memory import kept_memory
 from probe.kpi_plan import GrainPlan, Plan
-from probe.kpi_rows import Pools, Source, ahead, jobs
+from probe.kpi_rows import Held, Pools, Source, ahead, jobs
 from probe.kpi_state import Merged
 from probe.kpi_tables import Measures, finish
 from probe.losses import Losses
@@ -35,6 +36,7 @@ class Task(NamedTuple):
     stretches: Sequence[tuple[int, int]]
     lost: Mapping[int, Mapping[int, Losses]]
     """by length of window (s) and window (start in ns)"""
+    held: Held = Held()
 
     def plans(self) -> list[Plan]:
         """The catalogue made ready, for each length of window."""
@@ -109,7 +111,8 @@ class Here:
         """One stretch of windows after another, the next one being read meanwhile."""
         with kept_memory(), ExitStack() as stack:
             pools = pools_of(stack, THREADS)
-            for job in ahead(pools.stretches, jobs(pools, task.sources, task.stretches, task.plans(), task.out)):
+            made = jobs(pools, task.sources, task.stretches, task.plans(), task.out, task.held)
+            for job in ahead(pools.stretches, made):
                 counted: dict[GrainPlan, int] = {}
                 files: list[Written] = []
                 for groups in job.sets:

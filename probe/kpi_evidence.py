@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from formats.kpi import Catalogue, Counter, Grain
-from formats.schema import schema
-from formats.xdr import TABLES
+from formats.xdr import TABLES, TEXT_KINDS
 from probe import xdr_files
 from probe.facts import Domains, Frame, classify, met
 from probe.kpi_rows import Source, sources_of
@@ -51,11 +50,7 @@ def _with_telling(source: Source) -> Source:
     declared = next(table for table in TABLES if table.name == source.table)
     wanted = {*source.columns, *TELLING.get(source.table, "").split(), "subscriber", "session_id"}
     columns = tuple(column.name for column in declared.columns if column.name in wanted)
-    types = schema(declared)
-    text = tuple(
-        name for name in columns
-        if pa.types.is_dictionary(types.field(name).type) or pa.types.is_string(types.field(name).type)
-    )  # fmt: skip
+    text = tuple(c.name for c in declared.columns if c.kind in TEXT_KINDS and c.name in wanted)
     return source._replace(columns=columns, text=text)
 
 
@@ -63,7 +58,7 @@ def _behind(source: Source, catalogue: Catalogue, grain: Grain, row: Mapping[str
             ) -> Behind:  # fmt: skip
     first = int(row["window_start"])
     end = first + int(row["window_s"]) * SECOND
-    groups = [g for g in source.groups if g.first < end and g.last >= first]
+    groups = xdr_files.overlapping(source.groups, first, end)
     conditions = tuple(dict.fromkeys(c for each in counter.where for c in each))
     places = {condition: at for at, condition in enumerate(conditions)}
     domains = Domains((*grain.keys, *grain.carried), [source.table], catalogue.segments)

@@ -20,6 +20,8 @@ from probe.kpi_evidence import rows_behind
 __all__ = ["Wanted", "explain_values", "explained", "wanted_of"]
 
 SHOWN = 10
+_END = 2**63 // 10**9
+"""What comes later (s) is no time of a row."""
 
 
 def explained(name: str, catalogue: Catalogue) -> tuple[Kpi, list[str]]:
@@ -55,10 +57,12 @@ def wanted_of(keys: Sequence[str], window: str | None, rows: int) -> Wanted:
         pairs.append((name.strip(), value.strip()))
     try:
         start = datetime.fromisoformat(window) if window else None
-    except ValueError:
+        if start is not None and start.tzinfo is None:
+            start = start.replace(tzinfo=UTC)
+        if start is not None and not 0 <= start.timestamp() < _END:
+            raise ValueError
+    except (ValueError, OverflowError):
         raise UsageError(f"--explain-window {window}: a time in UTC is wanted, as 2026-11-22T07:15.") from None
-    if start is not None and start.tzinfo is None:
-        start = start.replace(tzinfo=UTC)
     return Wanted(tuple(pairs), start, rows)
 
 

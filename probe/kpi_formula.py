@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from formats.expression import LAGS, Node, check_formula, parse
+from kernels.bounds import evaluate_bounds
 from kernels.formula import BLOCK, OPERATIONS, evaluate
 
 __all__ = ["Program", "compiled", "lag_of"]
@@ -28,6 +29,17 @@ class Program(NamedTuple):
         out = np.empty((self.outputs, inputs.shape[1]))
         scratch = np.empty((self.constants.size + self.registers, BLOCK))
         evaluate(self.lines, self.constants, inputs, scratch, out)
+        return out
+
+    def bounds(self, low: np.ndarray, high: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Between which bounds outputs lie if inputs do: least and greatest float64[.., n], null uint8[.., n]."""
+
+        def three(lines: int, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            return np.empty((lines, number)), np.empty((lines, number)), np.empty((lines, number), np.uint8)
+
+        out = three(self.outputs, low.shape[1])
+        scratch = three(low.shape[0] + self.constants.size + self.registers, BLOCK)
+        evaluate_bounds(self.lines, self.constants, (low, high, null), scratch, out)
         return out
 
 

@@ -12,29 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from formats.kpi import Key
-from probe.duration import text as duration_text
 from probe.kpi_domain import Domain
+from probe.kpi_files import parts_of
 from probe.kpi_formula import lag_of
 from probe.kpi_plan import GrainPlan
 from probe.kpi_target import met
-from probe.writer import partition, stamp, write_part
+from probe.writer import write_part
 
-__all__ = ["fill_lagged", "part_path"]
+__all__ = ["fill_lagged"]
 
 SECOND = 10**9
 LAGS = {"day_ago": 86_400 * SECOND, "week_ago": 7 * 86_400 * SECOND}
-
-
-def part_path(out: Path, table: str, window_s: int, start: int, part: int) -> Path:
-    """The file of a KPI table for (a part of) the window that starts at `start` ns."""
-    number = f"-{part:04d}" if part else ""
-    return partition(out, table, start) / f"part-{duration_text(window_s)}-{stamp(start)}{number}.parquet"
-
-
-def _rows_of(out: Path, table: str, window_s: int, start: int) -> list[pa.Table]:
-    first = part_path(out, table, window_s, start, 0)
-    found = [first, *sorted(first.parent.glob(f"{first.stem}-*.parquet"))]
-    return [pq.ParquetFile(path).read() for path in found if path.exists()]
 
 
 def _numbers(table: pa.Table, name: str) -> np.ndarray:
@@ -80,7 +68,8 @@ def fill_lagged(out: Path, plan: GrainPlan, window_s: int, parts: Iterable[tuple
                 line[:] = _numbers(rows, name)
                 continue
             if lag not in places:
-                earlier = _rows_of(out, table, window_s, start - LAGS.get(lag, window_s * SECOND))
+                then = start - LAGS.get(lag, window_s * SECOND)
+                earlier = [pq.ParquetFile(path).read() for path in parts_of(out, table, window_s, then)]
                 mine, *theirs = _codes([rows, *earlier], keys)
                 places[lag] = _matched(mine, np.concatenate(theirs) if theirs else np.empty(0, np.int64)), earlier
             at, earlier = places[lag]

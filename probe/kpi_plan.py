@@ -9,12 +9,14 @@ import pyarrow as pa
 from formats.expression import looks_back, parse
 from formats.kpi import Catalogue, Condition, Counter, Formula, Grain, Kpi, Quantile, judged_of
 from formats.schema import kpi_schema
+from formats.xdr import STARTED_TABLES
 from probe.kpi_formula import compiled
 from probe.losses import Losses
 
 __all__ = ["FactPlan", "GrainPlan", "Plan", "TablePlan"]
 
 ADDED = ("count", "sum")
+_STARTED = {table.name for table in STARTED_TABLES}
 
 
 class FactPlan(NamedTuple):
@@ -95,7 +97,8 @@ def _table_plan(table: str, catalogue: Catalogue) -> TablePlan:
     conditions = dict.fromkeys(c for counter in mine for each in counter.where for c in each)
     sums = dict.fromkeys(c.columns for c in mine if c.kind == "sum")
     facts = []
-    for time in sorted({c.time for c in mine} | {"start_time"}):
+    starts = {"start_time"} if table in _STARTED else set()
+    for time in sorted({c.time for c in mine} | starts):
         by_time = [c for c in mine if c.time == time]
         kinds = [tuple(c for c in by_time if c.kind in kind) for kind in (ADDED, ("values",), ("distinct",))]
         facts.append(FactPlan(table, time, *kinds))

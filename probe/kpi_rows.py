@@ -1,7 +1,7 @@
 """The rows that KPIs are made of, a stretch of windows at a time, within a bound of memory.
 
-A stretch is as many whole windows as hold about `ROWS_AT_ONCE` rows. Where one window alone holds more than
-`ROWS_IN_MEMORY`, they are made into states (`kpi_state`) some at a time, which go to files on disk by the hash of their
+A stretch is as many whole windows as hold about `Held.at_once` rows. Where one window alone holds more than
+`Held.in_memory`, they are made into states (`kpi_state`) some at a time, which go to files on disk by the hash of their
 keys and are merged share by share. So memory holds the rows that are being read, and a share of the states.
 """
 
@@ -17,36 +17,35 @@ import numpy as np
 import pyarrow as pa
 
 from formats.kpi import Catalogue, Counter, Grain
-from formats.xdr import TABLES, Table
-from kernels.group import order_rows
+from formats.xdr import TABLES, TEXT_KINDS, Table
 from probe import xdr_files
-from probe.aggregate import Groups, Span
+from probe.aggregate import Groups, Span, ordered
 from probe.facts import Domains, Frame
 from probe.kpi_plan import Plan
 from probe.kpi_state import Merged, Seen, StateKey, key_of, see, shares_of, state_of
 from probe.segment import joined_columns
 
 __all__ = [
-    "Job", "Pools", "Source", "States", "ahead", "jobs", "lots_of", "sources_of", "states_of", "stretches_of",
+    "Held", "Job", "Pools", "Source", "States", "ahead", "jobs", "sources_of", "states_of", "stretches_of",
 ]  # fmt: skip
 
-ROWS_AT_ONCE = 1 << 20
-"""Rows of one table in memory, as long as a window holds no more."""
-ROWS_IN_MEMORY = 6 << 20
-"""Rows of a window that are held in memory at most; where there are more, they go through files."""
-TEXTS_IN_MEMORY = 8 << 20
-"""Distinct texts that are kept from one stretch to the next."""
-
-
-def hold_at_most(rows: int) -> None:
-    """From now on in this process: no more rows than these in memory at once, which is slower."""
-    global ROWS_AT_ONCE, ROWS_IN_MEMORY
-    ROWS_AT_ONCE, ROWS_IN_MEMORY = min(ROWS_AT_ONCE, rows), min(ROWS_IN_MEMORY, rows)
-
-
-_TEXT_KINDS = {"ip", "cell", "slice", "apn", "enum", "cause", "derived", "digits"}
-
 T = TypeVar("T")
+
+
+class Held(NamedTuple):
+    """How much is held in memory.
+
+    at_once: rows of one table, as long as a window holds no more. in_memory: rows of a window; where there are more,
+    they go through files. texts: distinct texts that are kept from one stretch to the next.
+    """
+
+    at_once: int = xdr_files.ROWS_AT_ONCE
+    in_memory: int = 6 << 20
+    texts: int = 8 << 20
+
+    def at_most(self, rows: int) -> "Held":
+        """No more rows than these, which is slower; 0: as it is."""
+        return self._replace(at_once=min(self.at_once, rows), in_memory=min(self.in_memory, rows)) if rows else self
 
 
 class Source(NamedTuple):
@@ -86,8 +85,8 @@ def sources_of(directories: Sequence[Path], catalogue: Catalogue, grains: Sequen
             continue
         joined = joined_columns(catalogue.segments, table)
         columns = _columns(table, used, grains, joined)
-        text = [c.name for c in table.columns if c.kind in _TEXT_KINDS and c.name in columns]
-        times = tuple(sorted({c.time for c in used} | {"start_time"}))
+        text = [c.name for c in table.columns if c.kind in TEXT_KINDS and c.name in columns]
+        times = tuple(sorted({c.time for c in used} | {"start_time"}.intersection(columns)))
         groups = xdr_files.groups_of(directories, table.name, times)
         keys = {key.column_of(table.name) for grain in grains for key in (*grain.keys, *grain.carried)}
         keys |= {c.columns[0] for c in used if c.kind == "distinct"}
@@ -96,8 +95,10 @@ def sources_of(directories: Sequence[Path], catalogue: Catalogue, grains: Sequen
     return sources
 
 
-def stretches_of(groups: Sequence[xdr_files.Group], window: int) -> list[tuple[int, int]]:
-    """Stretches of whole windows (first, end in ns) that cover all rows, each of about ROWS_AT_ONCE rows at most."""
+def stretches_of(
+    groups: Sequence[xdr_files.Group], window: int, at_once: int = xdr_files.ROWS_AT_ONCE
+) -> list[tuple[int, int]]:
+    """Stretches of whole windows (first, end in ns) that cover all rows, each of about `at_once` rows at most."""
     firsts = np.array([g.first // window for g in groups], np.int64)
     ends = np.array([g.last // window + 1 for g in groups], np.int64)
     rows_of = np.array([g.rows for g in groups], np.int64)
@@ -111,14 +112,14 @@ def stretches_of(groups: Sequence[xdr_files.Group], window: int) -> list[tuple[i
     for (first, end), rows in zip(pairwise(marks), np.cumsum(change).tolist(), strict=False):
         if not rows:
             continue
-        if out and out[-1][1] == first and rows_before + rows <= ROWS_AT_ONCE:
+        if out and out[-1][1] == first and rows_before + rows <= at_once:
             out[-1] = (out[-1][0], end)
             rows_before += rows
             continue
         windows = (end - first) // window
-        pieces = min(windows, -(-rows // ROWS_AT_ONCE))
+        pieces = min(windows, -(-rows // at_once))
         out += pairwise(first + windows * i // pieces * window for i in range(pieces + 1))
-        rows_before = rows if pieces == 1 else ROWS_AT_ONCE
+        rows_before = rows if pieces == 1 else at_once
     return out
 
 
@@ -132,7 +133,7 @@ class Pools(NamedTuple):
 
 
 def _read(source: Source, first: int, end: int, domains: Domains, pools: Pools) -> Frame | None:
-    groups = [g for g in source.groups if g.first < end and g.last >= first]
+    groups = xdr_files.overlapping(source.groups, first, end)
     frame = Frame(source.text, source.keys, domains, source.joined)
     tables = xdr_files.read(groups, source.columns, source.text, xdr_files.Stretch(source.times, first, end))
     following = pools.files.submit(next, tables, None)
@@ -163,8 +164,9 @@ def _domains(plan: Plan, sources: Sequence[Source]) -> Domains:
 
 
 def jobs(
-    pools: Pools, sources: Sequence[Source], stretches: Sequence[tuple[int, int]], plans: Sequence[Plan], out: Path
-) -> Iterator[Job]:
+    pools: Pools, sources: Sequence[Source], stretches: Sequence[tuple[int, int]], plans: Sequence[Plan], out: Path,
+    held: Held,
+) -> Iterator[Job]:  # fmt: skip
     """What there is to do, stretch by stretch; files of states are under `out` and do not outlive their use.
 
     plans: for each length of window, shortest first. Stretches are of whole windows of the longest.
@@ -172,11 +174,12 @@ def jobs(
     plan = plans[-1]
     domains = _domains(plan, sources)
     for first, end in stretches:
-        rows = sum(g.rows for s in sources for g in s.groups if g.first < end and g.last >= first)
-        if rows > ROWS_IN_MEMORY and end - first <= plan.window:
-            yield _by_states(pools, sources, (first, end), plans, StateFiles(out, -(-16 * rows // ROWS_IN_MEMORY)))
+        rows = sum(g.rows for s in sources for g in xdr_files.overlapping(s.groups, first, end))
+        if rows > held.in_memory and end - first <= plan.window:
+            files = StateFiles(out, -(-16 * rows // held.in_memory))
+            yield _by_states(pools, sources, (first, end), plans, files, held.at_once)
             continue
-        if domains.texts > TEXTS_IN_MEMORY:
+        if domains.texts > held.texts:
             domains = _domains(plan, sources)
         frames = {s.table: f for s in sources if (f := _read(s, first, end, domains, pools)) is not None}
         counts = {table: frame.rows for table, frame in frames.items()}
@@ -198,13 +201,14 @@ def _grouped(
 
 
 def _by_states(
-    pools: Pools, sources: Sequence[Source], bounds: tuple[int, int], plans: Sequence[Plan], files: "StateFiles"
-) -> Job:
+    pools: Pools, sources: Sequence[Source], bounds: tuple[int, int], plans: Sequence[Plan], files: "StateFiles",
+    at_once: int,
+) -> Job:  # fmt: skip
     """Rows to states on disk, some at a time; the groups are what becomes of those, share by share."""
     seen: Seen = {}
     counts: dict[str, int] = {}
     for source in sources:
-        for groups in lots_of(source, bounds):
+        for groups in xdr_files.lots(xdr_files.overlapping(source.groups, *bounds), at_once):
             rows = states_of(source, groups, bounds, plans, files.shares, pools)
             if rows is None:
                 continue
@@ -232,19 +236,6 @@ class States(NamedTuple):
     seen: Seen
 
 
-def lots_of(source: Source, bounds: tuple[int, int]) -> Iterator[list[xdr_files.Group]]:
-    """The row groups of a table that have rows within bounds, about ROWS_AT_ONCE rows at a time."""
-    lot: list[xdr_files.Group] = []
-    for group in source.groups:
-        if group.first < bounds[1] and group.last >= bounds[0]:
-            if lot and sum(g.rows for g in lot) + group.rows > ROWS_AT_ONCE:
-                yield lot
-                lot = []
-            lot.append(group)
-    if lot:
-        yield lot
-
-
 def states_of(
     source: Source, groups: list[xdr_files.Group], bounds: tuple[int, int], plans: Sequence[Plan], shares: int,
     pools: Pools,
@@ -270,13 +261,9 @@ def states_of(
 
 
 def _by_share(states: pa.Table, keys: int, shares: int) -> dict[int, pa.Table]:
-    ids = shares_of(states, keys, shares)
-    starts = np.zeros(shares + 1, np.int64)
-    np.cumsum(np.bincount(ids, minlength=shares), out=starts[1:])
-    order = np.empty(ids.size, np.int32)
-    order_rows(ids, starts[:-1].copy(), order)
-    dealt = states.take(pa.array(order))
-    edges = pairwise(starts.tolist())
+    order = ordered(shares_of(states, keys, shares), shares)
+    dealt = states.take(pa.array(order.rows))
+    edges = pairwise(order.starts.tolist())
     return {share: dealt.slice(low, high - low) for share, (low, high) in enumerate(edges) if high > low}
 
 

@@ -52,15 +52,6 @@ def _some(number: int, told: Mapping[int, Any], kind: pa.DataType) -> pa.Array:
     return pa.array([told.get(k) for k in range(number)], kind) if told else pa.nulls(number, kind)
 
 
-def _texts(codes: np.ndarray, domain: Domain) -> pa.Array:
-    """Texts of codes, null for -1."""
-    known = codes >= 0
-    if known.all():
-        return domain.texts(codes)
-    places = pa.array(np.cumsum(known) - 1, mask=~known)
-    return domain.texts(codes[known]).take(places)
-
-
 def _entries(sums: np.ndarray, flags: np.ndarray) -> pa.ListArray:
     """Of each group (counter, sum, flag) where there is one."""
     group, counter = np.nonzero(((sums != 0) | (flags != 0)).T)
@@ -75,10 +66,10 @@ def state_of(groups: Measures, domain_of: Any) -> pa.Table:
     plan, grain = groups.plan, groups.plan.grain
     columns: dict[str, pa.Array] = {"start": pa.array(groups.starts)}
     for at, (key, codes) in enumerate(zip(grain.keys, groups.keys, strict=True)):
-        columns[f"key {at}"] = _texts(codes, groups.domains[key.name])
+        columns[f"key {at}"] = groups.domains[key.name].texts_or_null(codes)
     for at, key in enumerate(grain.carried):
         times, codes = groups.carried(key)
-        columns[f"time {at}"], columns[f"carried {at}"] = pa.array(times), _texts(codes, groups.domains[key.name])
+        columns[f"time {at}"], columns[f"carried {at}"] = pa.array(times), groups.domains[key.name].texts_or_null(codes)
     columns["sums"] = _entries(*groups.sums())
     for name in plan.quantiles:
         lists = groups.values(plan.by_name[name])
@@ -146,29 +137,28 @@ class Merged:
             (self.column(f"time {at}").to_numpy(), self.domains[k.name].codes([self.column(f"carried {at}")]))
             for at, k in enumerate(grain.carried)
         ]
+        lists = [name for name in self.table.column_names if name.split(" ")[0] in ("sums", "values", "texts")]
+        self.begins = {name: self._begins(name) for name in lists}
+        self.flat = {name: self.column(name).flatten() for name in lists}
         self.texts = {c.name: Domain() for c in plan.told if c.kind == "distinct"}
-        self.codes = {name: domain.codes([self.flat(f"texts {name}")]) for name, domain in self.texts.items()}
+        self.codes = {name: domain.codes([self.flat[f"texts {name}"]]) for name, domain in self.texts.items()}
+        self.measured = {name: self.column(f"seen {name}").to_numpy(zero_copy_only=False) for name in self.texts}
 
     def column(self, name: str) -> pa.Array:
         """A column as one array."""
         column = self.table.column(name)
         return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 
-    def begins(self, name: str) -> np.ndarray:
-        """Where the list of each state begins."""
+    def _begins(self, name: str) -> np.ndarray:
+        """int64[states + 1]: where the list of each state begins in `flat`."""
         offsets: np.ndarray = self.column(name).offsets.to_numpy().astype(np.int64)
         return offsets - offsets[0] if offsets.size else np.zeros(1, np.int64)
-
-    def flat(self, name: str) -> pa.Array:
-        """The values of all lists of a column."""
-        return self.column(name).flatten()
 
     def pieces(self, base: int = 0) -> Iterator["MergedPiece"]:
         """Stretches of groups; parts of a window are numbered from `base`."""
         if not self.windows.size:
             return
-        lists = [name for name in self.table.column_names if name.split(" ")[0] in ("sums", "values", "texts")]
-        sizes = np.add.reduce([np.diff(self.begins(name)) for name in lists])
+        sizes = np.add.reduce([np.diff(begins) for begins in self.begins.values()])
         weights = np.concatenate([[0], np.cumsum(sizes[self.order.rows])])[self.order.starts]
         for first, end, part in cut(self.windows, weights, base):
             yield MergedPiece(self, first, end, part)
@@ -188,16 +178,16 @@ class MergedPiece:
         """Counts and sums, added up."""
         sums = np.zeros((len(self.plan.added), self.number), np.int64)
         flags = np.zeros(sums.shape, np.uint8)
-        entries = self.merged.flat("sums")
+        entries = self.merged.flat["sums"]
         counter, added, flag = (entries.field(name).to_numpy() for name in ("counter", "sum", "flag"))
-        add_entries(self._begins, self._rows, self.merged.begins("sums"), counter, added, flag, sums, flags)
+        add_entries(self._begins, self._rows, self.merged.begins["sums"], counter, added, flag, sums, flags)
         return sums, flags
 
     def values(self, counter: Counter) -> Lists:
         """Values of all states of a group."""
         name, merged = counter.name, self.merged
-        values = merged.flat(f"values {name}").to_numpy()
-        joined = _gathered(merged.begins(f"values {name}"), values, self._rows, self._begins)
+        values = merged.flat[f"values {name}"].to_numpy()
+        joined = _gathered(merged.begins[f"values {name}"], values, self._rows, self._begins)
         known: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for k, told in self._told(f"bins {name}"):
             bins = np.array([b["bin"] for b in told], np.int32), np.array([b["count"] for b in told], np.int64)
@@ -216,10 +206,10 @@ class MergedPiece:
     def distinct(self, counter: Counter) -> Sets:
         """Distinct texts of all states of a group."""
         name, merged = counter.name, self.merged
-        begins, codes = _gathered(merged.begins(f"texts {name}"), merged.codes[name], self._rows, self._begins)
+        begins, codes = _gathered(merged.begins[f"texts {name}"], merged.codes[name], self._rows, self._begins)
         domain, counts = merged.texts[name], np.zeros(self.number, np.int64)
         count_distinct(begins, codes, 1, np.zeros(len(domain), np.int32), counts)
-        seen = merged.column(f"seen {name}").to_numpy(zero_copy_only=False)[self._rows]
+        seen = merged.measured[name][self._rows]
         known: dict[int, np.ndarray] = {}
         for k, octets in self._told(f"registers {name}"):
             told = np.frombuffer(octets, np.uint8)

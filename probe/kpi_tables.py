@@ -7,10 +7,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
-from formats.kpi import WINDOW, Counter, Key, Kpi, Ratio, fractional
+from formats.kpi import WINDOW, Counter, Key, Kpi, Ratio, bases, fractional
 from kernels.group import MATCHED
 from kernels.sketch import ACCURACY, DISTINCT_ERROR
-from probe.caveats import Caveats, quantile_bounds, ratio_bounds, unseen_of
+from probe.caveats import Caveats, Unseen, quantile_bounds, ratio_bounds, unseen_of
+from probe.formula_bounds import Bounds, Known, formula_bounds
 from probe.kpi_domain import Domain
 from probe.kpi_estimate import Lists, Sets, distinct_counts, quantiles, sizes_of
 from probe.kpi_plan import GrainPlan
@@ -106,6 +107,7 @@ class _Told:
         self.groups, self.plan, self.counted = groups, groups.plan, counted
         self.kpis: dict[str, np.ndarray] = {}
         self.caveats = Caveats(groups.number)
+        self.bounds: dict[str, Bounds] = {}
         self.unseen = unseen_of(groups.starts, groups.keys, groups.plan.grain, groups.plan.lost)
 
     def quantiles(self) -> None:
@@ -120,8 +122,12 @@ class _Told:
                 self._estimated(kpi.id, list(lists.binned), line, ACCURACY)
                 if self.unseen is not None:
                     unseen = self.unseen.of(counter.tables)
-                    there = (unseen > 0) & ~np.isnan(line)
-                    self.caveats.add(there, kpi.id, "interval", quantile_bounds(lists, q, unseen))
+                    self._between(kpi, line, quantile_bounds(lists, q, unseen), unseen)
+
+    def _between(self, kpi: Kpi, values: np.ndarray, told: tuple[np.ndarray, np.ndarray], unseen: np.ndarray) -> None:
+        """Where something was missed, the interval of a KPI."""
+        self.bounds[kpi.id] = Bounds.of(values, told, unseen)
+        self.caveats.add((unseen > 0) & ~np.isnan(values), kpi.id, "interval", told)
 
     def _withheld(self, kpi: Kpi, values: np.ndarray, samples: np.ndarray | None = None) -> None:
         """Take away values of fewer samples than the KPI asks for; samples: int64[g], None for those of its counter."""
@@ -160,12 +166,10 @@ class _Told:
             nothing = np.full(self.groups.number, np.nan)
             self.kpis[kpi.id] = np.divide(kpi.formula.scale * top, bottom, out=nothing, where=there)
             self._withheld(kpi, self.kpis[kpi.id])
-            there &= ~np.isnan(self.kpis[kpi.id])
             if self.unseen is not None:
                 unseen = self.unseen.of((*counters[0].tables, *counters[1].tables))
                 share = kpi.unit == "%" and all(c.kind == "count" for c in counters)
-                bounds = ratio_bounds(kpi, top, bottom, unseen, share)
-                self.caveats.add(there & (unseen > 0), kpi.id, "interval", bounds)
+                self._between(kpi, self.kpis[kpi.id], ratio_bounds(kpi, top, bottom, unseen, share), unseen)
 
     def formulas(self) -> None:
         """Those that are formulas of counters and other KPIs; those that look back come when they are written."""
@@ -188,7 +192,17 @@ class _Told:
             self.kpis[kpi.id] = values
             self._withheld(kpi, values)
             if self.unseen is not None:
-                self.caveats.add((self.unseen.lost > 0) & ~np.isnan(values), kpi.id, "interval")
+                self._bounded(kpi, values, self.unseen)
+
+    def _bounded(self, kpi: Kpi, values: np.ndarray, unseen: Unseen) -> None:
+        """The interval of a formula."""
+        names = [name for name in bases(kpi) if name in self.counted]
+        told = {n: (self.plan.by_name[n], self.counted[n]) for n in names}
+        known = {n: Known(counter, _natural(counter, each), each.null) for n, (counter, each) in told.items()}
+        found = formula_bounds(kpi, known, self.bounds, self.plan.window_s, unseen)
+        self.bounds[kpi.id] = found
+        low, high = (np.where(np.isinf(each), np.nan, each) for each in (found.low, found.high))
+        self.caveats.add((found.unseen > 0) & ~np.isnan(values), kpi.id, "interval", (low, high))
 
 
 def _kpis(groups: Measures, counted: dict[str, _Counted]) -> tuple[dict[str, np.ndarray], pa.Array]:

@@ -22,9 +22,9 @@ from probe.duration import DURATION
 from probe.errors import InputError, OutputError, UsageError
 from probe.fanout import LEAST_RING, MOST_RINGS, open_group
 from probe.identity import Identities
-from probe.kpi_rows import hold_at_most
+from probe.kpi_rows import Held
 from probe.live_probe import Live, LiveOptions, Status
-from probe.options import decoding_options, limits_of, out_option, window_option
+from probe.options import decoding_options, duplicates_option, limits_of, out_option, window_option
 from probe.packet_filter import filter_of
 from probe.packet_socket import Ring, RingOptions
 from probe.pipeline import copies_within
@@ -109,6 +109,7 @@ def _closing(status: Status) -> Iterator[str]:
 @out_option
 @window_option
 @decoding_options
+@duplicates_option("10ms")
 @click.option("--memory", type=MEMORY, metavar="SIZE",
               help="Take no more: sizes of tables, rings and waiting rows follow from it, as in 4GiB.")  # fmt: skip
 @click.option("--cpus", type=CPUS, default="auto", show_default=True, metavar="LIST|auto",
@@ -153,7 +154,7 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
         raise UsageError("--rings works with --capture af_packet: AF_XDP has a ring for each queue of the card.")
     cpus = processors_of(told["cpus"], list(interfaces))
     confine(cpus)
-    limits, ring_octets, most_rows, _ = _sizes(told, len(interfaces))
+    limits, ring_octets, most_rows, kpi_rows = _sizes(told, len(interfaces))
     if ring_octets < told["rings"] * LEAST_RING:
         least = -(-told["rings"] * LEAST_RING // MIB)
         raise UsageError(f"--rings {told['rings']} share {ring_octets // MIB} MiB: give them --ring {least} at least.")
@@ -162,6 +163,7 @@ def live_command(interfaces: tuple[str, ...], out: Path, **told: Any) -> None:
     options = LiveOptions(
         told["window"], told["workers"], told["by"], catalogue, limits, most_rows, float(told["seconds"] or 0),
         told["snapshot"], AlertOptions(told["alerts"], told["alert_webhook"]), told["duplicates"], cpus,
+        Held().at_most(kpi_rows),
     )  # fmt: skip
     ring = RingOptions(octets=ring_octets, promiscuous=told["promiscuous"], hardware_time=told["hardware_time"])
     with _alone(out):
@@ -205,7 +207,6 @@ def _sizes(told: dict[str, Any], interfaces: int) -> Sizes:
 
     copies = copies_within(told["duplicates"])
     found = sizes_for(told["memory"] - (copies.octets if copies else 0), told["workers"], interfaces)
-    hold_at_most(found.kpi_rows)
     limits = found.limits._replace(
         flows=asked.limits.flows if own("max_flows") else found.limits.flows,
         sessions=asked.limits.sessions if own("max_sessions") else found.limits.sessions,

@@ -32,10 +32,11 @@ from probe.catalogue import shipped_catalogue
 from probe.errors import WiregaugeError
 from probe.identity import Identities
 from probe.kpi import compute
+from probe.kpi_rows import Held
 from probe.live_sink import LiveSink
 from probe.merge import Batch
 from probe.packet_socket import Ring
-from probe.pipeline import MILLISECOND, Pipeline, copies_within
+from probe.pipeline import USUAL_SPAN_NS, Pipeline, copies_within
 from probe.rings import Rings
 from probe.run import POOLS
 from probe.sink import LedgerEntry
@@ -57,7 +58,8 @@ Settings = Callable[[], tuple[Catalogue | None, Callable[[str], Sequence[Instruc
 class LiveOptions(NamedTuple):
     """As `wiregauge live` takes them; `room`: rows that may wait for the disk; `seconds`: when to stop, 0 for never;
 
-    `cpus`: a worker each is pinned to the first of them, where there are enough."""
+    `cpus`: a worker each is pinned to the first of them, where there are enough; `held`: what KPIs and alerts hold of
+    rows that are on disk."""
 
     window_s: int = 900
     workers: int = 1
@@ -68,8 +70,9 @@ class LiveOptions(NamedTuple):
     seconds: float = 0
     snapshot_s: float = 60
     alerts: AlertOptions = AlertOptions()
-    duplicates_ns: int = 10 * MILLISECOND
+    duplicates_ns: int = USUAL_SPAN_NS
     cpus: Sequence[int] = ()
+    held: Held = Held()
 
 
 class Status(NamedTuple):
@@ -155,7 +158,8 @@ class Live:
         self._resume()
         self.outputs = Outputs(out, options.alerts)
         catalogue = options.catalogue or shipped_catalogue()
-        self.alerts = LiveAlerts(out, options.window_s, catalogue, self.outputs, identities, options.room)
+        self.alerts = LiveAlerts(out, options.window_s, catalogue, self.outputs, identities, options.room,
+                                 options.held)  # fmt: skip
         self.sink.watch = self.alerts.put
         self.rings = open_rings()
         self.stream = Rings(self.rings)
@@ -354,7 +358,7 @@ class Live:
 
     def _compute(self, first: int, end: int) -> None:
         compute([self.out], self.out, self.options.window_s, self.options.grains, self.options.catalogue,
-                between=(first, end))  # fmt: skip
+                between=(first, end), held=self.options.held)  # fmt: skip
 
     def _alert(self, first: int) -> None:
         self.alerts.evaluate(first, self.whole)

@@ -20,8 +20,8 @@ from probe.duration import DURATION, DURATIONS, MOMENT
 from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM
 
 __all__ = [
-    "decoding_options", "grains_option", "limits_of", "min_sample_option", "out_option", "processors", "window_option",
-    "windows_option",
+    "decoding_options", "duplicates_option", "grains_option", "limits_of", "min_sample_option", "out_option",
+    "processors", "window_option", "windows_option",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -93,11 +93,15 @@ _DECODING = (
         "--max-sessions", type=click.IntRange(1 << 8, 1 << 24), default=Limits().sessions, show_default=True,
         help="Sessions alive at a time.",
     ),
-    click.option(
-        "--duplicates", type=MOMENT, default="10ms", show_default=True, metavar="TIME|off",
-        help="Remove copies of a frame that come within this time, as SPAN ports make them; a second at most.",
-    ),
 )  # fmt: skip
+
+
+def duplicates_option(default: str) -> Callable[[F], F]:
+    """`--duplicates`: on where the probe sits at a SPAN port, off for files, which may hold what was made so."""
+    return click.option(
+        "--duplicates", type=MOMENT, default=default, show_default=True, metavar="TIME|off",
+        help="Remove copies of a frame that come within this time, as SPAN ports make them; a second at most.",
+    )  # fmt: skip
 
 
 def decoding_options(command: F) -> F:

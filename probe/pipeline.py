@@ -27,12 +27,13 @@ from probe.accounts import Accounts
 from probe.merge import Batch, batches
 from probe.sources import Source
 
-__all__ = ["BARE_NS", "MILLISECOND", "Copies", "Lane", "Pipeline", "copies_within"]
+__all__ = ["BARE_NS", "MILLISECOND", "USUAL_SPAN_NS", "Copies", "Lane", "Lookalikes", "Pipeline", "copies_within"]
 
 LANE_PACKETS = 4096
 
 MILLISECOND = 10**6
 BARE_NS = MILLISECOND
+USUAL_SPAN_NS = 10 * MILLISECOND
 
 Put = Callable[[str, np.ndarray, list[str]], None]
 Work = Callable[[Any], None]
@@ -54,10 +55,31 @@ class Copies:
         """Memory of what is remembered."""
         return int(self._seen.nbytes)
 
-    def mark(self, lane: "Lane") -> None:
-        """Take the copies among the packets of a lane out. Lanes come in the order of their records."""
+    def mark(self, lane: "Lane") -> bool:
+        """Take the copies among the packets of a lane out; whether to go on. Lanes come in the order of records."""
+        self._found(lane, lane.packets)
+        return True
+
+    def _found(self, lane: "Lane", packets: np.ndarray) -> int:
         assert lane.digests is not None
-        self._mark(self._seen, lane.digests, self.span_ns, self.bare_ns, lane.packets, lane.count)
+        found: int = self._mark(self._seen, lane.digests, self.span_ns, self.bare_ns, packets, lane.count)
+        return found
+
+
+class Lookalikes(Copies):
+    """Counts what would be taken out of the first packets, and leaves it in: whether people should ask for it."""
+
+    LOOKED_AT = 200_000
+
+    def __init__(self) -> None:
+        super().__init__(USUAL_SPAN_NS)
+        self.packets = self.copies = 0
+
+    def mark(self, lane: "Lane") -> bool:
+        """Look at the packets of a lane; whether to go on."""
+        self.packets += lane.count
+        self.copies += self._found(lane, lane.packets[: lane.count].copy())
+        return self.packets < self.LOOKED_AT
 
 
 def copies_within(span_ns: int) -> Copies | None:
@@ -263,14 +285,20 @@ class Pipeline:
             whole = 0
             for lane, (begin, end) in zip(lanes, bounds, strict=True):
                 whole += 1
-                if self.copies:
-                    self.copies.mark(lane)
+                if self.copies and not self.copies.mark(lane):
+                    self._look_no_further()
                 first = begin + lane.count
                 if first < end:
                     break
             self._update(batch.data, lanes[:whole])
         self.packets += len(ts)
         self.accounts.collect(self.workers[0].shard)
+
+    def _look_no_further(self) -> None:
+        """Copies are of no more interest."""
+        self.copies = None
+        for lane in self.lanes:
+            lane.digests = None
 
     def warm(self) -> None:
         """Load or compile every kernel of the path, so that no packet waits for it. Leaves tables as they are."""

@@ -22,8 +22,8 @@ from probe.errors import OutputError, WiregaugeError
 from probe.feed import load_feed
 from probe.identity import DEFAULT_KEY, PSEUDONYM, Identities
 from probe.kpi import compute
-from probe.options import decoding_options, limits_of, out_option, windows_option
-from probe.pipeline import MILLISECOND, Pipeline, copies_within
+from probe.options import decoding_options, duplicates_option, limits_of, out_option, windows_option
+from probe.pipeline import Lookalikes, Pipeline, copies_within
 from probe.progress import RunProgress
 from probe.segment import known_by
 from probe.sink import LedgerEntry, Sink
@@ -36,6 +36,7 @@ __all__ = ["Outcome", "RunOptions", "check_out", "run", "run_command"]
 SECOND = 10**9
 EDGE = 64 << 10  # octets from each end of a file that tell it from others
 DAMAGED = 3
+FEWEST_COPIES = 10
 
 POOLS = {
     "flows": own.FLOWS, "devices": own.UES, "sessions": own.SESSIONS, "bearers": own.BEARERS, "tunnels": own.TUNNELS,
@@ -61,7 +62,7 @@ class RunOptions(NamedTuple):
     longer: Sequence[int] = ()
     """more windows (s) for KPIs, each a multiple of the shorter ones; xDR rows are cut at `window_s`"""
     alerts: AlertOptions = AlertOptions()
-    duplicates_ns: int = 10 * MILLISECOND
+    duplicates_ns: int = 0
 
 
 class Outcome(NamedTuple):
@@ -88,9 +89,9 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
     identities = Identities.from_option(options.identities, options.identity_key)
     catalogue = known_by(options.catalogue, identities) if options.catalogue else None
     sink = Sink(out, run_id, identities)
-    pipeline = Pipeline(
-        options.window_s * SECOND, sink.put, options.workers, options.limits, copies_within(options.duplicates_ns)
-    )
+    alike = None if options.duplicates_ns else Lookalikes()
+    copies = copies_within(options.duplicates_ns) or alike
+    pipeline = Pipeline(options.window_s * SECOND, sink.put, options.workers, options.limits, copies)
     with RunProgress(sources, progress) as told:
         try:
             if sources:  # else its kernels need not be compiled
@@ -116,7 +117,7 @@ def run(arguments: Sequence[str], out: Path, options: RunOptions, progress: bool
         _summary(out, options, pipeline.accounts, archive, refused, rows, begun, told.compiled_s),
         problems,
         archive_lines(archive),
-        counted_twice(archive, pipeline.accounts.windows()),
+        [*counted_twice(archive, pipeline.accounts.windows()), *_copies_left_in(alike)],
         alerted,
     )
 
@@ -198,6 +199,15 @@ def _problem_entries(
         yield LedgerEntry(first, refusal.source, "rejected", f"refused: {refusal.reason}", 0, 0, None)
 
 
+def _copies_left_in(seen: Lookalikes | None) -> Iterator[str]:
+    """A word where copies of frames count that a SPAN port made: more than chance or a repeated packet explains."""
+    if seen and seen.copies >= max(FEWEST_COPIES, seen.packets // 100):
+        yield (
+            f"{seen.copies:,} of the first {seen.packets:,} packets are copies of one shortly before, as SPAN ports "
+            "make them, and count like the others. To count each once: --duplicates 10ms"
+        )
+
+
 def _refused(pipeline: Pipeline) -> dict[str, int]:
     """Rows for which there was no room, by table: signalling is the same in every shard, connections are each one's."""
     shards = [worker.shard.words for worker in pipeline.workers]
@@ -241,6 +251,7 @@ def _summary(
 @out_option
 @windows_option
 @decoding_options
+@duplicates_option("off")
 @click.option(
     "--feed", "feeds", multiple=True, metavar="FEED", help="A feed (TOML) for files that no shipped one fits."
 )

@@ -3,6 +3,7 @@
 An entry of a catalogue becomes a `Segment` (`segment_of`), the rows in memory; `probe.segment_join` joins them to rows.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -30,7 +31,6 @@ MOST_COLUMNS = 32
 YES, NO = "yes", "no"
 _NAME = re.compile(r"[A-Za-z_]\w{0,59}")
 _IMSI = r"^[0-9]{5,15}$"
-_TABLES = tuple(table for table in xdr.TABLES if any(c.name == "start_time" for c in table.columns))
 
 
 def _names(told: Any) -> dict[str, str]:
@@ -47,7 +47,7 @@ def segment_of(entry: Mapping[str, Any], folder: Path) -> Segment:
     name, on = str(entry["name"]), str(entry["on"])
     if not _NAME.fullmatch(name):
         raise Mistake(f"name is letters, digits and _, not {name!r}")
-    if not any(on == column.name for table in _TABLES for column in table.columns):
+    if not any(on == column.name for table in xdr.STARTED_TABLES for column in table.columns):
         raise Mistake(f"on names a column of xDR tables, as cell or subscriber, not {on!r}")
     identities = entry.get("identities", "as_written")
     if identities not in ("as_written", "clear") or (identities == "clear" and on != "subscriber"):
@@ -57,14 +57,23 @@ def segment_of(entry: Mapping[str, Any], folder: Path) -> Segment:
     clear, meaning = identities == "clear", str(entry.get("meaning", ""))
     if "rows" in entry:
         rows, source = _inline(entry, on), "rows of the catalogue"
-        return Segment(name, on, tuple(rows.column_names[1:]), meaning, source, rows, clear)
+        return Segment(name, on, tuple(rows.column_names[1:]), meaning, source, rows, clear, _digest(rows))
     path = folder / str(entry["file"])
     columns = _names(entry["columns"]) if "columns" in entry else None
     file, columns = _read(path, str(entry.get("key", on)), columns)
     for column in columns:
         if not _NAME.fullmatch(column):
             raise Mistake(f'columns: {column!r} is no name: write columns = {{ region = "{column}" }}')
-    return Segment(name, on, tuple(columns), meaning, str(path), _checked(file, clear), clear)
+    rows = _checked(file, clear)
+    return Segment(name, on, tuple(columns), meaning, str(path), rows, clear, _digest(rows))
+
+
+def _digest(rows: pa.Table) -> str:
+    """The same for the same rows in the same order."""
+    made = hashlib.blake2b(digest_size=10)
+    for batch in rows.combine_chunks().to_batches(max_chunksize=1 << 16):
+        made.update(batch.serialize())
+    return made.hexdigest()
 
 
 def _read(path: Path, key: str, columns: dict[str, str] | None) -> tuple[SegmentFile, dict[str, str]]:
@@ -152,7 +161,7 @@ def named_alike(segment: Segment, others: Iterable[Segment]) -> str:
 def segment_columns(segments: Iterable[Segment]) -> dict[str, dict[str, xdr.Column]]:
     """{table: {name: column}} that segments add."""
     out: dict[str, dict[str, xdr.Column]] = {}
-    for table in _TABLES:
+    for table in xdr.STARTED_TABLES:
         names = {column.name for column in table.columns}
         out[table.name] = {
             name: xdr.Column(name, "derived", "", _meaning(segment, name))
@@ -183,7 +192,7 @@ def join_keys(segments: Iterable[Segment]) -> list[Key]:
 
 def segment_kpis(segment: Segment) -> tuple[tuple[Counter, ...], tuple[Kpi, ...]]:
     """What publishes how much of the rows a segment knows."""
-    tables = tuple(t.name for t in _TABLES if segment.on_in({c.name for c in t.columns}))
+    tables = tuple(t.name for t in xdr.STARTED_TABLES if segment.on_in({c.name for c in t.columns}))
     asked, found = f"{segment.name}_rows", f"{segment.name}_matched_rows"
     counters = (
         Counter(asked, "count", tables, (), "", f"xDR rows whose {segment.on} is known",
@@ -232,4 +241,5 @@ def _renamed(segment: Segment, identities: Identities, both: bool) -> Segment:
     if identities.mode == PSEUDONYM:
         names = identities.pseudonyms(rows.column(0).to_pylist())
         parts.append(rows.set_column(0, rows.field(0), pa.array(names, pa.string())))
-    return segment._replace(rows=pa.concat_tables(parts), clear=False)
+    rows = pa.concat_tables(parts)
+    return segment._replace(rows=rows, clear=False, digest=_digest(rows))

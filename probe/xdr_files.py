@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 from formats.schema import TIME
 from probe.errors import WiregaugeError
 
-__all__ = ["Group", "Stretch", "groups_of", "read", "table_files"]
+__all__ = ["ROWS_AT_ONCE", "Group", "Stretch", "groups_of", "lots", "overlapping", "read", "table_files"]
 
 _FIRST, _LAST = -(2**62), 2**62
 _PLAIN_OCTETS = 4
 ROWS_AT_ONCE = 1 << 20
+"""Rows of one table in memory, where nobody asks for fewer."""
 _UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
@@ -131,7 +132,7 @@ def read(groups: Sequence[Group], columns: Sequence[str], text: Sequence[str], s
     for path, some in by_path.items():
         with _open(path, [name for name in text if name in some[0].names - some[0].plain]) as file:
             there = [c for c in columns if c in some[0].names]
-            for batch in _batches(some):
+            for batch in lots(some):
                 try:
                     read = file.read_row_groups([g.number for g in batch], there)
                 except (OSError, pa.ArrowInvalid) as problem:
@@ -143,15 +144,23 @@ def read(groups: Sequence[Group], columns: Sequence[str], text: Sequence[str], s
                     yield table
 
 
-def _batches(groups: Sequence[Group]) -> Iterator[list[Group]]:
-    """The row groups of a file, some at a time."""
-    batch: list[Group] = []
+def overlapping(groups: Iterable[Group], first: int, end: int) -> list[Group]:
+    """The row groups that may have rows in first <= time < end (ns)."""
+    return [g for g in groups if g.first < end and g.last >= first]
+
+
+def lots(groups: Iterable[Group], rows: int = ROWS_AT_ONCE) -> Iterator[list[Group]]:
+    """Row groups, about so many rows at a time; one alone may have more."""
+    lot: list[Group] = []
+    held = 0
     for group in groups:
-        if batch and sum(g.rows for g in batch) + group.rows > ROWS_AT_ONCE:
-            yield batch
-            batch = []
-        batch.append(group)
-    yield batch
+        if lot and held + group.rows > rows:
+            yield lot
+            lot, held = [], 0
+        lot.append(group)
+        held += group.rows
+    if lot:
+        yield lot
 
 
 def _within(table: pa.Table, stretch: Stretch) -> pa.Table:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from formats import xdr
 from formats.alert import CountRule
 from formats.expression import where
-from probe.alert_count import columns_of, matched
 from probe.alert_live import LiveAlerts, likely
+from probe.alert_match import Matching
 from probe.alert_out import AlertOptions, Outputs
 from probe.alert_store import AlertStore
 from probe.alerts import evaluate
@@ -31,7 +31,39 @@ from tests.xdr_rows import SECOND, WINDOW
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashing, where the kernels run as Python
 WINDOWS = 5
+REGIONS = {"262-01-256000": "north", "262-01-256001": "south"}
+PREMIUM = {"262010000000001": "gold", "262010000000002": "gold", "310260123456789": "silver"}
 RULES = """
+[[segment]]
+name = "sites"
+on = "cell"
+columns = ["region"]
+rows = { 262-01-256000 = "north", 262-01-256001 = "south" }
+
+[[segment]]
+name = "premium"
+on = "subscriber"
+columns = ["contract"]
+rows = { 262010000000001 = "gold", 262010000000002 = "gold", 310260123456789 = "silver" }
+
+[[alert]]
+id = "premium_dropping"
+table = "session"
+where = "dropped and in_premium == 'yes' and (region is null or region != 'south')"
+key = ["contract", "subscriber"]
+time = "end_time"
+count = 2
+within = "20m"
+
+[[alert]]
+id = "region_failing"
+table = "procedure"
+where = "outcome != 'success' and contract in ('gold', 'silver') and latency_ms + attempts > 600"
+key = ["region", "in_premium", "procedure"]
+count = 2
+within = "20m"
+close = 1
+
 [[alert]]
 id = "dropping"
 table = "session"
@@ -133,11 +165,73 @@ def test_count_rules_are_those_of_plain_loops(tmp_path: Path, rules: Path) -> No
         assert len(mine) > 10
 
 
+def test_count_rules_of_segments_are_those_of_plain_loops(tmp_path: Path, rules: Path) -> None:
+    """As filters and as keys; of a session the cell is its last one."""
+    rows = made(900)
+    found = sorted((*row[:6], row[7], row[10]) for row in table(whole(tmp_path, rows, rules)))
+    told = as_dicts(rows)
+    dropped = [
+        (row["end_time"], row["session_id"] or 0, f"{PREMIUM[row['subscriber']]}; subscriber={row['subscriber']}")
+        for row in told["session"]
+        if row["dropped"] and row["subscriber"] in PREMIUM and row["end_time"] is not None
+        and REGIONS.get(row["cell_last"]) != "south"
+    ]  # fmt: skip
+    failed = [
+        (
+            row["start_time"], row["session_id"] or 0,
+            f"{REGIONS[row['cell']]}; in_premium=yes; procedure={row['procedure']}",
+        )
+        for row in told["procedure"]
+        if row["outcome"] not in (None, "success") and row["subscriber"] in PREMIUM and row["cell"] in REGIONS
+        and row["procedure"] and None not in (row["latency_ms"], row["attempts"])
+        and row["latency_ms"] + row["attempts"] > 600
+    ]  # fmt: skip
+    clocks = [
+        max(row[name] or 0 for row in told[t]) for t, name in (("session", "end_time"), ("procedure", "start_time"))
+    ]
+    wanted = counted(dropped, 2, 1200 * SECOND, 0, clocks[0]), counted(failed, 2, 1200 * SECOND, 1, clocks[1])
+    for rule, key, each in (
+        ("premium_dropping", "contract=", wanted[0]),
+        ("region_failing", "region=", wanted[1]),
+    ):
+        mine = sorted((state, time, opened, k, v) for time, _, r, _, state, opened, k, v in found if r == rule)
+        assert mine == [(t.state, t.time, t.opened, key + t.key, t.value) for t in each]
+        assert mine
+
+
+def test_another_segment_has_its_rows_counted_anew(tmp_path: Path, rules: Path) -> None:
+    """A state that was made with other rows of a segment is of no use."""
+    rows = made(600)
+    out, before = whole(tmp_path, rows, rules), load_catalogue(rules)
+    there = [row for row in table(out) if row[2] == "premium_dropping"]
+    rules.write_text(RULES.replace('262010000000002 = "gold"', '262010000000003 = "gold"'))
+    catalogue, last = load_catalogue(rules), max(int(some["window"].max()) for some in rows.values())
+    evaluate([tmp_path / "xdr"], out, 900, before, last)
+    assert [row for row in table(out) if row[2] == "premium_dropping"] == there
+    evaluate([tmp_path / "xdr"], out, 900, catalogue, last)
+    changed = [row for row in table(out) if row[2] == "premium_dropping"]
+    assert {str(row[7])[-1] for row in there} > {"1", "2"} - {"9"}
+    assert "2" not in {str(row[7])[-1] for row in changed}
+
+
+def test_texts_of_segments_are_not_kept_for_ever(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told block by block with few texts kept is what all rows at once tell."""
+    catalogue, (declared, rows) = load_catalogue(rules), (xdr.SESSION, xdr_rows.rows(xdr.SESSION, 200, 3))
+    (rule,) = [one for one in catalogue.alerts if one.id == "premium_dropping"]
+    assert isinstance(rule, CountRule)
+    whole = Matching([rule], catalogue.segments).matched(rule, to_arrow(declared, rows, NAMES))
+    monkeypatch.setattr("probe.alert_match.MOST_TEXTS", 2)
+    apart = Matching([rule], catalogue.segments)
+    parts = [apart.matched(rule, to_arrow(declared, some, NAMES)) for some in np.array_split(rows, 7)]
+    assert [key for part in parts for key in part.keys.to_pylist()] == whole.keys.to_pylist()
+    assert whole.keys.to_pylist()
+
+
 def test_a_second_time_says_nothing_new(tmp_path: Path, rules: Path) -> None:
     out = whole(tmp_path, made(600), rules)
     before, lines = table(out), (tmp_path / "all.jsonl").read_text()
     assert len(before) == len(lines.splitlines()) == sum(net(tmp_path / "all.jsonl").values())
-    assert {row[2] for row in before} == {"dropping", "failing", "setup", "traffic"}
+    assert {row[2] for row in before} == {one.id for one in load_catalogue(rules).alerts}
     assert {row[4] for row in before} == {"opened", "updated", "closed"}
     again = whole(tmp_path, made(600), rules)
     assert table(again) == before
@@ -192,7 +286,7 @@ def test_window_by_window_gives_the_same(late: float, restart: bool, quick: bool
         compute([out], out, 900, ["cell", "subscriber"], catalogue, between=(windows[0], windows[-1] + WINDOW))
         if restart or number == WINDOWS - 1:
             live.close()
-        evaluate([out], out, 900, catalogue, windows[0], before, outputs)
+        live.evaluate(windows[0], before)
         if restart or number == WINDOWS - 1:
             outputs.close()
     assert table(out) == table(expected)
@@ -264,7 +358,8 @@ FILTERS = st.sampled_from([
     "outcome is null", "latency_ms > 500", "latency_ms <= 12.5", "latency_ms == 3", "attempts >= 5000", "attempts < 17",
     "attempts != 3", "attempts in (1, 2, 3)", "cause_code == 16", "cause_code is not null", "cell == '262-01-256000'",
     "cause == 'x'", "session_id == 2", "counted", "interface == 's11' and outcome == 'failure'",
-    "subscriber is not null or apn == 'ims'", "qos_class not in (1, 9)", "slice == '1-000001'",
+    "subscriber is not null or apn == 'ims'", "latency_ms + attempts > 600", "qos_class not in (1, 9)",
+    "slice == '1-000001'",
 ])  # fmt: skip
 
 
@@ -275,15 +370,13 @@ def test_the_quick_look_passes_over_nothing_that_counts(filters: list[str], both
     declared = xdr.PROCEDURE
     names = {column.name for column in declared.columns}
     conditions = where(text)
-    if not {c.column for alternative in conditions for c in alternative} <= names:
+    if not {name for alternative in conditions for c in alternative for name in c.columns} <= names:
         return
     rule = CountRule(
         "r", "r", "major", "", "procedure", conditions, text, ("cell",), "end_time", 2, 60, 0, "session_id"
     )
     rows = xdr_rows.rows(declared, 80, seed)
     keep = likely(rule, declared, rows)
-    every, some = (
-        matched(rule, to_arrow(declared, part, NAMES).select(columns_of(rule))) for part in (rows, rows[keep])
-    )
+    every, some = (Matching([rule]).matched(rule, to_arrow(declared, part, NAMES)) for part in (rows, rows[keep]))
     assert every.times.tolist() == some.times.tolist()
     assert every.keys.to_pylist() == some.keys.to_pylist()

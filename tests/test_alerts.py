@@ -1,5 +1,7 @@
 """Alerts: any order and any split of the rows give the same; the twin by plain loops and DuckDB agree."""
 
+import json
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -72,7 +74,10 @@ def fed(blocks, with_rule, forget=None):
 
 
 ROWS = st.lists(
-    st.tuples(st.integers(0, 60).map(lambda s: s * SECOND // 2), st.integers(1, 6), st.sampled_from("abc")), max_size=40
+    st.tuples(
+        st.integers(0, 60).map(lambda s: s * SECOND // 2), st.integers(1, 6), st.sampled_from(["a", "b", "c\nd"])
+    ),
+    max_size=40,
 )
 
 
@@ -192,6 +197,26 @@ def test_a_rule_that_holds_too_many_forgets_the_oldest(monkeypatch):
     ]  # fmt: skip
 
 
+def test_an_open_alert_of_which_only_the_last_row_is_left_goes_on(monkeypatch):
+    """Of what was forgotten nothing is looked at, though `close` rows before the last one would be asked for."""
+    monkeypatch.setattr(alert_count, "MOST_HELD", 20)
+    state, changes = Counting(rule(5, 10_000, 4)), []
+    state.take(rows_of([(s * SECOND, s, "first") for s in range(1, 6)]))
+    state.take(rows_of([(s * SECOND, s, f"k{s}") for s in range(6, 60)]))
+    changes += state.changes()
+    state.forget_often(0, SECOND)
+    state.take(rows_of([(s * SECOND, s, "first") for s in (100, 200)]))
+    changes += state.changes()
+    state.take(rows_of([(50_000 * SECOND, 9, "last")]))
+    changes += state.changes()
+    assert [(sign, e.state, e.time // SECOND) for sign, e in changes] == [(1, "opened", 5), (1, "closed", 10_100)]
+
+
+def test_a_line_has_no_number_that_json_has_not():
+    (event,) = stepped(kpi_rule(open="value > 5", close="", lower=False), {0: {"x": float("inf")}})
+    assert (event.value, json.loads(event.line(), parse_constant=pytest.fail)["value"]) == (float("inf"), None)
+
+
 def test_a_rule_that_opens_too_often_tells_the_first(monkeypatch):
     monkeypatch.setattr(alert_count, "MOST_TOLD", 10)
     state = Counting(rule(1, 1))
@@ -241,7 +266,8 @@ def plainly(events):
 
 VALUES = st.none() | st.sampled_from([80.0, 85.0, 89.0, 92.0, 95.0, 99.0])
 WINDOWS = st.dictionaries(
-    st.integers(0, 14).map(lambda n: n * WINDOW * SECOND), st.dictionaries(st.sampled_from("xyz"), VALUES, min_size=1)
+    st.integers(0, 14).map(lambda n: n * WINDOW * SECOND),
+    st.dictionaries(st.sampled_from(["x", "y", "z\n"]), VALUES, min_size=1),
 )
 
 

@@ -1,5 +1,6 @@
 """Catalogues: filters against DuckDB, formulas against a plain evaluator, mistakes with their lines."""
 
+import itertools
 import math
 import re
 from contextlib import suppress
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from formats.expression import Mistake, names_of, parse, where
+from kernels.bounds import ALWAYS, NEVER, PERHAPS
 from kernels.formula import BLOCK, exceed, keep_top
 from probe.catalogue import load_catalogue, shipped_catalogue
 from probe.describe import describe_command
@@ -64,6 +66,85 @@ def test_formulas(texts, rows):
             expected = plain(parse(text), dict(zip(NAMES, row, strict=True)))
             assert (expected is None) == math.isnan(value), (text, row)
             assert expected is None or value == expected, (text, row)
+
+
+BETWEEN = st.tuples(
+    st.sampled_from([-4.0, -1.0, 0.0, 0.5, 1.0, 3.0, 1e300]), st.sampled_from([0.0, 0.25, 1.0, 4.0, 1e300]),
+    st.sampled_from([0, 0, 0, 1, 2]),
+)  # fmt: skip
+"""Least, how much more the greatest is, and whether it is null."""
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(expressions(), min_size=1, max_size=3),
+    st.lists(st.tuples(BETWEEN, BETWEEN, BETWEEN), min_size=1, max_size=3),
+    st.sampled_from([None, (0.0, 2.0)]), st.data(),
+)  # fmt: skip
+def test_a_formula_lies_within_its_bounds(texts, rows, valid, data):
+    """Whatever its names are between theirs; at the bounds themselves too."""
+    program = compiled([(f"k{i}", text, valid) for i, text in enumerate(texts)])
+    given_ = np.array([[(low, low + more, null) for low, more, null in row] for row in rows], float).reshape(-1, 3, 3)
+    inputs = [given_[:, NAMES.index(name)].T for name in program.inputs]
+    low, high, null = np.array(inputs, float).reshape(len(inputs), 3, len(rows)).transpose(1, 0, 2)
+    found = program.bounds(np.ascontiguousarray(low), np.ascontiguousarray(high), null.astype(np.uint8))
+    for _ in range(6):
+        points = []
+        for row in rows:
+            drawn = []
+            for low, more, null in row:
+                some = [None] if null else []
+                if null < 2:
+                    some += [low, low + more, data.draw(st.floats(low, low + more))]
+                drawn.append(some)
+            points.append(dict(zip(NAMES, [data.draw(st.sampled_from(some)) for some in drawn], strict=True)))
+        columns = [[math.nan if p[name] is None else p[name] for p in points] for name in program.inputs]
+        told = program.run(np.array(columns, float).reshape(len(columns), len(rows)))
+        for i, text in enumerate(texts):
+            for at, point in enumerate(points):
+                value, engine = plain(parse(text), point), told[i, at]
+                if value is not None and (not math.isfinite(value) or (valid and not valid[0] <= value <= valid[1])):
+                    value = None if value != value or valid else value
+                assert (value is None) == math.isnan(engine)
+                least, greatest, nothing = (each[i, at] for each in found)
+                assert nothing != 0 if value is None else nothing != 2, (text, point)
+                assert value is None or least <= value <= greatest, (text, point, least, greatest)
+
+
+def points_of(low, high, null):
+    """float64[5, n]: the ends, the middle, 0 where it is between, null where there may be one; else the least again."""
+    some = np.array([low, high, (low + high) / 2, np.where((low <= 0) & (high >= 0), 0, low), low])
+    some[4, null == PERHAPS] = math.nan
+    some[:, null == ALWAYS] = math.nan
+    return some
+
+
+OPERATIONS = ["a + b", "a - b", "a * b", "a / b", "min(a, b)", "max(a, b)", "abs(a)", "a == b", "a != b", "a < b",
+              "a <= b", "a > b", "a >= b", "a and b", "a or b", "not a", "a is null", "a is not null", "coalesce(a, b)",
+              "if(a, b, c)"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", OPERATIONS)
+def test_the_bounds_of_each_operation(text):
+    """Every pair of small intervals: no outcome lies outside, and the bounds are reached."""
+    program = compiled([("k", text, None)])
+    ends = [-1.0, 0.0, 2.0] if "c" in program.inputs else [-2.0, -1.0, 0.0, 1.0, 3.0]
+    grid = [(low, high, null) for low in ends for high in ends if low <= high for null in (NEVER, PERHAPS, ALWAYS)]
+    every = np.array(list(itertools.product(grid, repeat=len(program.inputs)))).transpose(2, 1, 0)
+    low, high, null = every[0].copy(), every[1].copy(), every[2].astype(np.uint8)
+    (least,), (greatest,), (nothing,) = program.bounds(low, high, null)
+    points = [points_of(*bounds) for bounds in zip(low, high, null, strict=True)]
+    found = np.array([program.run(np.array(some))[0] for some in itertools.product(*points)])
+    is_null = np.isnan(found)
+    assert (nothing == np.where(is_null.all(axis=0), ALWAYS, np.where(is_null.any(axis=0), PERHAPS, NEVER))).all()
+    there = ~is_null.all(axis=0)
+    lowest, highest = np.nanmin(found[:, there], axis=0), np.nanmax(found[:, there], axis=0)
+    assert (least[there] <= lowest).all()
+    assert (greatest[there] >= highest).all()
+    if "=" not in text:
+        assert (np.isinf(least[there]) | (least[there] == lowest)).all()
+        assert (np.isinf(greatest[there]) | (greatest[there] == highest)).all()
+    assert np.isfinite(least[there]).all() or text == "a / b"
 
 
 def test_formulas_name_those_before_them_and_stay_in_range():
@@ -221,13 +302,42 @@ def test_a_catalogue_of_ones_own(tmp_path):
     assert result.exit_code == 0, result.output
     assert "join_pct = 100 * 0 / 25 = 0" in result.output
     assert re.search(r"bytes_total: 1 rows of flow, 1 shown:\n\s+start_time .*\n\s+1970.* y ", result.output)
-    for option, told in (("--explain-key", "a key and its value"), ("--explain-window", "a time in UTC")):
-        arguments = [*words, "--explain", "join_pct", option, "cell"]
+    wrong = (("--explain-key", "cell", "a key and its value"), *(("--explain-window", at, "a time in UTC") for at in (
+        "cell", "0001-01-01", "9999-12-31T23:59")))  # fmt: skip
+    for option, value, told in wrong:
+        arguments = [*words, "--explain", "join_pct", option, value]
         with pytest.raises(WiregaugeError, match=told):
             CliRunner().invoke(kpi_command, arguments, catch_exceptions=False)
     assert CliRunner().invoke(kpi_command, [*words, "--explain", "nothing"]).exit_code != 0
     shown = CliRunner().invoke(describe_command, ["heavy_pct", "--catalogue", str(tmp_path / "c.toml")])
     assert "100 * heavy / flows" in shown.output
+
+
+OF_ALERTS = """
+[[counter]]
+name = "alerts_opened"
+from = "alert"
+time = "opened_time"
+where = "state == 'opened' and alert_id != ''"
+[[counter]]
+name = "alerts_told"
+from = "alert"
+time = "time"
+take = "distinct(alert_id)"
+"""
+
+
+def test_counters_of_tables_without_a_start(tmp_path):
+    """Rows of the probe's own tables count by a time that they have."""
+    (tmp_path / "c.toml").write_text(OF_ALERTS)
+    time = pa.array([5, 7, 9]).cast(pa.timestamp("ns", tz="UTC"))
+    rows = {"time": time, "opened_time": time, "state": ["opened", "opened", "closed"], "cell": ["a", "a", "b"],
+            "alert_id": ["p", "q", "p"]}  # fmt: skip
+    (tmp_path / "xdr" / "alert").mkdir(parents=True)
+    pq.write_table(pa.table(rows), tmp_path / "xdr" / "alert" / "part-0.parquet")
+    compute([tmp_path / "xdr"], tmp_path / "out", 900, ["cell"], load_catalogue(tmp_path / "c.toml"))
+    found = ds.dataset(tmp_path / "out" / "kpi_cell").to_table(columns=["cell", "alerts_opened", "alerts_told"])
+    assert [tuple(row.values()) for row in found.to_pylist()] == [("a", 2, 2), ("b", 0, 1)]
 
 
 @pytest.mark.parametrize(
@@ -241,6 +351,15 @@ def test_a_catalogue_of_ones_own(tmp_path):
         ("100 * heavy / flows", "100 * heavi / flows", 13, "no counter 'heavi'"),
         ("100 * heavy / flows", "100 * heavy / flows)", 16, "an operator expected"),
         ("100 * heavy / flows", "quantile(heavy, 0.5)", 13, "heavy is no list of values"),
+        ("if(flows >= 1, 100 - heavy_pct, null)", "quantile(heavy_pct, 0.5)", 20, "no counter 'heavy_pct'"),
+        ('formula = "if(flows >= 1, 100 - heavy_pct, null)"', 'numerator = "heavy_pct"\ndenominator = "flows"', 20,
+         "no counter 'heavy_pct'"),
+        ('formula = "if(flows >= 1, 100 - heavy_pct, null)"', 'numerator = "flows"\ndenominator = "window_s"', 20,
+         "no counter 'window_s'"),
+        ('name = "both"', 'name = "cell"', 7, "cell: kpi_cell has a column of this name already"),
+        ('name = "both"', 'name = "caveats"', 7, "caveats: kpi_cell has a column of this name already"),
+        ('keys = ["cell", "service"]', 'keys = ["cell", "cell"]', 24, "cell_service: two columns are called"),
+        ('name = "cell_service"', 'name = "x/../../cell"', 24, "name is letters, digits and _"),
         ("100 * heavy / flows", "rtt_client / flows", 13, "only a quantile can be taken"),
         ("sum(bytes_up + bytes_down)", "sum(bytes_up * 2)", 10, "only columns"),
         ("sum(bytes_up + bytes_down)", "median(bytes_up)", 10, "take is count, sum"),

@@ -3,20 +3,28 @@
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from formats.kpi import Kpi, Ratio
+from formats.expression import parse
+from formats.kpi import Counter, Formula, Kpi, Ratio
 from formats.schema import CAVEATS
+from kernels.bounds import ALWAYS
 from probe.catalogue import load_catalogue
-from probe.caveats import Caveats, quantile_bounds, ratio_bounds, unseen_of
+from probe.caveats import Caveats, Unseen, quantile_bounds, ratio_bounds, unseen_of
 from probe.errors import WiregaugeError
-from probe.kpi import kpi_command
+from probe.formula_bounds import Known, formula_bounds
+from probe.kpi import compute, kpi_command
 from probe.kpi_estimate import bounded_lists, quantiles
+from probe.kpi_rows import Held
 from probe.losses import Losses
 from tests.kpi_tools import make, write
+from tests.naive_formula import plain
+from tests.test_losses import write_ledger
+from tests.xdr_rows import START
 
 PCT = Kpi("good_pct", "%", Ratio("good", "all", 100), "own", "higher", "")
 TIGHT = 1e-9
@@ -44,6 +52,81 @@ def test_a_quantile_lies_within_its_interval_whatever_was_missed(values, q, data
     true = np.quantile(values, q)
     assert np.isnan(low[0]) or low[0] <= true + TIGHT
     assert np.isnan(high[0]) or high[0] >= true - TIGHT
+
+
+FORMULAS = [
+    "100 * good / (good + bad)", "100 - 100 * bad / all", "if(all >= 3, bad, 0)", "abs(good - bad)", "octets / all",
+    "octets / max(all - good, 1)", "coalesce(bad / (all - good), 5)", "all * 60 / window_s", "(bad > 2) + (good == 0)",
+    "min(good, bad, 2) - octets", "if(bad is null, 1, bad / all)",
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.booleans(), min_size=2, max_size=40), st.sampled_from(FORMULAS), st.data())
+def test_a_formula_lies_within_its_interval_whatever_was_missed(events, text, data):
+    """Of events that are good or bad; the octets are as many for each. Each formula tells of how many there were."""
+    missed = data.draw(st.sets(st.integers(0, len(events) - 1), max_size=len(events) - 1))
+    seen = [e for i, e in enumerate(events) if i not in missed]
+    unseen = Unseen(*np.full((2, 1), len(missed) / len(events)))
+
+    def counted(some):
+        return {"good": sum(some), "bad": len(some) - sum(some), "all": len(some), "octets": 7 * len(some)}
+
+    known = {
+        name: Known(Counter(name, "sum" if name == "octets" else "count", ("session",), (), "", ""),
+                    np.array([float(value)]), None)
+        for name, value in counted(seen).items()
+    }  # fmt: skip
+    kpi = Kpi("k", "", Formula(text, ()), "own", "neutral", "")
+    found = formula_bounds(kpi, known, {}, 900, unseen)
+    for told in (seen, events):
+        true = plain(parse(text), counted(told) | {"window_s": 900})
+        assert true is None or found.low[0] - TIGHT <= true <= found.high[0] + TIGHT
+        assert found.null[0] if true is None else found.null[0] != ALWAYS
+    if not missed and true is not None:
+        assert found.low[0] == found.high[0] == pytest.approx(true)
+
+
+OF_ALL = """
+[[kpi]]
+id = "bad_pct"
+formula = "100 - 100 * session_setup_successes / max(session_setup_attempts, 1)"
+valid = [0, 100]
+[[kpi]]
+id = "twice"
+formula = "2 * session_setup_success_pct + coalesce(bad_pct, 0)"
+[[kpi]]
+id = "rate"
+formula = "bytes_total / window_s"
+[[kpi]]
+id = "unbounded"
+formula = "1 / (flows - session_setup_attempts + 1)"
+[[kpi]]
+id = "waits"
+formula = "if(rtt_client_p95_ms > rtt_client_p50_ms, rtt_client_p95_ms - rtt_client_p50_ms, null)"
+"""
+
+
+def test_intervals_of_formulas_stand_in_the_rows(tmp_path):
+    write(tmp_path / "xdr", make(400, seed=3))
+    (tmp_path / "own.toml").write_text(OF_ALL)
+    catalogue = load_catalogue(tmp_path / "own.toml")
+    write_ledger(tmp_path / "xdr", [(START, "in", "captured", 900), (START, "dropped", "kernel_ring", 100)])
+    compute([tmp_path / "xdr"], tmp_path / "out", 900, ["cell"], catalogue)
+    compute([tmp_path / "xdr"], tmp_path / "small", 900, ["cell"], catalogue, held=Held(1, 1))
+    rows, through_files = (ds.dataset(tmp_path / name / "kpi_cell").to_table() for name in ("out", "small"))
+    names = {kpi.id for kpi in catalogue.kpis if isinstance(kpi.formula, Formula)}
+    found = dict.fromkeys(["bad_pct", "twice", "rate", "unbounded", "waits"], 0)
+    kept = [name for name in rows.column_names if name != "window_start"]
+    for row in rows.select(kept).to_pylist():
+        for told in row["caveats"] or ():
+            if told["name"] in names and told["kind"] == "interval":
+                low, high = told["low"], told["high"]
+                assert low is None or low <= row[told["name"]] + TIGHT
+                assert high is None or high >= row[told["name"]] - TIGHT
+                found[told["name"]] = found.get(told["name"], 0) + (None not in (low, high) and low < high)
+    assert all(found[name] for name in ("bad_pct", "twice", "rate")), found
+    assert sorted(map(str, rows.select(kept).to_pylist())) == sorted(map(str, through_files.select(kept).to_pylist()))
 
 
 def test_without_loss_a_quantile_lies_between_its_neighbours():
@@ -154,6 +237,12 @@ def test_withheld_below_a_least_sample(tmp_path):
         ('sample = "flows"', "valid = [0, 1e9]", "say which counter counts its samples"),
         ('sample = "flows"', 'sample = "bytes_down"', "'bytes_down' is no counter that counts"),
         ("bytes_down / flows", "flows - previous(flows)", "not of a KPI that looks back"),
+        (
+            OWN.strip(),
+            '[[kpi]]\nid = "change"\nformula = "flows - previous(flows)"\n'
+            + OWN.replace("bytes_down / flows", "2 * change"),
+            "KPI down_rate: min_sample: not of a KPI that looks back",
+        ),
     ],
 )
 def test_a_least_sample_that_cannot_be_meant(tmp_path, was, now, told):

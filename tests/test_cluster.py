@@ -12,6 +12,7 @@ from probe import cluster
 from probe.catalogue import load_catalogue, shipped_catalogue
 from probe.errors import UsageError, WiregaugeError
 from probe.kpi import compute, kpi_command
+from probe.kpi_rows import Held
 from tests.kpi_tools import make, read, write
 from tools.cluster import local_cluster
 
@@ -53,9 +54,8 @@ def test_the_same_tables(rows, tmp_path, address):
 @pytest.mark.slow
 def test_windows_in_waves(rows, tmp_path, address, monkeypatch):
     monkeypatch.setattr("probe.cluster.ROWS_A_WAVE", 1)
-    monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", 30)
     with cluster.Cluster(address) as engine:
-        compute([rows / "xdr"], tmp_path / "kpi", 900, engine=engine)
+        compute([rows / "xdr"], tmp_path / "kpi", 900, engine=engine, held=Held(30))
     assert tables(tmp_path / "kpi") == tables(rows / "here")
 
 

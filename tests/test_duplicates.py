@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow.dataset as ds
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.contrib.gtp import GTP_U_Header
@@ -17,6 +19,7 @@ from formats.reasons import FRAME_COPY
 from formats.records import KIND_NONE, PACKET, RECORD
 from kernels.duplicates import DIGESTED, PER_SECOND, SEEN, SLOTS, digest_frames, mark_copies, table
 from probe.pipeline import MILLISECOND, Copies
+from probe.run import run_command
 from tests import pipeline_tools as tools
 from tests.test_invariance import pcap, read_packets
 from tools.scenario import RADIO_PRESETS, generate
@@ -275,3 +278,22 @@ def test_a_mirror_changes_no_row(workers: int, room: int | None, tmp_path: Path)
     assert copies["decoded"] == reasons["decoded"]
     assert copies["duplicate"] == {"frame_copy": len(packets) - 1}
     assert twice.packets == 2 * len(packets) - 1
+
+
+@pytest.mark.compiled
+def test_files_keep_their_copies_and_people_are_told(tmp_path: Path) -> None:
+    """Removed only where that is asked for; nothing is said of a capture without copies."""
+    inner = [IP(id=k + 1, **IP4) / TCP(seq=k, **ACK) for k in range(60)]
+    packets = [(10**18 + k * MILLISECOND, ether(each)) for k, each in enumerate(inner)]
+    (tmp_path / "once.pcap").write_bytes(pcap(packets))
+    (tmp_path / "twice.pcap").write_bytes(pcap([(ts + n, frame) for ts, frame in packets for n in (0, 900)]))
+    expected = {("once", "off"): (60, 0, False), ("twice", "off"): (120, 0, True), ("twice", "10ms"): (60, 60, False),
+                ("once", "10ms"): (60, 0, False)}  # fmt: skip
+    for (name, duplicates), (decoded, copies, told) in expected.items():
+        command = [str(tmp_path / f"{name}.pcap"), "--out", str(tmp_path / name / duplicates), "--workers", "2"]
+        made = CliRunner().invoke(run_command, [*command, "--duplicates", duplicates], catch_exceptions=False)
+        ledger = ds.dataset(tmp_path / name / duplicates / "ledger").to_table().to_pylist()
+        counts = [sum(row["packets"] for row in ledger if row["stage"] == stage) for stage in ("decoded", "duplicate")]
+        assert (made.exit_code, counts) == (0, [decoded, copies]), made.output
+        assert ("60 of the first 120 packets are copies" in made.stderr) is told
+        assert ("--duplicates 10ms" in made.stderr) is told

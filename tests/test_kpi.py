@@ -34,7 +34,7 @@ from probe.errors import WiregaugeError
 from probe.facts import number
 from probe.kpi import compute, kpi_command
 from probe.kpi_domain import Domain
-from probe.kpi_rows import stretches_of
+from probe.kpi_rows import Held, stretches_of
 from probe.tables import to_arrow
 from probe.xdr_files import Group
 from tests import naive_kpi, xdr_rows
@@ -276,19 +276,16 @@ def test_a_second_computation_replaces_the_first(tmp_path):
     assert read(tmp_path / "kpi", "kpi_cause") == {}
 
 
-def test_in_small_stretches(tmp_path, monkeypatch, whole):
+def test_in_small_stretches(tmp_path, whole):
     write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
-    monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", 20)
-    compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
+    compute([tmp_path / "xdr"], tmp_path / "kpi", 900, held=Held(20))
     assert {g.table: read(tmp_path / "kpi", g.table) for g in shipped_catalogue().grains} == whole
 
 
 @pytest.mark.parametrize("rows", [40, pytest.param(1, marks=pytest.mark.slow)])
-def test_through_files_where_memory_is_short(tmp_path, monkeypatch, whole, rows):
+def test_through_files_where_memory_is_short(tmp_path, whole, rows):
     write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
-    monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", 1)
-    monkeypatch.setattr("probe.kpi_rows.ROWS_IN_MEMORY", rows)
-    summary = compute([tmp_path / "xdr"], tmp_path / "kpi", 900)
+    summary = compute([tmp_path / "xdr"], tmp_path / "kpi", 900, held=Held(1, rows))
     assert {g.table: read(tmp_path / "kpi", g.table) for g in shipped_catalogue().grains} == whole
     assert summary.rows_out == {g.table: len(whole[g.table]) for g in shipped_catalogue().grains}
     assert not list((tmp_path / "kpi").glob(".states*"))

@@ -20,6 +20,7 @@ from probe.catalogue import shipped_catalogue
 from probe.kpi import compute
 from probe.kpi_domain import Domain
 from probe.kpi_estimate import add_bins, bounded_lists, bounded_sets, distinct_counts, quantiles
+from probe.kpi_rows import Held
 from tests.kpi_tools import make, read, write
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")
@@ -36,9 +37,7 @@ def test_sketches_too_do_not_depend_on_the_split(tmp_path, monkeypatch, exact):
     write(tmp_path / "whole", make(60, seed=3))
     compute([tmp_path / "whole"], tmp_path / "kpi", 900)
     write(tmp_path / "split", make(60, seed=3), rows_per_part=7)
-    monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", 1)
-    monkeypatch.setattr("probe.kpi_rows.ROWS_IN_MEMORY", 1)
-    compute([tmp_path / "split"], tmp_path / "again", 900)
+    compute([tmp_path / "split"], tmp_path / "again", 900, held=Held(1, 1))
     assert tables(tmp_path / "kpi") == tables(tmp_path / "again")
 
 

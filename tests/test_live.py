@@ -87,7 +87,8 @@ def balanced(out: Path) -> int:
 
 def read_again(capture: Path, out: Path, *options: str) -> None:
     """The same packets, from the recording."""
-    command = [str(capture), "--out", str(out), "--identities", "clear", "--window", WINDOW, "--workers", "1", *options]
+    command = [str(capture), "--out", str(out), "--identities", "clear", "--window", WINDOW, "--workers", "1",
+               "--duplicates", "10ms", *options]  # fmt: skip
     made = CliRunner().invoke(run_command, command, catch_exceptions=False)
     assert made.exit_code == 0, made.output
 

@@ -18,6 +18,7 @@ from probe.describe import describe_command
 from probe.errors import WiregaugeError
 from probe.identity import Identities
 from probe.kpi import compute, kpi_command
+from probe.kpi_rows import Held
 from probe.segment import known_by
 from probe.segment_file import read_segment
 from tests.kpi_tools import make, write
@@ -143,12 +144,9 @@ def test_as_duckdb_joins(folder, tmp_path):
         assert row["sites_matched_pct"] == share
 
 
-def test_through_files_where_memory_is_short(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", 1)
-    monkeypatch.setattr("probe.kpi_rows.ROWS_IN_MEMORY", 40)
-    monkeypatch.setattr("probe.kpi_rows.TEXTS_IN_MEMORY", 3)
+def test_through_files_where_memory_is_short(folder, tmp_path):
     catalogue = known_by(load_catalogue(folder / "c.toml"), Identities("clear"))
-    compute([folder / "xdr"], tmp_path, 900, ["region_branch", "premium"], catalogue)
+    compute([folder / "xdr"], tmp_path, 900, ["region_branch", "premium"], catalogue, held=Held(1, 40, 3))
     check(folder, tmp_path)
 
 

@@ -155,6 +155,12 @@ def test_every_column_tells_unit_and_meaning(tmp_path):
     assert found.metadata[b"wiregauge.row"] == xdr.FLOW.row.encode()
 
 
+@pytest.mark.parametrize("table", xdr.TABLES, ids=lambda table: table.name)
+def test_text_kinds_are_those_that_arrow_has_as_text(table):
+    for column, field in zip(table.columns, schema(table), strict=True):
+        assert (column.kind in xdr.TEXT_KINDS) == (pa.types.is_dictionary(field.type) or field.type == pa.string())
+
+
 def test_codes_that_nobody_declared():
     rows = xdr_rows.rows(xdr.FLOW, 3)
     rows["rat"] = [0, 200, 6]

@@ -5,6 +5,7 @@ import pytest
 
 from probe.catalogue import load_catalogue
 from probe.kpi import compute
+from probe.kpi_rows import Held
 from tests.kpi_tools import make, write
 from tests.xdr_rows import START, WINDOW
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # hashin
 
 
 @pytest.mark.parametrize("rows", [60, 10_000])
-def test_several_windows_at_once_are_each_one_alone(tmp_path, monkeypatch, rows):
+def test_several_windows_at_once_are_each_one_alone(tmp_path, rows):
     write(tmp_path / "xdr", make(40, seed=7), rows_per_part=10)
     file = tmp_path / "c.toml"
     file.write_text('[[kpi]]\nid = "growth"\nformula = "flows - previous(flows)"\n')
@@ -20,14 +21,13 @@ def test_several_windows_at_once_are_each_one_alone(tmp_path, monkeypatch, rows)
     windows = (300, 900, 3600, 86_400)
     for window in windows:
         compute([tmp_path / "xdr"], tmp_path / "apart", window, grains, catalogue)
-    monkeypatch.setattr("probe.kpi_rows.ROWS_AT_ONCE", min(rows, 20))
-    monkeypatch.setattr("probe.kpi_rows.ROWS_IN_MEMORY", rows)
+    held = Held(min(rows, 20), rows)
     first = START - START % WINDOW
-    summary = compute([tmp_path / "xdr"], tmp_path / "once", windows, grains, catalogue)
+    summary = compute([tmp_path / "xdr"], tmp_path / "once", windows, grains, catalogue, held=held)
     assert rows < 10_000 or summary.rows_in["flow"] == 40
     for again in (None, (first, first + 300)) if rows == 10_000 else (None,):  # and again
         if again:
-            compute([tmp_path / "xdr"], tmp_path / "once", windows, grains, catalogue, between=again)
+            compute([tmp_path / "xdr"], tmp_path / "once", windows, grains, catalogue, between=again, held=held)
         one, two = ({str(p.relative_to(tmp_path / name)) for p in (tmp_path / name).glob("**/*.parquet")}
                     for name in ("apart", "once"))  # fmt: skip
         assert len({p.split("part-")[1].split("-")[0] for p in one}) == len(windows)
