@@ -13,11 +13,12 @@ import pyarrow as pa
 
 __all__ = ["kept_memory"]
 
-# malloc.h of the GNU C library, and its values unless told otherwise (mallopt(3)).
+# malloc.h of the GNU C library; what it does unless told otherwise: mallopt(3).
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8
-_LARGE, _PAD, _USUAL = 1 << 30, 1 << 26, 128 << 10
+_LARGE, _PAD = 1 << 30, 1 << 26
+_MOST_OF_ITSELF = 32 << 20  # up to which the library raises its bound, and the double of it when trimming
 _KEEPING = ((_MMAP_THRESHOLD, _LARGE), (_TRIM_THRESHOLD, _LARGE), (_TOP_PAD, _PAD), (_ARENA_MAX, 2))
-_GIVING_BACK = ((_MMAP_THRESHOLD, _USUAL), (_TRIM_THRESHOLD, _USUAL), (_TOP_PAD, _USUAL))
+_GIVING_BACK = ((_MMAP_THRESHOLD, _MOST_OF_ITSELF), (_TRIM_THRESHOLD, 2 * _MOST_OF_ITSELF), (_TOP_PAD, 128 << 10))
 
 
 class _Keeper:
