@@ -170,7 +170,7 @@ class Segment(NamedTuple):
 
     Every table that has `on` gets `columns` (text; null for what is not in `rows`) and `member` (yes, no; null where
     `on` is). rows: the keys (distinct, not null) in column 0, then the columns, all strings. clear: the keys are IMSIs,
-    whatever subscribers are called in the tables. digest: stands for `rows`.
+    whatever subscribers are called in the tables.
     """
 
     name: str
@@ -180,7 +180,6 @@ class Segment(NamedTuple):
     source: str
     rows: "pa.Table"
     clear: bool = False
-    digest: str = ""
 
     @property
     def member(self) -> str:

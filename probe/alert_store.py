@@ -41,9 +41,17 @@ State = Sequence[dict[str, np.ndarray]]
 def rules_digest(rules: Sequence[Rule], segments: Sequence[Segment]) -> str:
     """What must be the same for a state to be of use: the rules, and the segments that they name."""
     used = segments_of([rule for rule in rules if isinstance(rule, CountRule)], segments)
-    joined = [(one.name, one.on, one.columns, one.digest) for one in used]
+    joined = [(one.name, one.on, one.columns, _digest(one.rows)) for one in used]
     told = f"{_VERSION} {HAPPENING.descr} {[*rules]!r} {joined!r}"
     return hashlib.blake2b(told.encode(), digest_size=10).hexdigest()
+
+
+def _digest(rows: pa.Table) -> str:
+    """The same for the same rows in the same order."""
+    made = hashlib.blake2b(digest_size=10)
+    for batch in rows.combine_chunks().to_batches(max_chunksize=1 << 16):
+        made.update(batch.serialize())
+    return made.hexdigest()
 
 
 class AlertStore:

@@ -3,7 +3,6 @@
 An entry of a catalogue becomes a `Segment` (`segment_of`), the rows in memory; `probe.segment_join` joins them to rows.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -57,23 +56,14 @@ def segment_of(entry: Mapping[str, Any], folder: Path) -> Segment:
     clear, meaning = identities == "clear", str(entry.get("meaning", ""))
     if "rows" in entry:
         rows, source = _inline(entry, on), "rows of the catalogue"
-        return Segment(name, on, tuple(rows.column_names[1:]), meaning, source, rows, clear, _digest(rows))
+        return Segment(name, on, tuple(rows.column_names[1:]), meaning, source, rows, clear)
     path = folder / str(entry["file"])
     columns = _names(entry["columns"]) if "columns" in entry else None
     file, columns = _read(path, str(entry.get("key", on)), columns)
     for column in columns:
         if not _NAME.fullmatch(column):
             raise Mistake(f'columns: {column!r} is no name: write columns = {{ region = "{column}" }}')
-    rows = _checked(file, clear)
-    return Segment(name, on, tuple(columns), meaning, str(path), rows, clear, _digest(rows))
-
-
-def _digest(rows: pa.Table) -> str:
-    """The same for the same rows in the same order."""
-    made = hashlib.blake2b(digest_size=10)
-    for batch in rows.combine_chunks().to_batches(max_chunksize=1 << 16):
-        made.update(batch.serialize())
-    return made.hexdigest()
+    return Segment(name, on, tuple(columns), meaning, str(path), _checked(file, clear), clear)
 
 
 def _read(path: Path, key: str, columns: dict[str, str] | None) -> tuple[SegmentFile, dict[str, str]]:
@@ -241,5 +231,4 @@ def _renamed(segment: Segment, identities: Identities, both: bool) -> Segment:
     if identities.mode == PSEUDONYM:
         names = identities.pseudonyms(rows.column(0).to_pylist())
         parts.append(rows.set_column(0, rows.field(0), pa.array(names, pa.string())))
-    rows = pa.concat_tables(parts)
-    return segment._replace(rows=rows, clear=False, digest=_digest(rows))
+    return segment._replace(rows=pa.concat_tables(parts), clear=False)
