@@ -24,7 +24,7 @@ from probe.fanout import LEAST_RING, MOST_RINGS, open_group
 from probe.identity import Identities
 from probe.kpi_rows import Held
 from probe.live_probe import Live, LiveOptions, Status
-from probe.options import decoding_options, duplicates_option, limits_of, out_option, window_option
+from probe.options import USUAL_DUPLICATES, decoding_options, duplicates_option, limits_of, out_option, window_option
 from probe.packet_filter import filter_of
 from probe.packet_socket import Ring, RingOptions
 from probe.pipeline import copies_within
@@ -109,7 +109,7 @@ def _closing(status: Status) -> Iterator[str]:
 @out_option
 @window_option
 @decoding_options
-@duplicates_option("10ms")
+@duplicates_option(USUAL_DUPLICATES)
 @click.option("--memory", type=MEMORY, metavar="SIZE",
               help="Take no more: sizes of tables, rings and waiting rows follow from it, as in 4GiB.")  # fmt: skip
 @click.option("--cpus", type=CPUS, default="auto", show_default=True, metavar="LIST|auto",

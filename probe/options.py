@@ -20,8 +20,8 @@ from probe.duration import DURATION, DURATIONS, MOMENT
 from probe.identity import DEFAULT_KEY, MODES, PSEUDONYM
 
 __all__ = [
-    "decoding_options", "duplicates_option", "grains_option", "limits_of", "min_sample_option", "out_option",
-    "processors", "window_option", "windows_option",
+    "USUAL_DUPLICATES", "decoding_options", "duplicates_option", "grains_option", "limits_of", "min_sample_option",
+    "out_option", "processors", "window_option", "windows_option",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -94,6 +94,9 @@ _DECODING = (
         help="Sessions alive at a time.",
     ),
 )  # fmt: skip
+
+
+USUAL_DUPLICATES = "10ms"
 
 
 def duplicates_option(default: str) -> Callable[[F], F]:

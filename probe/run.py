@@ -22,7 +22,7 @@ from probe.errors import OutputError, WiregaugeError
 from probe.feed import load_feed
 from probe.identity import DEFAULT_KEY, PSEUDONYM, Identities
 from probe.kpi import compute
-from probe.options import decoding_options, duplicates_option, limits_of, out_option, windows_option
+from probe.options import USUAL_DUPLICATES, decoding_options, duplicates_option, limits_of, out_option, windows_option
 from probe.pipeline import Lookalikes, Pipeline, copies_within
 from probe.progress import RunProgress
 from probe.segment import known_by
@@ -204,7 +204,7 @@ def _copies_left_in(seen: Lookalikes | None) -> Iterator[str]:
     if seen and seen.copies >= max(FEWEST_COPIES, seen.packets // 100):
         yield (
             f"{seen.copies:,} of the first {seen.packets:,} packets are copies of one shortly before, as SPAN ports "
-            "make them, and count like the others. To count each once: --duplicates 10ms"
+            f"make them, and count like the others. To count each once: --duplicates {USUAL_DUPLICATES}"
         )
 
 
