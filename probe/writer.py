@@ -67,14 +67,14 @@ def write_part(path: Path, table: pa.Table, dictionary: Sequence[str] | None = N
 
     dictionary: the columns to encode by one; None for all but those of mostly distinct values.
     """
+    packed = {"compression": "zstd", "compression_level": 1} if table.num_rows > FEW_ROWS else {"compression": "none"}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as unfinished:
             pq.write_table(
                 table,
                 unfinished,
-                compression="zstd" if table.num_rows > FEW_ROWS else "none",
-                compression_level=1 if table.num_rows > FEW_ROWS else None,
+                **packed,
                 use_dictionary=_dictionary_columns(table.schema) if dictionary is None else list(dictionary),
                 write_statistics=[f.name for f in table.schema if pa.types.is_timestamp(f.type)],
                 row_group_size=ROWS_PER_PART,
