@@ -28,7 +28,7 @@ help:
 	@echo "make lint         ruff and mypy"
 	@echo "make format       ruff, rewriting the files"
 	@echo "make bench        kernels, whole runs and peers side by side, up to an hour"
-	@echo "make bench-smoke  the same on a tiny capture, a minute"
+	@echo "make bench-smoke  the same on a tiny capture, some minutes"
 	@echo "make wheel        dist/*.whl"
 	@echo "make clean        remove what these made, the environment included"
 
